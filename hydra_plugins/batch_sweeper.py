@@ -1,0 +1,42 @@
+"""Hydra's door to `pipeline.sweep`: the sweeper `hydra/sweeper=batch`, which trains a multirun as batches.
+
+Hydra imports this file at each start, so it imports nothing of the pipeline until it sweeps.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+@dataclass
+class BatchSweeperConf:
+    """`params` are axes of the sweep that stand before those of the command line, as in Hydra's basic sweeper."""
+
+    _target_: str = "hydra_plugins.batch_sweeper.BatchSweeper"
+    params: dict[str, str] | None = field(default=None)
+
+
+ConfigStore.instance().store(group="hydra/sweeper", name="batch", node=BatchSweeperConf, provider="pipeline")
+
+
+class BatchSweeper(Sweeper):
+    """Expands the product of the axes itself and trains all jobs of one shape together."""
+
+    def __init__(self, params: dict[str, str] | None = None) -> None:
+        self.params = params
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Called by Hydra before `sweep`."""
+        self.context = hydra_context
+        self.task_function = task_function
+        self.config = config
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Called by Hydra with the command line's overrides."""
+        from pipeline.sweep import sweep
+
+        return sweep(self.context.config_loader, self.config, arguments)

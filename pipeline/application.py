@@ -1,0 +1,126 @@
+"""What all commands share: Hydra in front, one line and an exit code at the end.
+
+Exit codes: 0 done; 1 a check failed; 2 what was asked cannot be done, said in one line; 130 interrupted.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.config import ConfigError, unknown_key
+
+CONF = Path(__file__).parent.parent / "conf"
+
+
+def logspace(low: str | float, high: str | float, points: int, digits: int = 3) -> str:
+    """`points` log-spaced values from low to high as text, `0.01,0.1,1`: in decimal arithmetic, rounded to `digits`.
+
+    With more digits where fewer would make two values equal. Registered as a resolver: `${logspace:0.01,10,7}`.
+    """
+    first, last = Decimal(str(low)), Decimal(str(high))
+    asked = f"${{logspace:{low},{high},{points}}}"
+    if not (first.is_finite() and last.is_finite() and first > 0 and last > 0 and first != last):
+        raise ConfigError("logspace", asked, "needs two different numbers greater than 0")
+    if not isinstance(points, int) or not 2 <= points <= 100_000:
+        raise ConfigError("logspace", asked, "needs 2 to 100000 points")
+    with localcontext(prec=40):
+        step = (last.ln() - first.ln()) / (points - 1)
+        exact = [first, *((first.ln() + step * k).exp() for k in range(1, points - 1)), last]
+    for precision in range(digits, 30):
+        with localcontext(prec=precision):
+            values = [first, *(+value for value in exact[1:-1]), last]
+        if len(set(values)) == points:
+            break
+    return ",".join(in_short(value) for value in values)
+
+
+def in_short(value: Decimal) -> str:
+    """A decimal number as a person writes it: 0.001, 20000, 1e-06."""
+    value = value.normalize()
+    exponent = value.adjusted()
+    return f"{value:f}" if -5 <= exponent <= 6 else f"{value:e}".replace("E", "e")
+
+
+OmegaConf.register_new_resolver("logspace", logspace, replace=True)
+
+
+class CheckBeforeWork(Callback):
+    """Refuses a single run that cannot be trained or recorded before Hydra makes its output folder."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Called by Hydra with the composed configuration. Hydra swallows Exceptions here, but not an exit."""
+        from pipeline.sweep import check_run
+
+        try:
+            check_run(plain(config))
+        except (ConfigError, OmegaConfBaseException) as error:
+            refuse(error)
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The composed configuration as a dictionary, interpolations resolved, without Hydra's own part."""
+    values = OmegaConf.to_container(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), resolve=True)
+    assert isinstance(values, dict)
+    return values  # type: ignore[return-value]
+
+
+def one_line(error: Exception) -> str:
+    """The error in one line."""
+    if isinstance(error, ConfigError):
+        return str(error)
+    text = str(error)
+    if found := re.match(r"Could not override '(.+)'\.", text):
+        key = found[1]
+        asked = re.search(r"use \+(.+)", text)
+        known = getattr(error.__cause__, "parent_node", None)
+        names = tuple(str(name) for name in known if name != "hydra") if isinstance(known, DictConfig) else ()
+        return f"{asked[1] if asked else key}: {unknown_key(key.rpartition('.')[2], names)}"
+    if found := re.search(r"(?:In '.*': )?Could not (?:find|load) '([^']+)'\s+Available options in '([^']+)':\s+([^:]*?)\s*(?:Config search path:|$)", text):
+        group, options = found[2], ", ".join(found[3].split())
+        return f"{group}={found[1].rpartition('/')[2]}: must be one of {options}"
+    cause = error.__cause__
+    lines = [*text.splitlines(), *(str(cause).splitlines() if isinstance(cause, OmegaConfBaseException) else [])]
+    kept = [line.strip() for line in lines if line.strip() and not re.match(r"\s*(object_type|full_key|reference_type)", line)]
+    return " ".join(kept)
+
+
+def refuse(error: Exception) -> NoReturn:
+    """Prints the one line and ends the program with exit code 2."""
+    print(one_line(error), file=sys.stderr)
+    sys.exit(2)
+
+
+def run(main: Callable[[DictConfig], int | None], config_name: str) -> NoReturn:
+    """Runs a command as a Hydra application and exits with its code."""
+    codes: list[int] = []
+
+    def task(config: DictConfig) -> int:
+        code = main(config) or 0
+        codes.append(code)
+        return code
+
+    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra pass on its errors: they are told here
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
+    except (ConfigError, HydraException, OmegaConfBaseException) as error:
+        if full:
+            raise
+        refuse(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(max(codes, default=0))

@@ -1,0 +1,66 @@
+"""Trials become batches: arrays of everything in which the trials of one shape differ."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.config import ConfigError, Shape, Trial
+from pipeline.initial import initial_parameters
+from pipeline.network import Network
+from pipeline.tasks import load
+from pipeline.trainer import Batch
+
+
+def network_of(shape: Shape) -> Network:
+    """The network that this shape describes: its task gives the numbers of inputs and outputs."""
+    task = load(shape.task)
+    units = (task.inputs.shape[1], *shape.hidden, task.targets.shape[1])
+    return Network(units, shape.activation, shape.output_activation, shape.bias, shape.train_bias)
+
+
+def make_batch(trials: Sequence[Trial]) -> Batch:
+    """One batch of trials of one shape; those that differ in the threshold alone share a training.
+
+    Raises ConfigError where a trial's weights or learning rates do not fit its network.
+    """
+    shape = trials[0].shape
+    network, task = network_of(shape), load(shape.task)
+    columns: dict[tuple[object, ...], int] = {}
+    weights: dict[tuple[object, ...], int] = {}
+    starts, start_of, rates, momenta, training = [], [], [], [], []
+    for trial in trials:
+        start = (trial.initial, trial.seed if trial.initial.kind == "uniform" else None)
+        column = (start, trial.learning_rate, trial.momentum)
+        if column not in columns:
+            columns[column] = len(columns)
+            if start not in weights:
+                weights[start] = len(weights)
+                starts.append(initial_parameters(trial.initial, network, trial.seed))
+            start_of.append(weights[start])
+            rates.append(rates_by_layer(trial.learning_rate, network.layers))
+            momenta.append(trial.momentum)
+        training.append(columns[column])
+    return Batch(
+        network=network,
+        inputs=task.inputs,
+        targets=task.targets,
+        initial_parameters=np.array(starts).T[:, start_of] + 0.0,  # + 0.0: no weight is −0
+        learning_rate=np.array(rates).T,
+        momentum=np.array(momenta),
+        training=np.array(training, np.intp),
+        threshold=np.array([trial.threshold for trial in trials]),
+        update=shape.update,
+        criterion=shape.criterion,
+        max_epochs=shape.max_epochs,
+        gradient_tolerance=shape.gradient_tolerance,
+        curve_points=shape.curve_points,
+    )
+
+
+def rates_by_layer(rates: tuple[float, ...], layers: int) -> tuple[float, ...]:
+    """One learning rate for each layer."""
+    if len(rates) == 1:
+        return rates * layers
+    if len(rates) != layers:
+        raise ConfigError("learning_rate", rates, f"must be one number, or {layers}: one per layer")
+    return rates

@@ -1,0 +1,89 @@
+"""Where the weights start."""
+
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from pipeline.arithmetic import Array
+from pipeline.config import ConfigError, InitialChoice
+from pipeline.network import Network
+
+# w1 … w8 and the two biases of the worked example (M. Mazur, "A Step by Step Backpropagation Example", 2015)
+PUBLISHED_WEIGHTS = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55)
+PUBLISHED_BIASES = (0.35, 0.60)
+
+
+def initial_parameters(choice: InitialChoice, network: Network, seed: int) -> Array:
+    """The parameters (N,) that a run of this network starts with. Raises ConfigError where they do not fit it."""
+    match choice.kind:
+        case "published":
+            return published(network)
+        case "uniform":
+            assert choice.range is not None
+            return uniform(*choice.range, network.size, seed)
+        case "explicit":
+            assert choice.values is not None
+            return named(dict(choice.values), network, lambda name: f"initial.values.{name}")
+        case _:
+            assert choice.path is not None
+            return named(load_npz(choice.path), network, lambda name: f"initial.path={choice.path}: {name}")
+
+
+def published(network: Network) -> Array:
+    """The worked example's weights; its bias of each layer for all units of the layer."""
+    if network.units != (2, 2, 2):
+        hidden = list(network.units[1:-1])
+        raise ConfigError("network.hidden", hidden, "must be [2] with initial=published; use initial=uniform")
+    biases = {"shared": PUBLISHED_BIASES, "per_unit": np.repeat(PUBLISHED_BIASES, 2), "none": ()}[network.bias]
+    return np.array([*PUBLISHED_WEIGHTS, *biases])
+
+
+def uniform(low: float, high: float, size: int, seed: int) -> Array:
+    """`size` numbers from low to high.
+
+    They come from one stream, PCG64 seeded by `seed`, in the order of the parameters (weights first): another range
+    stretches the same numbers, another kind of bias leaves the weights alone.
+    """
+    return low + (high - low) * np.random.Generator(np.random.PCG64(seed)).random(size)
+
+
+def named(arrays: Mapping[str, Any], network: Network, where: Callable[[str], str]) -> Array:
+    """Parameters from arrays named weights_1, bias_1, …; `where` says in an error where an array was found."""
+    parts = []
+    for name, shape in zip(network.names, network.shapes, strict=True):
+        if name not in arrays:
+            if shape == (0,):
+                continue
+            raise ConfigError(where(name), None, f"must be an array of shape {shape}")
+        try:
+            part = np.array(arrays[name], dtype=float)
+        except (ValueError, TypeError):
+            raise ConfigError(where(name), arrays[name], f"must be an array of numbers, of shape {shape}") from None
+        if part.shape != shape:
+            raise ConfigError(where(name), f"array of shape {part.shape}", f"must have shape {shape}")
+        if not np.isfinite(part).all():
+            raise ConfigError(where(name), arrays[name], "all numbers must be finite")
+        parts.append(part.ravel())
+    for name in arrays:
+        if name not in network.names and not name.startswith("initial_"):
+            raise ConfigError(where(name), "…", f"unknown array; known are {', '.join(network.names)}")
+    return np.concatenate(parts)
+
+
+@cache
+def load_npz(path: str) -> dict[str, Array]:
+    """The arrays of a .npz file, such as a run's `weights.npz`. Never unpickles anything."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ConfigError("initial.path", path, "must be a .npz file, not a single array")
+            return {name: file[name] for name in file.files}
+    except OSError as error:
+        raise ConfigError("initial.path", path, f"cannot be read: {error.strerror or 'not a .npz file'}") from None
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError("initial.path", path, "must be a .npz file of plain numbers, without pickled objects") from None

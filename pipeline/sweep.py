@@ -1,0 +1,265 @@
+"""From configurations to recorded runs: one run, or a whole sweep trained in batches."""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from pipeline.axes import Job, expand
+from pipeline.batches import make_batch
+from pipeline.config import TRIAL_KEYS, ConfigError, Shape, Trial, read_trial, refuse_unknown, section, text, written
+from pipeline.fingerprint import digests, keys
+from pipeline.trainer import STATUSES, Batch, Outcome, train
+
+TRACKING_KEYS = ("uri", "experiment")
+
+
+def read_run(config: Mapping[str, Any]) -> tuple[Trial, dict[str, Any]]:
+    """The trial and the tracking that a configuration asks for; raises ConfigError."""
+    refuse_unknown(config, (*TRIAL_KEYS, "tracking"))
+    tracking = section(config, "tracking", TRACKING_KEYS)
+    if tracking["uri"] is not None:
+        text("tracking.uri", tracking["uri"], "an MLflow store, such as sqlite:///mlruns/mlflow.db")
+    text("tracking.experiment", tracking["experiment"], "the name of an MLflow experiment")
+    return read_trial({key: value for key, value in config.items() if key != "tracking"}), tracking
+
+
+def check_run(config: Mapping[str, Any]) -> None:
+    """Refuses, by ConfigError, what could not be trained or recorded."""
+    from pipeline.tracking import Store
+
+    trial, tracking = read_run(config)
+    make_batch([trial])
+    Store(**tracking)
+
+
+def single(config: Mapping[str, Any]) -> int:
+    """Trains and records one run, and says how it ended."""
+    from pipeline.tracking import Store
+
+    trial, tracking = read_run(config)
+    batch = make_batch([trial])
+    store = Store(**tracking)
+    with progress_bar() as bar:
+        outcome = train(batch, bar("training", 1))
+    run_id = record(store, [trial], outcome, [f"{trial.shape.task.name} {setting(trial)}"])[0]
+    epochs, errors = outcome.curve(0)
+    print(f"task {trial.shape.task.name}, network {'-'.join(map(str, batch.network.units))}, {setting(trial)}")
+    print(f"{STATUSES[outcome.status[0]]} after {outcome.epochs[0]:,} epochs, {trial.shape.criterion} threshold {written(trial.threshold)}")
+    print("error by epoch")
+    for place in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
+        print(f"{epochs[place]:>12,}  {errors[place]:.12g}")
+    print(f"recorded as run {run_id} in {store.uri}; look at it with: make ui")
+    return 0
+
+
+def setting(trial: Trial) -> str:
+    """A trial's most telling values, as the name of its run."""
+    return f"learning_rate={written(trial.learning_rate if len(trial.learning_rate) > 1 else trial.learning_rate[0])}"
+
+
+def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> None:
+    """Trains and records every job of a multirun and prints the summary."""
+    from pipeline.tracking import Store
+
+    jobs = list(expand(loader, config, arguments))
+    runs = [read_run(job.config) for job in jobs]
+    trials = [trial for trial, _ in runs]
+    tracking = runs[0][1]
+    if any(other != tracking for _, other in runs):
+        raise ConfigError("tracking", "…", "cannot be swept: a sweep is recorded in one place")
+    shapes: dict[Shape, list[int]] = {}
+    for place, trial in enumerate(trials):
+        shapes.setdefault(trial.shape, []).append(place)
+    batches = [make_batch([trials[place] for place in places]) for places in shapes.values()]
+    store = Store(**tracking)
+    write_hydra_files(config, arguments)
+
+    trainings = sum(batch.initial_parameters.shape[1] for batch in batches)
+    print(f"{len(jobs):,} trials in {trainings:,} trainings; trials that differ in the threshold alone share one")
+    name = config.hydra.runtime.choices.get("study") or "sweep"
+    params = {key: written(axis_values(jobs, key)) for key in jobs[0].axes} or {"axes": "none"}
+    rows: list[dict[str, Any]] = [{} for _ in jobs]
+    with store.parent(name, params, {"sweep.trials": str(len(jobs))}) as parent, progress_bar() as bar:
+        trained = bar("training", len(jobs))
+        outcomes = [train(batch, trained) for batch in batches]
+        recorded = bar("recording", len(jobs))
+        for places, outcome in zip(shapes.values(), outcomes, strict=True):
+            names = [run_name(jobs[place]) for place in places]
+            chosen = [trials[place] for place in places]
+            for trial, row in enumerate(record_rows(store, chosen, outcome, names, parent)):
+                rows[places[trial]] = {**axis_columns(jobs[places[trial]]), **row}
+                recorded(1, 0)
+        results = finish(store, parent, rows, config)
+    from pipeline.summary import report
+
+    print()
+    print(report(results))
+    print(f"\nrecorded as run {parent} in {store.uri}; look at it with: make ui")
+
+
+def finish(store: Any, parent: str, rows: list[dict[str, Any]], config: DictConfig) -> Any:
+    """The sweep's tables, its configuration and its description, stored with the parent run."""
+    import pandas as pd
+
+    from pipeline.summary import note, write_tables
+
+    results = pd.DataFrame(rows)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_tables(results, folder)
+        OmegaConf.save(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), folder / "config.yaml")
+        OmegaConf.save(config.hydra.overrides, folder / "overrides.yaml")
+        store.log_files(parent, folder)
+    store.set_note(parent, note(results))
+    return results
+
+
+def axis_values(jobs: Sequence[Job], key: str) -> list[Any]:
+    """All values of an axis, each once, in their order."""
+    values: dict[str, Any] = {}
+    for job in jobs:
+        values.setdefault(written(job.axes[key]), job.axes[key])
+    return list(values.values())
+
+
+def axis_columns(job: Job) -> dict[str, Any]:
+    """A job's axis values as cells of a table: lists and dictionaries as text."""
+    return {key: written(value) if isinstance(value, list | dict) else value for key, value in job.axes.items()}
+
+
+def run_name(job: Job) -> str:
+    """What varies, shortly: `learning_rate=0.5 range=1 seed=3`."""
+    last = [key.rpartition(".")[2] for key in job.axes]
+    short = [name if last.count(name) == 1 else key for key, name in zip(job.axes, last, strict=True)]
+    return " ".join(f"{name}={written(value)}" for name, value in zip(short, job.axes.values(), strict=True)) or "trial"
+
+
+def params_of(trial: Trial) -> dict[str, str]:
+    """A trial as MLflow params, by the keys of the configuration."""
+    shape, initial = trial.shape, trial.initial
+    values: dict[str, Any] = {
+        "task": shape.task.name,
+        **{f"task.{key}": value for key, value in shape.task.options},
+        "network.hidden": shape.hidden,
+        "network.activation": shape.activation,
+        "network.output_activation": shape.output_activation,
+        "network.bias": shape.bias,
+        "network.train_bias": shape.train_bias,
+        "initial": initial.kind,
+        "learning_rate": trial.learning_rate if len(trial.learning_rate) > 1 else trial.learning_rate[0],
+        "momentum": trial.momentum,
+        "update": shape.update,
+        "criterion": shape.criterion,
+        "threshold": trial.threshold,
+        "max_epochs": shape.max_epochs,
+        "gradient_tolerance": shape.gradient_tolerance,
+        "seed": trial.seed,
+        "engine": shape.engine,
+    }
+    if initial.range:
+        low, high = initial.range
+        values["initial.range"] = high if low == -high else initial.range
+    if initial.path:
+        values["initial.path"] = initial.path
+    return {key: written(value) for key, value in values.items()}
+
+
+def record(store: Any, trials: Sequence[Trial], outcome: Outcome, names: Sequence[str], parent: str | None = None) -> list[str]:
+    """Records the runs of a batch; gives their ids."""
+    return [row["run_id"] for row in record_rows(store, trials, outcome, names, parent)]
+
+
+def record_rows(
+    store: Any, trials: Sequence[Trial], outcome: Outcome, names: Sequence[str], parent: str | None
+) -> Iterator[dict[str, Any]]:
+    """Records the runs of a batch one after the other; gives each one's row of results.parquet."""
+    from pipeline.tracking import Record
+
+    batch = outcome.batch
+    for place, (trial, key, digest) in enumerate(zip(trials, keys(batch), digests(outcome), strict=True)):
+        metrics = {
+            "epochs": float(outcome.epochs[place]),
+            "final_error": float(outcome.final_error[place]),
+            "gradient_norm": float(outcome.gradient_norm[place]),
+        }
+        status = STATUSES[outcome.status[place]]
+        run_id = store.record(
+            Record(
+                name=names[place],
+                params=params_of(trial),
+                metrics=metrics,
+                tags={"status": status, "trial.key": key, "result.digest": digest},
+                curve=outcome.curve(place),
+                arrays=weight_arrays(batch, outcome, place),
+            ),
+            parent,
+        )
+        yield {
+            "status": status,
+            "epochs": int(outcome.epochs[place]),
+            "final_error": metrics["final_error"],
+            "gradient_norm": metrics["gradient_norm"],
+            "run_id": run_id,
+            "key": key,
+            "digest": digest,
+        }
+
+
+def weight_arrays(batch: Batch, outcome: Outcome, trial: int) -> dict[str, Any]:
+    """A run's final and initial weights by name: weights_1, bias_1, …, initial_weights_1, …"""
+    arrays: dict[str, Any] = {}
+    for prefix, parameters in (
+        ("", outcome.parameters[:, trial]),
+        ("initial_", batch.initial_parameters[:, batch.training[trial]]),
+    ):
+        weights, biases = batch.network.split(parameters)
+        for name, array in zip(batch.network.names, [*weights, *biases], strict=True):
+            if array.size:
+                arrays[prefix + name] = array
+    return arrays
+
+
+def write_hydra_files(config: DictConfig, arguments: Sequence[str]) -> None:
+    """What Hydra leaves in a job's folder, once for the sweep: multirun.yaml, .hydra/config.yaml, hydra.yaml, overrides.yaml."""
+    folder = Path(str(config.hydra.sweep.dir))
+    inner = folder / (config.hydra.output_subdir or ".")
+    inner.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, folder / "multirun.yaml")
+    OmegaConf.save(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), inner / "config.yaml")
+    OmegaConf.save(OmegaConf.masked_copy(config, ["hydra"]), inner / "hydra.yaml")
+    OmegaConf.save(OmegaConf.create(list(arguments)), inner / "overrides.yaml")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Any]:
+    """A bar on the terminal: gives a function that adds a task to it, which gives the function that moves it on."""
+    console = Console(file=sys.stderr)
+    columns = (
+        TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
+        TimeElapsedColumn(), TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=False) as progress:
+
+        def add(description: str, total: int) -> Any:
+            task = progress.add_task(description, total=total, speed="")
+            epochs = 0
+
+            def move(runs: int, trained: int) -> None:
+                nonlocal epochs
+                epochs += trained
+                elapsed = progress.tasks[task].elapsed or 0.0
+                speed = f"{epochs / elapsed:.3g} epochs/s" if epochs and elapsed else ""
+                progress.update(task, advance=runs, speed=speed)
+
+            return move
+
+        yield add

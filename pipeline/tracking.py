@@ -1,0 +1,278 @@
+"""MLflow: the only file that knows its calls.
+
+A run is a child of its sweep's parent run, or stands alone. It is written with one `log_batch` where that holds it, and is
+FINISHED only when all of it is there.
+"""
+
+import getpass
+import os
+import platform
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+
+import logging
+
+import numpy as np
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+
+from pipeline.arithmetic import Array
+from pipeline.config import ConfigError
+
+logging.getLogger("alembic").setLevel(logging.WARNING)
+
+DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
+METRICS_AT_ONCE = 1000
+EXPERIMENT_NOTE = (
+    "From which initial weights, at which learning rates and down to which error threshold does backpropagation converge, "
+    "and how fast? A sweep is a parent run with a child run per trial; the metric `error` is the total error over epochs."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One run as it is written: see DESIGN's layout. `curve` are epochs and errors, `arrays` go to weights.npz."""
+
+    name: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    curve: tuple[Sequence[int], Sequence[float]]
+    arrays: Mapping[str, Array]
+
+
+class Store:
+    """An MLflow store with one of its experiments. Raises ConfigError where it cannot be opened."""
+
+    def __init__(self, uri: str | None, experiment: str) -> None:
+        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+        self.folder = prepare_sqlite(self.uri)
+        try:
+            self.client = MlflowClient(tracking_uri=self.uri)
+            self.experiment_id = self._experiment(experiment)
+        except (MlflowException, OSError) as error:
+            raise unopened(self.uri, error) from None
+        except Exception as error:  # a store's own errors are of any kind: SQLAlchemy's, a plug-in's
+            raise unopened(self.uri, error) from error
+
+    def _experiment(self, name: str) -> str:
+        found = self.client.get_experiment_by_name(name)
+        if found:
+            if found.lifecycle_stage != "active":
+                raise ConfigError("tracking.experiment", name, "is deleted in this store; restore it or use another name")
+            return str(found.experiment_id)
+        location = (self.folder / "artifacts").absolute().as_uri() if self.folder else None
+        try:
+            created = self.client.create_experiment(
+                name,
+                artifact_location=location,
+                tags={"mlflow.note.content": EXPERIMENT_NOTE, "mlflow.experimentKind": "custom_model_development"},
+            )
+        except MlflowException:  # another process was faster
+            found = self.client.get_experiment_by_name(name)
+            if not found:
+                raise
+            created = found.experiment_id
+        return str(created)
+
+    @contextmanager
+    def parent(self, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> Iterator[str]:
+        """The parent run of a sweep, which ends FINISHED, KILLED by Ctrl-C, or FAILED."""
+        run_id = self._create(name, {**source_tags(), **environment_tags(), **tags, "kind": "sweep"})
+        with self._ending(run_id):
+            self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
+            yield run_id
+
+    def record(self, record: Record, parent: str | None = None) -> str:
+        """Writes one run; gives its id."""
+        relation = {"mlflow.parentRunId": parent} if parent else environment_tags()
+        run_id = self._create(record.name, {**source_tags(), **relation})
+        with self._ending(run_id):
+            now = int(time.time() * 1000)
+            metrics = [Metric(key, value, now, 0) for key, value in record.metrics.items()]
+            metrics += [Metric("error", float(error), now, int(epoch)) for epoch, error in zip(*record.curve, strict=True)]
+            first, *rest = (metrics[i : i + METRICS_AT_ONCE] for i in range(0, len(metrics), METRICS_AT_ONCE))
+            params = [Param(key, value) for key, value in record.params.items()]
+            tags = [RunTag(key, value) for key, value in record.tags.items()]
+            self.client.log_batch(run_id, first, params, tags, synchronous=True)
+            for more in rest:
+                self.client.log_batch(run_id, more)
+            with tempfile.TemporaryDirectory() as folder:
+                np.savez(os.path.join(folder, "weights.npz"), **record.arrays)  # type: ignore[arg-type]
+                self.client.log_artifact(run_id, os.path.join(folder, "weights.npz"))
+        return run_id
+
+    def log_files(self, run_id: str, folder: Path) -> None:
+        """Stores all files of a folder as artifacts of the run."""
+        self.client.log_artifacts(run_id, str(folder))
+
+    def set_note(self, run_id: str, text: str) -> None:
+        """The description that the UI shows on the run's page, in Markdown."""
+        self.client.set_tag(run_id, "mlflow.note.content", text)
+
+    def _create(self, name: str, tags: Mapping[str, str]) -> str:
+        run = self.client.create_run(self.experiment_id, run_name=name, tags=dict(tags))
+        return str(run.info.run_id)
+
+    @contextmanager
+    def _ending(self, run_id: str) -> Iterator[None]:
+        status = "FAILED"
+        try:
+            yield
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            self.client.set_terminated(run_id, status)
+
+
+def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
+    """The parent run of the sweep with that run id, or of the latest finished one. Raises ConfigError if there is none."""
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    if (path := sqlite_path(uri)) and not path.exists():
+        raise ConfigError("tracking.uri", uri, "no such store; `make sweep` makes one")
+    try:
+        client = MlflowClient(tracking_uri=uri)
+        if which != "latest":
+            run = client.get_run(which)
+            if run.data.tags.get("kind") != "sweep":
+                raise ConfigError("sweep", which, "is a run, but not the parent run of a sweep")
+            return client, run
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        runs = client.search_runs(
+            experiments, "tags.kind = 'sweep' and attributes.status = 'FINISHED'", max_results=1, order_by=["attributes.start_time DESC"]
+        )
+    except MlflowException as error:
+        if which != "latest" and error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            raise ConfigError("sweep", which, f"no such run in {uri}; give a parent run's id, or latest") from None
+        raise unopened(uri, error) from None
+    if not runs:
+        raise ConfigError("sweep", which, f"there is no finished sweep in {uri}")
+    return client, runs[0]
+
+
+def download(client: MlflowClient, run: Run, name: str, folder: str) -> Path:
+    """A local copy of one of the run's artifacts. Raises ConfigError where the run has none of that name."""
+    try:
+        return Path(client.download_artifacts(run.info.run_id, name, folder))
+    except (MlflowException, OSError):
+        raise ConfigError("sweep", run.info.run_id, f"has no artifact {name}") from None
+
+
+def unopened(uri: str, error: Exception) -> ConfigError:
+    """The error for a store that does not open."""
+    reason = str(error).strip().splitlines() or [type(error).__name__]
+    return ConfigError("tracking.uri", uri, f"cannot be opened: {reason[0]}")
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of a SQLite store; None for any other store."""
+    prefix = "sqlite:///"
+    return Path(uri.removeprefix(prefix)) if uri.startswith(prefix) else None
+
+
+def prepare_sqlite(uri: str) -> Path | None:
+    """Makes a SQLite store that is not there yet; gives the folder it is in, or None for another kind of store.
+
+    MLflow's migrations fail when two processes run them on one new file. So the schema is made in a file of its own, which then
+    takes the store's name in one step, if no other process has by then. WAL lets the UI read while a sweep writes.
+    """
+    path = sqlite_path(uri)
+    if path is None:
+        return None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            with tempfile.TemporaryDirectory(prefix=".new-store-", dir=path.parent) as folder:
+                draft, copy = Path(folder, "draft.db"), Path(folder, "copy.db")
+                MlflowClient(tracking_uri=f"sqlite:///{draft.absolute()}").search_experiments(max_results=1)
+                with sqlite3.connect(draft) as source, sqlite3.connect(copy) as target:
+                    source.backup(target)
+                source.close()
+                target.execute("PRAGMA journal_mode = WAL")
+                target.close()
+                with suppress(FileExistsError):
+                    os.link(copy, path)
+        with open(path, "r+b"):
+            pass
+        connection = sqlite3.connect(path)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("SELECT count(*) FROM sqlite_master")
+        finally:
+            connection.close()
+    except (OSError, sqlite3.Error) as error:
+        raise unopened(uri, error) from None
+    return path.parent
+
+
+@cache
+def source_tags() -> dict[str, str]:
+    """The tags by which MLflow's UI says who ran what."""
+    tags = {"mlflow.user": user(), "mlflow.source.name": "pipeline.train", "mlflow.source.type": "LOCAL"}
+    commit, branch = git("rev-parse", "HEAD"), git("rev-parse", "--abbrev-ref", "HEAD")
+    if commit:
+        tags["mlflow.source.git.commit"] = commit
+    if branch:
+        tags["mlflow.source.git.branch"] = branch
+    return tags
+
+
+def user() -> str:
+    """The name of who runs this, where the system knows it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def git(*arguments: str) -> str:
+    """What git says of the project's checkout; nothing where there is none."""
+    here = Path(__file__).parent.parent
+    if not shutil.which("git") or not (here / ".git").exists():
+        return ""
+    return subprocess.run(["git", "-C", str(here), *arguments], capture_output=True, text=True, check=False).stdout.strip()
+
+
+@cache
+def environment_tags() -> dict[str, str]:
+    """Versions and processor: what a later run of the same trial may differ in."""
+    packages = ("numpy", "hydra-core", "mlflow", "pandas", "scikit-learn")
+    return {
+        "version.python": platform.python_version(),
+        **{f"version.{package}": version(package) for package in packages},
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": cpu_name(),
+        "cpu.features": " ".join(cpu_features()),
+    }
+
+
+def cpu_name() -> str:
+    """The processor's name."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def cpu_features() -> list[str]:
+    """The vector features that NumPy found and uses."""
+    from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[attr-defined]
+
+    return sorted(name for name, found in __cpu_features__.items() if found)

@@ -1,0 +1,264 @@
+"""Training: epoch after epoch of forward pass, error, backward pass and update, until each run has ended.
+
+This is the definition of what a trial's result is. Any other engine must give the same bits.
+
+The trials of a batch that differ in nothing but the threshold share one training: the trajectory to the lowest threshold
+passes all the higher ones. So a batch has T trainings (columns of its arrays) and R ≥ T trials. Letters otherwise as in
+`network.py`.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.arithmetic import Array
+from pipeline.network import Network, backward, forward, total_error, worst_output
+
+UPDATES = ("batch", "online")
+CRITERIA = ("total_error", "worst_output")
+
+STATUSES = ("converged", "stationary", "exhausted", "diverged")
+CONVERGED, STATIONARY, EXHAUSTED, DIVERGED = range(4)
+DIVERGED_ABOVE = 1e6  # × error(0)
+
+# How many numbers one array of hidden outputs may hold: a block of runs is trained at a time, small enough for the
+# processor's cache. No result depends on it.
+BLOCK_NUMBERS = 8192
+PROGRESS_SECONDS = 0.1
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """R trials of one task and one network shape, in T trainings.
+
+    inputs (P, I), targets (P, O); initial_parameters (N, T); learning_rate (L, T); momentum (T,);
+    training (R,) is the column that a trial belongs to and threshold (R,) where it stops.
+    """
+
+    network: Network
+    inputs: Array
+    targets: Array
+    initial_parameters: Array
+    learning_rate: Array
+    momentum: Array
+    training: NDArray[np.intp]
+    threshold: Array
+    update: str = "batch"
+    criterion: str = "total_error"
+    max_epochs: int = 10_000
+    gradient_tolerance: float = 0.0
+    curve_points: int = 100
+
+    def columns(self, chosen: NDArray[np.intp]) -> "Batch":
+        """The batch of the chosen trainings alone, with the trials that belong to them, in their order."""
+        place = np.full(self.initial_parameters.shape[1], -1)
+        place[chosen] = np.arange(len(chosen))
+        trials = np.flatnonzero(place[self.training] >= 0)
+        return Batch(
+            self.network,
+            self.inputs,
+            self.targets,
+            self.initial_parameters[:, chosen],
+            self.learning_rate[:, chosen],
+            self.momentum[chosen],
+            place[self.training[trials]],
+            self.threshold[trials],
+            self.update,
+            self.criterion,
+            self.max_epochs,
+            self.gradient_tolerance,
+            self.curve_points,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the R trials of a batch.
+
+    status (R,) indexes STATUSES; epochs (R,); final_error (R,); gradient_norm (R,) is the largest absolute component of the
+    gradient at the end; parameters (N, R) are the final ones. curve_errors (K, T) holds error(k) of each training at the
+    epochs curve_epochs (K,), NaN after its end.
+    """
+
+    batch: Batch
+    status: NDArray[np.int8]
+    epochs: NDArray[np.int64]
+    final_error: Array
+    gradient_norm: Array
+    parameters: Array
+    curve_epochs: NDArray[np.int64]
+    curve_errors: Array
+
+    def curve(self, trial: int) -> tuple[NDArray[np.int64], Array]:
+        """(epochs, errors) of one trial: the kept points before its end, and its end."""
+        before = self.curve_epochs < self.epochs[trial]
+        errors = self.curve_errors[before, self.batch.training[trial]]
+        return (
+            np.append(self.curve_epochs[before], self.epochs[trial]),
+            np.append(errors, self.final_error[trial]),
+        )
+
+
+def curve_epochs(max_epochs: int, points: int) -> NDArray[np.int64]:
+    """At most `points` epochs from 0 to max_epochs, log-spaced from 1 on, computed in decimal arithmetic."""
+    if max_epochs == 0 or points < 3:
+        return np.unique(np.array([0, max_epochs]))
+    with localcontext(prec=30):
+        step = Decimal(max_epochs).ln() / (points - 2)
+        inner = [int((step * k).exp().to_integral_value()) for k in range(points - 1)]
+    return np.unique(np.array([0, *inner[:-1], max_epochs]))
+
+
+def train(batch: Batch, progress: Progress | None = None) -> Outcome:
+    """Trains every trial of the batch to its end.
+
+    `progress` is called every now and then with the number of trials that have ended since the last call, and the
+    number of epochs that were trained, summed over trainings.
+    """
+    trainings = batch.initial_parameters.shape[1]
+    widest = max(batch.network.units) * len(batch.inputs)
+    block = max(16, BLOCK_NUMBERS // widest)
+    kept = curve_epochs(batch.max_epochs, batch.curve_points)
+    trials = len(batch.training)
+    outcome = Outcome(
+        batch=batch,
+        status=np.full(trials, -1, np.int8),
+        epochs=np.zeros(trials, np.int64),
+        final_error=np.full(trials, np.nan),
+        gradient_norm=np.full(trials, np.nan),
+        parameters=np.full((batch.network.size, trials), np.nan),
+        curve_epochs=kept,
+        curve_errors=np.full((len(kept), trainings), np.nan),
+    )
+    # by training, and within one from the highest threshold to the lowest: the order in which they are reached
+    order = np.lexsort((-batch.threshold, batch.training))
+    for start in range(0, trainings, block):
+        _train_block(outcome, np.arange(start, min(start + block, trainings)), order, progress)
+    return outcome
+
+
+class _Block:
+    """The trainings of one block that still run: their state, a column each, and the trials that each has yet to end."""
+
+    def __init__(self, outcome: Outcome, columns: NDArray[np.intp], order: NDArray[np.intp]) -> None:
+        batch = outcome.batch
+        self.outcome = outcome
+        self.columns = columns
+        self.parameters = batch.initial_parameters[:, columns] + 0.0  # + 0.0: no weight is ever −0
+        self.rates = batch.network.rates(batch.learning_rate[:, columns])
+        self.momentum = batch.momentum[columns]
+        self.velocity = np.zeros_like(self.rates)
+        self.order = order
+        self.next = np.searchsorted(batch.training[order], columns, "left")
+        self.last = np.searchsorted(batch.training[order], columns, "right")
+        self.threshold = batch.threshold[order[self.next]]
+        self.limit = np.zeros(len(columns))
+
+    def step(self, gradient: Array) -> None:
+        """v ← αv − η ∂E/∂w, w ← w + v. Where α is 0, nothing of the last step is left in v, be it infinite."""
+        trained = self.parameters[: len(gradient)]
+        if not self.momentum.any():
+            trained -= self.rates * gradient
+            return
+        self.velocity *= self.momentum
+        self.velocity[:, self.momentum == 0.0] = 0.0
+        self.velocity -= self.rates * gradient
+        trained += self.velocity
+
+    def end(self, epoch: int, ended: NDArray[np.bool_], error: Array, measure: Array, norm: Array) -> int:
+        """Records the trials that end at this epoch, drops the trainings with none left; gives the number of trials."""
+        batch, trials = self.outcome.batch, 0
+        for column in np.flatnonzero(ended):
+            remaining = self.order[self.next[column] : self.last[column]]
+            diverged = not error[column] <= self.limit[column]
+            reached = 0 if diverged else np.count_nonzero(batch.threshold[remaining] >= measure[column])
+            self._record(remaining[:reached], CONVERGED, epoch, column, error, norm)
+            if diverged:
+                self._record(remaining, DIVERGED, epoch, column, error, norm)
+            elif norm[column] <= batch.gradient_tolerance and batch.gradient_tolerance > 0.0:
+                self._record(remaining[reached:], STATIONARY, epoch, column, error, norm)
+            elif epoch == batch.max_epochs:
+                self._record(remaining[reached:], EXHAUSTED, epoch, column, error, norm)
+            elif reached < len(remaining):
+                self.next[column] += reached
+                self.threshold[column] = batch.threshold[remaining[reached]]
+                ended[column] = False
+                trials += reached
+                continue
+            trials += len(remaining)
+        self._keep(~ended)
+        return trials
+
+    def _record(
+        self, trials: NDArray[np.intp], status: int, epoch: int, column: int, error: Array, norm: Array
+    ) -> None:
+        outcome = self.outcome
+        outcome.status[trials] = status
+        outcome.epochs[trials] = epoch
+        outcome.final_error[trials] = error[column]
+        outcome.gradient_norm[trials] = norm[column]
+        outcome.parameters[:, trials] = self.parameters[:, column, None]
+
+    def _keep(self, running: NDArray[np.bool_]) -> None:
+        for name in ("parameters", "rates", "velocity"):
+            setattr(self, name, getattr(self, name)[:, running])
+        for name in ("columns", "momentum", "next", "last", "threshold", "limit"):
+            setattr(self, name, getattr(self, name)[running])
+
+
+@np.errstate(all="ignore")  # a run that diverges is a result, not an accident
+def _train_block(
+    outcome: Outcome, columns: NDArray[np.intp], order: NDArray[np.intp], progress: Progress | None
+) -> None:
+    batch, network = outcome.batch, outcome.batch.network
+    block = _Block(outcome, columns, order)
+    kept = {int(epoch): point for point, epoch in enumerate(outcome.curve_epochs)}
+    told, trials, epochs = time.monotonic(), 0, 0
+    for epoch in count():
+        outputs = forward(network, block.parameters, batch.inputs)
+        error = total_error(outputs[-1], batch.targets)
+        measure = error if batch.criterion == "total_error" else worst_output(outputs[-1], batch.targets)
+        if epoch == 0:
+            block.limit = np.minimum(DIVERGED_ABOVE * error, np.finfo(float).max)
+        if epoch in kept:
+            outcome.curve_errors[kept[epoch], block.columns] = error
+
+        ended = ~((error <= block.limit) & (measure > block.threshold))
+        if epoch == batch.max_epochs:
+            ended[:] = True
+        if batch.update == "batch" or batch.gradient_tolerance > 0.0 or ended.any():
+            gradient = backward(network, block.parameters, outputs, batch.targets)
+        if batch.gradient_tolerance > 0.0:
+            ended |= largest(gradient) <= batch.gradient_tolerance
+        if ended.any():
+            trials += block.end(epoch, ended, error, measure, largest(gradient))
+            gradient = gradient[:, ~ended]
+            if not len(block.columns):
+                break
+
+        if batch.update == "batch":
+            block.step(gradient)
+        else:
+            for p in range(len(batch.inputs)):
+                pattern = forward(network, block.parameters, batch.inputs[p : p + 1])
+                block.step(backward(network, block.parameters, pattern, batch.targets[p : p + 1]))
+
+        epochs += len(block.columns)
+        if progress and time.monotonic() - told > PROGRESS_SECONDS:
+            progress(trials, epochs)
+            told, trials, epochs = time.monotonic(), 0, 0
+    if progress:
+        progress(trials, epochs)
+
+
+def largest(gradient: Array) -> Array:
+    """The largest absolute component of each run's gradient, (R,); 0 where there is none."""
+    norm: Array = np.abs(gradient).max(axis=0, initial=0.0)
+    return norm
