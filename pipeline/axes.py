@@ -129,7 +129,7 @@ def _applied_to(loader: ConfigLoader, config: DictConfig, applied: Sequence[Axis
     for axis in applied:
         for override in axis.overrides:
             loader._apply_overrides_to_config([override], config)  # type: ignore[attr-defined]
-            independent = independent and not OmegaConf.is_interpolation(config, axis.name)
+            independent = independent and "${" not in str(override.value())
     assert plain_base is None or isinstance(plain_base, dict)
     return plain_base if independent else None  # type: ignore[return-value]
 

@@ -34,7 +34,7 @@ class Network:
     train_bias: bool = False
 
     def __post_init__(self) -> None:
-        if self.bias == "none":  # nothing to train, so that one network has one description
+        if self.bias == "none":  # nothing to train: one network has one description
             object.__setattr__(self, "train_bias", False)
 
     @property

@@ -33,7 +33,8 @@ from mlflow.exceptions import MlflowException
 from pipeline.arithmetic import Array
 from pipeline.config import ConfigError
 
-logging.getLogger("alembic").setLevel(logging.WARNING)
+for name in ("alembic", "mlflow"):
+    logging.getLogger(name).setLevel(logging.WARNING)
 
 DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
 METRICS_AT_ONCE = 1000
