@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -61,7 +61,10 @@ class CheckBeforeWork(Callback):
         """Called by Hydra with the composed configuration. Hydra swallows Exceptions here, but not an exit."""
         from pipeline.sweep import check_run
 
+        study = config.hydra.runtime.choices.get("study")
         try:
+            if study and config.hydra.sweeper.params:
+                raise ConfigError("study", study, "is a sweep: add -m")
             check_run(plain(config))
         except (ConfigError, OmegaConfBaseException) as error:
             refuse(error)
@@ -78,6 +81,8 @@ def one_line(error: Exception) -> str:
     """The error in one line."""
     if isinstance(error, ConfigError):
         return str(error)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: {(error.message or '').splitlines()[0]}"
     text = str(error)
     if found := re.match(r"Could not override '(.+)'\.", text):
         key = found[1]

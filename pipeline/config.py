@@ -126,8 +126,8 @@ def truth(key: str, value: object) -> bool:
 
 
 def text(key: str, value: object, allowed: str) -> str:
-    """A text that is not empty."""
-    if not isinstance(value, str) or not value:
+    """A text that is not empty, nor Hydra's ??? for a value to be given."""
+    if not isinstance(value, str) or value in ("", "???"):
         raise ConfigError(key, value, f"must be {allowed}")
     return value
 
@@ -270,7 +270,7 @@ def read_initial(config: Mapping[str, Any]) -> InitialChoice:
         case "published":
             if config["task"]["name"] != "seed_example":
                 raise ConfigError(
-                    "initial", kind, f"are the weights of task=seed_example, not of {config['task']['name']}; use initial=uniform"
+                    "initial", kind, f"belongs to task=seed_example, not to {config['task']['name']}; use initial=uniform"
                 )
             return InitialChoice(kind)
         case "uniform":

@@ -6,6 +6,7 @@ Runs that did not converge are censored, not missing: a quantile of the epochs t
 epoch, so it is infinite ("not reached") where too few converged.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,8 +46,14 @@ def summarize(results: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     table["rate"] = table["converged"] / table["runs"]
     table["ert"] = groups["epochs"].sum() / table["converged"].replace(0, np.nan)
     table["ert"] = table["ert"].fillna(np.inf)
-    quartiles = groups["to_convergence"].quantile([0.25, 0.5, 0.75], interpolation="lower").unstack()
-    return table.assign(q1=quartiles[0.25], median=quartiles[0.5], q3=quartiles[0.75]).reset_index()
+    for name, share in (("q1", 0.25), ("median", 0.5), ("q3", 0.75)):
+        table[name] = groups["to_convergence"].agg(reached_by, share=share)
+    return table.reset_index()
+
+
+def reached_by(epochs: pd.Series, share: float) -> float:
+    """The first epoch by which at least that share of the runs has converged; infinite where it never is."""
+    return float(np.sort(epochs.to_numpy())[math.ceil(share * len(epochs)) - 1])
 
 
 def by_axis(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -70,8 +77,8 @@ def best_settings(results: pd.DataFrame) -> pd.DataFrame:
 
 def in_words(results: pd.DataFrame) -> str:
     """The answer in a sentence or two, with its numbers."""
-    total = summarize(results.assign(all=0), ["all"]).iloc[0]
-    text = f"{total['converged']:,} of {count(total['runs'], 'run')} converged ({total['rate']:.0%})"
+    total = results["status"].value_counts().reindex(STATUSES, fill_value=0)
+    text = f"{total['converged']:,} of {count(len(results), 'run')} converged ({total['converged'] / len(results):.0%})"
     others = [f"{total[status]:,} {status}" for status in STATUSES[1:] if total[status]]
     text += (f"; {', '.join(others)}" if others else "") + "."
     best = best_settings(results)
@@ -82,7 +89,7 @@ def in_words(results: pd.DataFrame) -> str:
         if setting:
             text += (
                 f" {goal}, {' '.join(setting)} costs least: {in_short(final['ert'])} epochs per success"
-                f" ({final['converged']} of {count(final['runs'], 'run')} converged)."
+                f" ({int(final['converged'])} of {count(int(final['runs']), 'run')} converged)."
             )
         elif "threshold" in best:
             text += f" {goal}, a success costs {in_short(final['ert'])} epochs."

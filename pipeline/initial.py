@@ -77,13 +77,14 @@ def named(arrays: Mapping[str, Any], network: Network, where: Callable[[str], st
 def load_npz(path: str) -> dict[str, Array]:
     """The arrays of a .npz file, such as a run's `weights.npz`. Never unpickles anything."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ConfigError("initial.path", path, "must be a .npz file, not a single array")
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ConfigError("initial.path", path, "must be a .npz file, not a single array")
+        with file:
             return {name: file[name] for name in file.files}
+    except ConfigError:
+        raise
     except OSError as error:
         raise ConfigError("initial.path", path, f"cannot be read: {error.strerror or 'not a .npz file'}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, ConfigError):
-            raise
+    except (ValueError, EOFError, zipfile.BadZipFile):
         raise ConfigError("initial.path", path, "must be a .npz file of plain numbers, without pickled objects") from None

@@ -81,13 +81,13 @@ def scaled(columns: Array, scaling: str) -> Array:
     """
     if scaling == "none":
         return columns
+    low, high = columns.min(axis=0), columns.max(axis=0)
+    constant = low == high
+    unit = np.where(constant, 0.0, (columns - low) / np.where(constant, 1.0, high - low))
     if scaling == "minmax":
-        low, spread = columns.min(axis=0), np.ptp(columns, axis=0)
-    else:
-        low = ordered_mean(columns)
-        spread = np.sqrt(ordered_mean((columns - low) * (columns - low)))
-    constant = columns.min(axis=0) == columns.max(axis=0)
-    return np.where(constant, 0.0, (columns - low) / np.where(constant, 1.0, spread))
+        return unit
+    centred = unit - ordered_mean(unit)
+    return np.where(constant, 0.0, centred / np.where(constant, 1.0, np.sqrt(ordered_mean(centred * centred))))
 
 
 def ordered_mean(columns: Array) -> Array:

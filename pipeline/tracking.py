@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -178,7 +179,7 @@ def download(client: MlflowClient, run: Run, name: str, folder: str) -> Path:
 def unopened(uri: str, error: Exception) -> ConfigError:
     """The error for a store that does not open."""
     reason = str(error).strip().splitlines() or [type(error).__name__]
-    return ConfigError("tracking.uri", uri, f"cannot be opened: {reason[0]}")
+    return ConfigError("tracking.uri", uri, f"cannot be opened: {shorten(reason[0], 200)}")
 
 
 def sqlite_path(uri: str) -> Path | None:

@@ -1,0 +1,52 @@
+# `make help` lists the targets. Each sets up .venv by itself where that is needed.
+PYTHON ?= python3
+STUDY ?= convergence
+VENV := .venv
+READY := $(VENV)/.ready
+PY := $(VENV)/bin/python
+export MLFLOW_DISABLE_TELEMETRY = true
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup sweep ui explain test test-all check format clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## make .venv with all that is needed
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || \
+		{ echo "Python's venv module is needed (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+sweep: $(READY)  ## run a study and print its tables: make sweep STUDY=convergence
+	$(PY) -m pipeline.train -m study=$(STUDY)
+
+ui: $(READY)  ## look at the runs in MLflow
+	$(PY) -m pipeline.ui
+
+explain: $(READY)  ## the worked example, step by step, with all its numbers
+	@$(PY) -m pipeline.explain
+
+test: $(READY)  ## run the tests (under 5 minutes)
+	$(PY) -m pytest -m 'not slow'
+
+test-all: $(READY)  ## run all tests, the slow ones too
+	$(PY) -m pytest
+
+check: $(READY)  ## lint, format and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(READY)  ## put the code into its format
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+clean:  ## remove .venv and caches; runs stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,37 @@
+"""`python -m pipeline.ui` opens MLflow's pages for the local store: a free port on 127.0.0.1, whose address it prints."""
+
+import os
+import socket
+import sys
+
+from omegaconf import DictConfig
+
+from pipeline.application import plain, run
+from pipeline.config import ConfigError, integer
+
+
+def free_port() -> int:
+    """A port that no server listens on."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
+def main(config: DictConfig) -> int:
+    """Becomes MLflow's server."""
+    from pipeline.tracking import DEFAULT_URI, prepare_sqlite
+
+    settings = plain(config)
+    uri = settings["tracking"]["uri"] or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    if uri.startswith(("http://", "https://")):
+        raise ConfigError("tracking.uri", uri, "is a server: open that address in a browser")
+    folder = prepare_sqlite(uri)
+    port = integer("port", settings["port"], 0, 65535) or free_port()
+    print(f"MLflow at http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+    artifacts = [] if folder is None else ["--default-artifact-root", (folder / "artifacts").absolute().as_uri()]
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, *artifacts]
+    os.execv(sys.executable, [*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"])
+
+
+if __name__ == "__main__":
+    run(main, "ui")

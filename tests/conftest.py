@@ -1,0 +1,69 @@
+"""What all tests share: the commands in this process, in an empty folder, and stores made quickly."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hypothesis import settings
+
+settings.register_profile("tests", deadline=None, print_blob=True)
+settings.load_profile("tests")
+
+Command = Callable[..., SimpleNamespace]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "")
+    yield
+    GlobalHydra.instance().clear()
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store with MLflow's schema and nothing in it: copied, because making one takes a second or two."""
+    from pipeline.tracking import prepare_sqlite
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    prepare_sqlite(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def store(folder: Path, empty_store: Path) -> Path:
+    """A folder to work in with an empty store where the commands look for it; gives the store's file."""
+    path = folder / "mlruns" / "mlflow.db"
+    path.parent.mkdir()
+    shutil.copy(empty_store, path)
+    return path
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Runs `python -m pipeline.<name> arguments…` in this process; gives exit code, output and error output."""
+
+    def run(name: str, *arguments: str) -> SimpleNamespace:
+        from pipeline.application import run as run_application
+
+        GlobalHydra.instance().clear()
+        monkeypatch.setattr(sys, "argv", [f"pipeline.{name}", *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run_application(import_module(f"pipeline.{name}").main, name)
+        out, err = capfd.readouterr()
+        return SimpleNamespace(code=ended.value.code, out=out, err=err)
+
+    return run
