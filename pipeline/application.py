@@ -108,18 +108,23 @@ def refuse(error: Exception) -> NoReturn:
 def run(main: Callable[[DictConfig], int | None], config_name: str) -> NoReturn:
     """Runs a command as a Hydra application and exits with its code."""
     codes: list[int] = []
+    refusals = (ConfigError, HydraException, OmegaConfBaseException)
+    asked = os.environ.get("HYDRA_FULL_ERROR", "")
+    wants_traceback = asked == "1"
 
-    def task(config: DictConfig) -> int:
-        code = main(config) or 0
-        codes.append(code)
-        return code
+    def task(config: DictConfig) -> None:
+        try:
+            codes.append(main(config) or 0)
+        except refusals as error:
+            if wants_traceback:
+                raise
+            refuse(error)
 
-    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra pass on its errors: they are told here
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
-    except (ConfigError, HydraException, OmegaConfBaseException) as error:
-        if full:
+    except refusals as error:
+        if wants_traceback:
             raise
         refuse(error)
     except KeyboardInterrupt:
@@ -128,4 +133,6 @@ def run(main: Callable[[DictConfig], int | None], config_name: str) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    finally:
+        os.environ["HYDRA_FULL_ERROR"] = asked
     sys.exit(max(codes, default=0))

@@ -37,7 +37,7 @@ def summarize(results: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """
     converged = results["status"] == "converged"
     groups = results.assign(
-        to_convergence=results["epochs"].where(converged, np.inf),
+        to_convergence=results["epochs"].astype(float).where(converged, np.inf),
         **{status: results["status"] == status for status in STATUSES},
     ).groupby(list(by), sort=True, dropna=False)
     table = pd.DataFrame({"runs": groups.size()})
@@ -113,6 +113,8 @@ def in_short(value: object) -> str:
     """A number for reading: at most four significant digits, thousands separated; infinite is «not reached»."""
     if isinstance(value, bool | np.bool_ | str) or not isinstance(value, int | float | np.integer | np.floating):
         return str(value)
+    if np.isnan(value):
+        return "null"
     if np.isinf(value):
         return "not reached"
     if value == int(value) and abs(value) < 1e15:

@@ -61,7 +61,7 @@ class Store:
     """An MLflow store with one of its experiments. Raises ConfigError where it cannot be opened."""
 
     def __init__(self, uri: str | None, experiment: str) -> None:
-        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+        self.uri = store_uri(uri)
         self.folder = prepare_sqlite(self.uri)
         try:
             self.client = MlflowClient(tracking_uri=self.uri)
@@ -77,7 +77,7 @@ class Store:
             if found.lifecycle_stage != "active":
                 raise ConfigError("tracking.experiment", name, "is deleted in this store; restore it or use another name")
             return str(found.experiment_id)
-        location = (self.folder / "artifacts").absolute().as_uri() if self.folder else None
+        location = (self.folder / "artifacts").as_uri() if self.folder else None
         try:
             created = self.client.create_experiment(
                 name,
@@ -145,7 +145,7 @@ class Store:
 
 def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
     """The parent run of the sweep with that run id, or of the latest finished one. Raises ConfigError if there is none."""
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    uri = store_uri(uri)
     if (path := sqlite_path(uri)) and not path.exists():
         raise ConfigError("tracking.uri", uri, "no such store; `make sweep` makes one")
     try:
@@ -182,6 +182,13 @@ def unopened(uri: str, error: Exception) -> ConfigError:
     return ConfigError("tracking.uri", uri, f"cannot be opened: {shorten(reason[0], 200)}")
 
 
+def store_uri(uri: str | None) -> str:
+    """The store's address: as given, or from the environment, or the default; a SQLite file's path made absolute."""
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    path = sqlite_path(uri)
+    return f"sqlite:///{path.absolute()}" if path else uri
+
+
 def sqlite_path(uri: str) -> Path | None:
     """The file of a SQLite store; None for any other store."""
     prefix = "sqlite:///"
@@ -197,12 +204,13 @@ def prepare_sqlite(uri: str) -> Path | None:
     path = sqlite_path(uri)
     if path is None:
         return None
+    path = path.absolute()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             with tempfile.TemporaryDirectory(prefix=".new-store-", dir=path.parent) as folder:
                 draft, copy = Path(folder, "draft.db"), Path(folder, "copy.db")
-                MlflowClient(tracking_uri=f"sqlite:///{draft.absolute()}").search_experiments(max_results=1)
+                MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments(max_results=1)
                 with sqlite3.connect(draft) as source, sqlite3.connect(copy) as target:
                     source.backup(target)
                 source.close()

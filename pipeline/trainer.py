@@ -107,13 +107,18 @@ class Outcome:
 
 
 def curve_epochs(max_epochs: int, points: int) -> NDArray[np.int64]:
-    """At most `points` epochs from 0 to max_epochs, log-spaced from 1 on, computed in decimal arithmetic."""
-    if max_epochs == 0 or points < 3:
-        return np.unique(np.array([0, max_epochs]))
+    """`points` epochs from 0 to max_epochs (all of them if there are no more), log-spaced where they can be.
+
+    From 1 on, each step multiplies by what is left to go, spread over the points that are left; computed in decimal
+    arithmetic.
+    """
+    epochs = [0, 1]
     with localcontext(prec=30):
-        step = Decimal(max_epochs).ln() / (points - 2)
-        inner = [int((step * k).exp().to_integral_value()) for k in range(points - 1)]
-    return np.unique(np.array([0, *inner[:-1], max_epochs]))
+        while len(epochs) < points and epochs[-1] < max_epochs:
+            last, left = epochs[-1], points - len(epochs)
+            ratio = ((Decimal(max_epochs) / last).ln() / left).exp()
+            epochs.append(max(last + 1, int((last * ratio).to_integral_value())))
+    return np.array([*(epoch for epoch in epochs[: points - 1] if epoch < max_epochs), max_epochs])
 
 
 def train(batch: Batch, progress: Progress | None = None) -> Outcome:

@@ -19,16 +19,16 @@ def free_port() -> int:
 
 def main(config: DictConfig) -> int:
     """Becomes MLflow's server."""
-    from pipeline.tracking import DEFAULT_URI, prepare_sqlite
+    from pipeline.tracking import prepare_sqlite, store_uri
 
     settings = plain(config)
-    uri = settings["tracking"]["uri"] or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    uri = store_uri(settings["tracking"]["uri"])
     if uri.startswith(("http://", "https://")):
         raise ConfigError("tracking.uri", uri, "is a server: open that address in a browser")
     folder = prepare_sqlite(uri)
     port = integer("port", settings["port"], 0, 65535) or free_port()
     print(f"MLflow at http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
-    artifacts = [] if folder is None else ["--default-artifact-root", (folder / "artifacts").absolute().as_uri()]
+    artifacts = [] if folder is None else ["--default-artifact-root", (folder / "artifacts").as_uri()]
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, *artifacts]
     os.execv(sys.executable, [*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"])
 

@@ -65,7 +65,7 @@ REFUSED = {
     (*CSV, "task.path=inf.csv"): "task.path=inf.csv: all numbers must be finite",
     (*CSV, "task.path=word.csv"): "task.path=word.csv: input column b must hold numbers only",
     (*CSV, "task.path=good.csv", "task.targets=z"): "task.targets=z: no such column in good.csv; it has a, b, y",
-    ("tracking.uri=sqlite:///text.npz",): "tracking.uri=sqlite:///text.npz: cannot be opened: file is not a database",
+    ("tracking.uri=sqlite:///text.npz",): "/text.npz: cannot be opened: file is not a database",
     ("tracking.uri=sqlite:////proc/none/m.db",): "tracking.uri=sqlite:////proc/none/m.db: cannot be opened",
     ("tracking.uri=ftp://nowhere",): "tracking.uri=ftp://nowhere: cannot be opened",
     ("-m", "learning_rate=0.1,-1"): "learning_rate=-1: must be greater than 0 and finite",
