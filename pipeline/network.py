@@ -8,16 +8,18 @@ Letters: R runs, P patterns, U units of a layer, V units of the layer below, L l
 
 Every sum has one accumulator, and its terms are added by index (a net input from the bias on over the units below; a
 delta's from 0 over the units above; a gradient's from 0 over patterns; the error over patterns, within them over outputs):
-a run's bits then depend on nothing but the run. That is why no `@`, `sum` or `einsum` is found here.
+a run's bits then depend on nothing but the run. That is why no `@`, `sum` or `einsum` is found here. (A sum that starts from
+0 is begun with its first product, which is the same but for the sign of a zero, and no result depends on that.)
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cache
+from itertools import accumulate, pairwise
 from math import prod
 
 import numpy as np
 
-from pipeline.arithmetic import Array, sigmoid, tanh
+from pipeline.arithmetic import ROOM, Array, sigmoid, tanh
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
 BIASES = ("shared", "per_unit", "none")
@@ -61,23 +63,22 @@ class Network:
     @property
     def size(self) -> int:
         """N, the number of parameters of one run."""
-        return sum(map(prod, self.shapes))
+        return _places(self)[-1][0].stop
 
     @property
     def trained(self) -> int:
         """How many parameters, counted from the first, training changes."""
-        return sum(map(prod, self.shapes if self.train_bias else self.shapes[: self.layers]))
+        return _places(self)[-1 if self.train_bias else self.layers - 1][0].stop
 
     def split(self, parameters: Array) -> tuple[list[Array], list[Array]]:
         """Views of `parameters: (N, …)` as weights[l]: (U, V, …) and biases[l]: (U, …), (1, …) or (0, …).
 
         Where there are weights only (a gradient without trained biases), the list of biases is empty.
         """
-        arrays, start = [], 0
-        for shape in self.shapes if len(parameters) == self.size else self.shapes[: self.layers]:
-            stop = start + prod(shape)
-            arrays.append(parameters[start:stop].reshape(shape + parameters.shape[1:]))
-            start = stop
+        places, runs = _places(self), parameters.shape[1:]
+        if len(parameters) < self.size:
+            places = places[: self.layers]
+        arrays = [parameters[place].reshape(shape + runs) for place, shape in places]
         return arrays[: self.layers], arrays[self.layers :]
 
     def rates(self, learning_rate: Array) -> Array:
@@ -87,51 +88,80 @@ class Network:
         return np.repeat(learning_rate[layers], sizes[: len(layers)], axis=0)
 
 
-def activate(name: str, net: Array) -> Array:
-    """The activation function `name` of the net inputs."""
+@cache
+def _places(network: Network) -> list[tuple[slice, tuple[int, ...]]]:
+    """Where each array stands among the parameters, and its shape."""
+    stops = list(accumulate(map(prod, network.shapes)))
+    return [(slice(stop - prod(shape), stop), shape) for stop, shape in zip(stops, network.shapes, strict=True)]
+
+
+class Room:
+    """Memory for the arrays of a pass, used again in the next one: fresh memory would cost more than the arithmetic."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, Array] = {}
+
+    def take(self, name: str, *shape: int) -> Array:
+        """An array of that shape, with anything in it; the same name gives the same memory."""
+        array = self._arrays.get(name)
+        if array is None or array.shape != shape:
+            size = prod(shape)
+            memory = np.empty(size) if array is None or array.base is None or array.base.size < size else array.base
+            array = self._arrays[name] = memory[:size].reshape(shape)
+        return array
+
+
+def activate(name: str, net: Array, room: Room) -> None:
+    """Turns net inputs into outputs, in place, by the activation function `name`."""
     match name:
         case "sigmoid":
-            return sigmoid(net)
+            sigmoid(net, net, room.take(f"arithmetic {net.shape[1]}", ROOM, *net.shape))
         case "tanh":
-            return tanh(net)
+            tanh(net, net, room.take(f"arithmetic {net.shape[1]}", ROOM, *net.shape))
         case "relu":
-            return np.where(net <= 0.0, 0.0, net)  # keeps NaN
-        case _:
-            return net
+            np.copyto(net, 0.0, where=net <= 0.0)  # keeps NaN
 
 
-def times_derivative(name: str, error: Array, output: Array) -> Array:
-    """`error` × the derivative of the activation function, which all four give from the unit's `output`."""
+def times_derivative(name: str, error: Array, output: Array, room: Room) -> None:
+    """Multiplies `error`, in place, by the derivative of the activation function, given from the unit's `output`."""
+    slope = room.take(f"slope {output.shape[1]}", *output.shape)
     match name:
         case "sigmoid":
-            return error * (output * (1.0 - output))
+            np.subtract(1.0, output, out=slope)
+            slope *= output
+            error *= slope
         case "tanh":
-            return error * (1.0 - output * output)
+            np.multiply(output, output, out=slope)
+            np.subtract(1.0, slope, out=slope)
+            error *= slope
         case "relu":
-            return np.where(output > 0.0, error, 0.0)
-        case _:
-            return error
+            np.copyto(error, 0.0, where=~(output > 0.0))
 
 
-def forward(network: Network, parameters: Array, inputs: Array) -> list[Array]:
+def forward(network: Network, parameters: Array, inputs: Array, room: Room | None = None) -> list[Array]:
     """The outputs of every layer, layer by layer, as (P, U, R); the first entry are the inputs, (P, I, 1)."""
+    room = room or Room()
     weights, biases = network.split(parameters)
     outputs = [inputs[:, :, None]]
-    for weight, bias, activation in zip(weights, biases, network.activations, strict=True):
+    for layer, (weight, bias, activation) in enumerate(zip(weights, biases, network.activations, strict=True)):
         below = outputs[-1]
-        net = np.zeros((len(below), weight.shape[0], weight.shape[2]))
-        if len(bias):
-            net += bias
-        for v in range(weight.shape[1]):
-            net += weight[:, v] * below[:, v, None]
-        outputs.append(activate(activation, net))
+        units, units_below, runs = weight.shape
+        net = room.take(f"outputs {layer}", len(inputs), units, runs)
+        product = room.take(f"product {layer}", len(inputs), units, runs)
+        net[:] = bias if len(bias) else 0.0
+        for v in range(units_below):
+            net += np.multiply(weight[:, v], below[:, v, None], out=product)
+        activate(activation, net, room)
+        outputs.append(net)
     return outputs
 
 
-def total_error(outputs: Array, targets: Array) -> Array:
+def total_error(outputs: Array, targets: Array, room: Room | None = None) -> Array:
     """E = Σ ½ (target − output)² over patterns and outputs, (R,); outputs (P, O, R), targets (P, O)."""
-    difference = outputs - targets[:, :, None]
-    squares = 0.5 * (difference * difference)
+    squares = (room or Room()).take("squares", *outputs.shape)
+    np.subtract(outputs, targets[:, :, None], out=squares)
+    squares *= squares
+    squares *= 0.5
     error = np.zeros(outputs.shape[2])
     for pattern in squares:
         for unit in pattern:
@@ -145,31 +175,42 @@ def worst_output(outputs: Array, targets: Array) -> Array:
     return worst
 
 
-def backward(network: Network, parameters: Array, outputs: list[Array], targets: Array) -> Array:
+def backward(
+    network: Network, parameters: Array, outputs: list[Array], targets: Array, room: Room | None = None
+) -> Array:
     """∂E/∂parameter for all trained parameters, (trained, R), by the chain rule from the last layer to the first."""
+    room = room or Room()
+    runs = parameters.shape[1]
     weights, _ = network.split(parameters)
-    gradient = np.zeros((network.trained, parameters.shape[1]))
+    gradient = room.take("gradient", network.trained, runs)
     by_weight, by_bias = network.split(gradient)
-    delta = outputs[-1] - targets[:, :, None]
+    delta = room.take(f"delta {network.layers}", *outputs[-1].shape)
+    np.subtract(outputs[-1], targets[:, :, None], out=delta)
     for layer in reversed(range(network.layers)):
         # delta becomes ∂E/∂(net input) of this layer's units
-        delta = times_derivative(network.activations[layer], delta, outputs[layer + 1])
+        times_derivative(network.activations[layer], delta, outputs[layer + 1], room)
+        product = room.take(f"gradient {layer}", *by_weight[layer].shape)
         for p in range(len(delta)):
-            by_weight[layer] += delta[p][:, None] * outputs[layer][p]
+            first = p == 0
+            np.multiply(delta[p][:, None], outputs[layer][p], out=by_weight[layer] if first else product)
+            if not first:
+                by_weight[layer] += product
         if network.train_bias:
-            _add_bias_gradient(by_bias[layer], delta)
+            bias_gradient(by_bias[layer], delta)
         if layer > 0:
             # … and then ∂E/∂output of the units below
-            above = np.zeros(outputs[layer].shape)
-            for u in range(delta.shape[1]):
-                above += delta[:, u, None] * weights[layer][u]
-            delta = above
+            below = room.take(f"delta {layer}", *outputs[layer].shape)
+            product = room.take(f"below {layer}", *below.shape)
+            np.multiply(delta[:, 0, None], weights[layer][0], out=below)
+            for u in range(1, delta.shape[1]):
+                below += np.multiply(delta[:, u, None], weights[layer][u], out=product)
+            delta = below
     return gradient
 
 
-
-def _add_bias_gradient(by_bias: Array, delta: Array) -> None:
-    """Adds ∂E/∂bias, in place: of a bias per unit over patterns, of a shared one over patterns and within them units."""
+def bias_gradient(by_bias: Array, delta: Array) -> None:
+    """∂E/∂bias of a layer: of a bias per unit, its delta over patterns; of a shared one, over patterns and within them units."""
+    by_bias[:] = 0.0
     for pattern in delta:
         if len(by_bias) == len(pattern):
             by_bias += pattern

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arithmetic import Array
-from pipeline.network import Network, backward, forward, total_error, worst_output
+from pipeline.network import Network, Room, backward, forward, total_error, worst_output
 
 UPDATES = ("batch", "online")
 CRITERIA = ("total_error", "worst_output")
@@ -28,7 +28,7 @@ DIVERGED_ABOVE = 1e6  # × error(0)
 
 # How many numbers one array of hidden outputs may hold: a block of runs is trained at a time, small enough for the
 # processor's cache. No result depends on it.
-BLOCK_NUMBERS = 8192
+BLOCK_NUMBERS = 16384
 PROGRESS_SECONDS = 0.1
 
 Progress = Callable[[int, int], None]
@@ -169,47 +169,49 @@ class _Block:
     def step(self, gradient: Array) -> None:
         """v ← αv − η ∂E/∂w, w ← w + v. Where α is 0, nothing of the last step is left in v, be it infinite."""
         trained = self.parameters[: len(gradient)]
+        gradient *= self.rates
         if not self.momentum.any():
-            trained -= self.rates * gradient
+            trained -= gradient
             return
         self.velocity *= self.momentum
         self.velocity[:, self.momentum == 0.0] = 0.0
-        self.velocity -= self.rates * gradient
+        self.velocity -= gradient
         trained += self.velocity
 
-    def end(self, epoch: int, ended: NDArray[np.bool_], error: Array, measure: Array, norm: Array) -> int:
-        """Records the trials that end at this epoch, drops the trainings with none left; gives the number of trials."""
-        batch, trials = self.outcome.batch, 0
-        for column in np.flatnonzero(ended):
-            remaining = self.order[self.next[column] : self.last[column]]
-            diverged = not error[column] <= self.limit[column]
-            reached = 0 if diverged else np.count_nonzero(batch.threshold[remaining] >= measure[column])
-            self._record(remaining[:reached], CONVERGED, epoch, column, error, norm)
-            if diverged:
-                self._record(remaining, DIVERGED, epoch, column, error, norm)
-            elif norm[column] <= batch.gradient_tolerance and batch.gradient_tolerance > 0.0:
-                self._record(remaining[reached:], STATIONARY, epoch, column, error, norm)
-            elif epoch == batch.max_epochs:
-                self._record(remaining[reached:], EXHAUSTED, epoch, column, error, norm)
-            elif reached < len(remaining):
-                self.next[column] += reached
-                self.threshold[column] = batch.threshold[remaining[reached]]
-                ended[column] = False
-                trials += reached
-                continue
-            trials += len(remaining)
-        self._keep(~ended)
-        return trials
+    def end(
+        self, epoch: int, ended: NDArray[np.bool_], error: Array, measure: Array, norm: Array
+    ) -> tuple[int, NDArray[np.bool_]]:
+        """Records the trials that end at this epoch and drops the trainings with none left.
 
-    def _record(
-        self, trials: NDArray[np.intp], status: int, epoch: int, column: int, error: Array, norm: Array
-    ) -> None:
-        outcome = self.outcome
-        outcome.status[trials] = status
-        outcome.epochs[trials] = epoch
-        outcome.final_error[trials] = error[column]
-        outcome.gradient_norm[trials] = norm[column]
-        outcome.parameters[:, trials] = self.parameters[:, column, None]
+        Gives the number of those trials, and which trainings are left.
+        """
+        batch, outcome = self.outcome.batch, self.outcome
+        columns = np.flatnonzero(ended)
+        # the trials that these trainings have yet to end, and the column of each
+        waiting = self.last[columns] - self.next[columns]
+        column = np.repeat(columns, waiting)
+        trial = self.order[np.arange(len(column)) + np.repeat(self.next[columns] - np.cumsum(waiting) + waiting, waiting)]
+
+        reasons = [
+            (DIVERGED, ~(error <= self.limit)[column]),
+            (CONVERGED, measure[column] <= batch.threshold[trial]),
+            (STATIONARY, (norm <= batch.gradient_tolerance)[column] & (batch.gradient_tolerance > 0.0)),
+            (EXHAUSTED, np.full(len(column), epoch == batch.max_epochs)),
+        ]
+        status = np.select([holds for _, holds in reasons], [code for code, _ in reasons], default=-1)
+        over = status >= 0
+        trial, column = trial[over], column[over]
+        outcome.status[trial] = status[over]
+        outcome.epochs[trial] = epoch
+        outcome.final_error[trial] = error[column]
+        outcome.gradient_norm[trial] = norm[column]
+        outcome.parameters[:, trial] = self.parameters[:, column]
+
+        self.next += np.bincount(column, minlength=len(self.next))
+        running = self.next < self.last
+        self._keep(running)
+        self.threshold = batch.threshold[self.order[self.next]]
+        return len(trial), running
 
     def _keep(self, running: NDArray[np.bool_]) -> None:
         for name in ("parameters", "rates", "velocity"):
@@ -223,12 +225,12 @@ def _train_block(
     outcome: Outcome, columns: NDArray[np.intp], order: NDArray[np.intp], progress: Progress | None
 ) -> None:
     batch, network = outcome.batch, outcome.batch.network
-    block = _Block(outcome, columns, order)
+    block, room = _Block(outcome, columns, order), Room()
     kept = {int(epoch): point for point, epoch in enumerate(outcome.curve_epochs)}
     told, trials, epochs = time.monotonic(), 0, 0
     for epoch in count():
-        outputs = forward(network, block.parameters, batch.inputs)
-        error = total_error(outputs[-1], batch.targets)
+        outputs = forward(network, block.parameters, batch.inputs, room)
+        error = total_error(outputs[-1], batch.targets, room)
         measure = error if batch.criterion == "total_error" else worst_output(outputs[-1], batch.targets)
         if epoch == 0:
             block.limit = np.minimum(DIVERGED_ABOVE * error, np.finfo(float).max)
@@ -239,12 +241,13 @@ def _train_block(
         if epoch == batch.max_epochs:
             ended[:] = True
         if batch.update == "batch" or batch.gradient_tolerance > 0.0 or ended.any():
-            gradient = backward(network, block.parameters, outputs, batch.targets)
+            gradient = backward(network, block.parameters, outputs, batch.targets, room)
         if batch.gradient_tolerance > 0.0:
             ended |= largest(gradient) <= batch.gradient_tolerance
         if ended.any():
-            trials += block.end(epoch, ended, error, measure, largest(gradient))
-            gradient = gradient[:, ~ended]
+            over, running = block.end(epoch, ended, error, measure, largest(gradient))
+            trials += over
+            gradient = gradient[:, running]
             if not len(block.columns):
                 break
 
@@ -252,8 +255,8 @@ def _train_block(
             block.step(gradient)
         else:
             for p in range(len(batch.inputs)):
-                pattern = forward(network, block.parameters, batch.inputs[p : p + 1])
-                block.step(backward(network, block.parameters, pattern, batch.targets[p : p + 1]))
+                pattern = forward(network, block.parameters, batch.inputs[p : p + 1], room)
+                block.step(backward(network, block.parameters, pattern, batch.targets[p : p + 1], room))
 
         epochs += len(block.columns)
         if progress and time.monotonic() - told > PROGRESS_SECONDS:
