@@ -7,7 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,32 +24,38 @@ CONF = Path(__file__).parent.parent / "conf"
 
 
 def logspace(low: str | float, high: str | float, points: int, digits: int = 3) -> str:
-    """`points` log-spaced values from low to high as text, `0.01,0.1,1`: in decimal arithmetic, rounded to `digits`.
+    """`points` log-spaced values from low to high (or down) as text: 0.01,0.1,1. Registered as a resolver.
 
-    With more digits where fewer would make two values equal. Registered as a resolver: `${logspace:0.01,10,7}`.
+    Computed in decimal arithmetic, which is the same everywhere, and rounded to `digits`, or to more where fewer would not
+    keep the values apart and in order. The first and the last are exact. Raises ConfigError.
     """
-    first, last = Decimal(str(low)), Decimal(str(high))
     asked = f"${{logspace:{low},{high},{points}}}"
+    try:
+        first, last = (Decimal(repr(float(str(bound)))) for bound in (low, high))
+    except ValueError:
+        first = last = Decimal(0)
     if not (first.is_finite() and last.is_finite() and first > 0 and last > 0 and first != last):
         raise ConfigError("logspace", asked, "needs two different numbers greater than 0")
-    if not isinstance(points, int) or not 2 <= points <= 100_000:
+    if type(points) is not int or not 2 <= points <= 100_000:
         raise ConfigError("logspace", asked, "needs 2 to 100000 points")
-    with localcontext(prec=40):
-        step = (last.ln() - first.ln()) / (points - 1)
-        exact = [first, *((first.ln() + step * k).exp() for k in range(1, points - 1)), last]
-    for precision in range(digits, 30):
-        with localcontext(prec=precision):
-            values = [first, *(+value for value in exact[1:-1]), last]
-        if len(set(values)) == points:
-            break
-    return ",".join(in_short(value) for value in values)
+    if type(digits) is not int or not 1 <= digits <= 17:
+        raise ConfigError("logspace", asked, "needs 1 to 17 digits")
+    with localcontext(Context(prec=40)):
+        start, step = first.ln(), (last.ln() - first.ln()) / (points - 1)
+        between = [(start + step * k).exp() for k in range(1, points - 1)]
+    for precision in range(digits, 18):
+        rounded = map(Context(prec=precision).plus, between)
+        values = [in_short(value) for value in (first, *rounded, last)]
+        numbers = [float(value) for value in values]
+        if all(one < other if first < last else one > other for one, other in pairwise(numbers)):
+            return ",".join(values)
+    raise ConfigError("logspace", asked, "has its ends too close together for so many points")
 
 
 def in_short(value: Decimal) -> str:
-    """A decimal number as a person writes it: 0.001, 20000, 1e-06."""
+    """A decimal number as a person writes it: 0.001, 20000, 1e-6, 1e8."""
     value = value.normalize()
-    exponent = value.adjusted()
-    return f"{value:f}" if -5 <= exponent <= 6 else f"{value:e}".replace("E", "e")
+    return f"{value:f}" if -5 <= value.adjusted() <= 6 else f"{value:e}".replace("e+", "e")
 
 
 OmegaConf.register_new_resolver("logspace", logspace, replace=True)
@@ -72,9 +79,20 @@ class CheckBeforeWork(Callback):
 
 def plain(config: DictConfig) -> dict[str, Any]:
     """The composed configuration as a dictionary, interpolations resolved, without Hydra's own part."""
-    values = OmegaConf.to_container(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), resolve=True)
+    values = OmegaConf.to_container(without_hydra(config), resolve=True)
     assert isinstance(values, dict)
     return values  # type: ignore[return-value]
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """The composed configuration without Hydra's own part."""
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
+NO_SUCH_CHOICE = re.compile(
+    r"Could not (?:find|load) '(?:.*/)?(?P<asked>[^'/]+)'\s+"
+    r"Available options in '(?P<group>[^']+)':\s+(?P<options>[^:]*?)\s*(?:Config search path:|$)"
+)
 
 
 def one_line(error: Exception) -> str:
@@ -90,9 +108,8 @@ def one_line(error: Exception) -> str:
         known = getattr(error.__cause__, "parent_node", None)
         names = tuple(str(name) for name in known if name != "hydra") if isinstance(known, DictConfig) else ()
         return f"{asked[1] if asked else key}: {unknown_key(key.rpartition('.')[2], names)}"
-    if found := re.search(r"(?:In '.*': )?Could not (?:find|load) '([^']+)'\s+Available options in '([^']+)':\s+([^:]*?)\s*(?:Config search path:|$)", text):
-        group, options = found[2], ", ".join(found[3].split())
-        return f"{group}={found[1].rpartition('/')[2]}: must be one of {options}"
+    if found := NO_SUCH_CHOICE.search(text):
+        return f"{found['group']}={found['asked']}: must be one of {', '.join(found['options'].split())}"
     cause = error.__cause__
     lines = [*text.splitlines(), *(str(cause).splitlines() if isinstance(cause, OmegaConfBaseException) else [])]
     kept = [line.strip() for line in lines if line.strip() and not re.match(r"\s*(object_type|full_key|reference_type)", line)]

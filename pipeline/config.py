@@ -119,7 +119,7 @@ def choice(key: str, value: object, allowed: tuple[str, ...]) -> str:
 
 
 def truth(key: str, value: object) -> bool:
-    """true or false."""
+    """A truth value."""
     if not isinstance(value, bool):
         raise ConfigError(key, value, "must be true or false")
     return value

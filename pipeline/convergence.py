@@ -8,6 +8,7 @@ epoch, so it is infinite ("not reached") where too few converged.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,7 +49,8 @@ def summarize(results: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     table["ert"] = table["ert"].fillna(np.inf)
     for name, share in (("q1", 0.25), ("median", 0.5), ("q3", 0.75)):
         table[name] = groups["to_convergence"].agg(reached_by, share=share)
-    return table.reset_index()
+    result: pd.DataFrame = table.reset_index()
+    return result
 
 
 def reached_by(epochs: pd.Series, share: float) -> float:
@@ -62,7 +64,7 @@ def by_axis(results: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def best_settings(results: pd.DataFrame) -> pd.DataFrame:
-    """The setting of lowest ERT; for each threshold one, where the threshold is an axis. Settings without success are left out."""
+    """The setting of lowest ERT, one for each threshold where that is an axis; settings without success are left out."""
     settings = settings_of(results)
     if not settings:
         return pd.DataFrame()
@@ -95,7 +97,7 @@ def in_words(results: pd.DataFrame) -> str:
             text += f" {goal}, a success costs {in_short(final['ert'])} epochs."
     for axis in settings_of(results):
         table = summarize(results, [axis])
-        lowest, highest = table.loc[table["rate"].idxmin()], table.loc[table["rate"].idxmax()]
+        lowest, highest = table.iloc[table["rate"].argmin()], table.iloc[table["rate"].argmax()]
         if lowest["rate"] < highest["rate"]:
             text += (
                 f" The rate goes from {lowest['rate']:.0%} at {axis}={in_short(lowest[axis])}"
@@ -109,7 +111,7 @@ def count(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def in_short(value: object) -> str:
+def in_short(value: Any) -> str:
     """A number for reading: at most four significant digits, thousands separated; infinite is «not reached»."""
     if isinstance(value, bool | np.bool_ | str) or not isinstance(value, int | float | np.integer | np.floating):
         return str(value)
@@ -140,7 +142,8 @@ def grid(results: pd.DataFrame) -> pd.DataFrame:
     down.sort(key=lambda axis: axis != "threshold")
     cells = summarize(results, settings)
     cells["cell"] = [
-        f"{row.converged}/{row.runs} {in_short(row.median) if np.isfinite(row.median) else '–'}" for row in cells.itertuples()
+        f"{row['converged']}/{row['runs']} {in_short(row['median']) if np.isfinite(row['median']) else '–'}"
+        for row in cells.to_dict("records")
     ]
     table = cells.pivot(index=down, columns=across[0], values="cell").fillna("")
     table.columns = [f"{across[0]}={in_short(value)}" for value in table.columns]

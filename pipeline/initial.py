@@ -37,7 +37,7 @@ def published(network: Network) -> Array:
     if network.units != (2, 2, 2):
         hidden = list(network.units[1:-1])
         raise ConfigError("network.hidden", hidden, "must be [2] with initial=published; use initial=uniform")
-    biases = {"shared": PUBLISHED_BIASES, "per_unit": np.repeat(PUBLISHED_BIASES, 2), "none": ()}[network.bias]
+    biases = {"shared": PUBLISHED_BIASES, "per_unit": np.repeat(PUBLISHED_BIASES, 2).tolist(), "none": ()}[network.bias]
     return np.array([*PUBLISHED_WEIGHTS, *biases])
 
 

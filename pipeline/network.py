@@ -63,12 +63,12 @@ class Network:
     @property
     def size(self) -> int:
         """N, the number of parameters of one run."""
-        return _places(self)[-1][0].stop
+        return int(_places(self)[-1][0].stop)
 
     @property
     def trained(self) -> int:
         """How many parameters, counted from the first, training changes."""
-        return _places(self)[-1 if self.train_bias else self.layers - 1][0].stop
+        return int(_places(self)[-1 if self.train_bias else self.layers - 1][0].stop)
 
     def split(self, parameters: Array) -> tuple[list[Array], list[Array]]:
         """Views of `parameters: (N, …)` as weights[l]: (U, V, …) and biases[l]: (U, …), (1, …) or (0, …).
@@ -111,8 +111,9 @@ class Room:
         return array
 
 
-def activate(name: str, net: Array, room: Room) -> None:
-    """Turns net inputs into outputs, in place, by the activation function `name`."""
+def activate(name: str, net: Array, room: Room | None = None) -> Array:
+    """Turns net inputs into outputs by the activation function `name`, in their place."""
+    room = room or Room()
     match name:
         case "sigmoid":
             sigmoid(net, net, room.take(f"arithmetic {net.shape[1]}", ROOM, *net.shape))
@@ -120,11 +121,12 @@ def activate(name: str, net: Array, room: Room) -> None:
             tanh(net, net, room.take(f"arithmetic {net.shape[1]}", ROOM, *net.shape))
         case "relu":
             np.copyto(net, 0.0, where=net <= 0.0)  # keeps NaN
+    return net
 
 
-def times_derivative(name: str, error: Array, output: Array, room: Room) -> None:
-    """Multiplies `error`, in place, by the derivative of the activation function, given from the unit's `output`."""
-    slope = room.take(f"slope {output.shape[1]}", *output.shape)
+def times_derivative(name: str, error: Array, output: Array, room: Room | None = None) -> Array:
+    """Multiplies `error`, in its place, by the derivative of the activation function, which the unit's `output` gives."""
+    slope = (room or Room()).take(f"slope {output.shape[1]}", *output.shape)
     match name:
         case "sigmoid":
             np.subtract(1.0, output, out=slope)
@@ -136,6 +138,7 @@ def times_derivative(name: str, error: Array, output: Array, room: Room) -> None
             error *= slope
         case "relu":
             np.copyto(error, 0.0, where=~(output > 0.0))
+    return error
 
 
 def forward(network: Network, parameters: Array, inputs: Array, room: Room | None = None) -> list[Array]:
@@ -151,8 +154,7 @@ def forward(network: Network, parameters: Array, inputs: Array, room: Room | Non
         net[:] = bias if len(bias) else 0.0
         for v in range(units_below):
             net += np.multiply(weight[:, v], below[:, v, None], out=product)
-        activate(activation, net, room)
-        outputs.append(net)
+        outputs.append(activate(activation, net, room))
     return outputs
 
 
@@ -175,9 +177,7 @@ def worst_output(outputs: Array, targets: Array) -> Array:
     return worst
 
 
-def backward(
-    network: Network, parameters: Array, outputs: list[Array], targets: Array, room: Room | None = None
-) -> Array:
+def backward(network: Network, parameters: Array, outputs: list[Array], targets: Array, room: Room | None = None) -> Array:
     """∂E/∂parameter for all trained parameters, (trained, R), by the chain rule from the last layer to the first."""
     room = room or Room()
     runs = parameters.shape[1]
@@ -188,7 +188,7 @@ def backward(
     np.subtract(outputs[-1], targets[:, :, None], out=delta)
     for layer in reversed(range(network.layers)):
         # delta becomes ∂E/∂(net input) of this layer's units
-        times_derivative(network.activations[layer], delta, outputs[layer + 1], room)
+        delta = times_derivative(network.activations[layer], delta, outputs[layer + 1], room)
         product = room.take(f"gradient {layer}", *by_weight[layer].shape)
         for p in range(len(delta)):
             first = p == 0
@@ -209,7 +209,7 @@ def backward(
 
 
 def bias_gradient(by_bias: Array, delta: Array) -> None:
-    """∂E/∂bias of a layer: of a bias per unit, its delta over patterns; of a shared one, over patterns and within them units."""
+    """∂E/∂bias of a layer: a bias per unit adds its delta over patterns, a shared one over patterns and within them units."""
     by_bias[:] = 0.0
     for pattern in delta:
         if len(by_bias) == len(pattern):

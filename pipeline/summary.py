@@ -20,7 +20,8 @@ def report(results: pd.DataFrame) -> str:
     grid = convergence.grid(results)
     if 0 < len(grid) <= GRID_ROWS:
         parts.append(
-            "Converged/runs and median epochs to convergence of each setting (– not reached)\n" + text(convergence.readable(grid))
+            "Converged/runs and median epochs to convergence of each setting (– not reached)\n"
+            + text(convergence.readable(grid))
         )
     best = convergence.best_settings(results)
     if len(best):

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from pipeline.application import without_hydra
 from pipeline.axes import Job, expand
 from pipeline.batches import make_batch
 from pipeline.config import TRIAL_KEYS, ConfigError, Shape, Trial, read_trial, refuse_unknown, section, text, written
@@ -53,7 +54,8 @@ def single(config: Mapping[str, Any]) -> int:
     run_id = record(store, [trial], outcome, [f"{trial.shape.task.name} {setting(trial)}"])[0]
     epochs, errors = outcome.curve(0)
     print(f"task {trial.shape.task.name}, network {'-'.join(map(str, batch.network.units))}, {setting(trial)}")
-    print(f"{STATUSES[outcome.status[0]]} after {outcome.epochs[0]:,} epochs, {trial.shape.criterion} threshold {written(trial.threshold)}")
+    goal = f"{trial.shape.criterion} threshold {written(trial.threshold)}"
+    print(f"{STATUSES[outcome.status[0]]} after {outcome.epochs[0]:,} epochs, {goal}")
     print("error by epoch")
     for place in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
         print(f"{epochs[place]:>12,}  {errors[place]:.12g}")
@@ -94,9 +96,9 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
         recorded = bar("recording", len(jobs))
         for places, outcome in zip(shapes.values(), outcomes, strict=True):
             names = [run_name(jobs[place]) for place in places]
-            chosen = [trials[place] for place in places]
-            for trial, row in enumerate(record_rows(store, chosen, outcome, names, parent)):
-                rows[places[trial]] = {**axis_columns(jobs[places[trial]]), **row}
+            written_rows = record_rows(store, [trials[place] for place in places], outcome, names, parent)
+            for place, row in zip(places, written_rows, strict=True):
+                rows[place] = {**axis_columns(jobs[place]), **row}
                 recorded(1, 0)
         results = finish(store, parent, rows, config)
     from pipeline.summary import report
@@ -110,13 +112,15 @@ def finish(store: Any, parent: str, rows: list[dict[str, Any]], config: DictConf
     """The sweep's tables, its configuration and its description, stored with the parent run."""
     import pandas as pd
 
+    from pipeline.figures import write_figures
     from pipeline.summary import note, write_tables
 
     results = pd.DataFrame(rows)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_tables(results, folder)
-        OmegaConf.save(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), folder / "config.yaml")
+        write_figures(results, folder / "figures")
+        OmegaConf.save(without_hydra(config), folder / "config.yaml")
         OmegaConf.save(config.hydra.overrides, folder / "overrides.yaml")
         store.log_files(parent, folder)
     store.set_note(parent, note(results))
@@ -229,12 +233,12 @@ def weight_arrays(batch: Batch, outcome: Outcome, trial: int) -> dict[str, Any]:
 
 
 def write_hydra_files(config: DictConfig, arguments: Sequence[str]) -> None:
-    """What Hydra leaves in a job's folder, once for the sweep: multirun.yaml, .hydra/config.yaml, hydra.yaml, overrides.yaml."""
+    """What Hydra leaves in a job's folder, once for the sweep."""
     folder = Path(str(config.hydra.sweep.dir))
     inner = folder / (config.hydra.output_subdir or ".")
     inner.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, folder / "multirun.yaml")
-    OmegaConf.save(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), inner / "config.yaml")
+    OmegaConf.save(without_hydra(config), inner / "config.yaml")
     OmegaConf.save(OmegaConf.masked_copy(config, ["hydra"]), inner / "hydra.yaml")
     OmegaConf.save(OmegaConf.create(list(arguments)), inner / "overrides.yaml")
 
@@ -244,8 +248,12 @@ def progress_bar() -> Iterator[Any]:
     """A bar on the terminal: gives a function that adds a task to it, which gives the function that moves it on."""
     console = Console(file=sys.stderr)
     columns = (
-        TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
-        TimeElapsedColumn(), TimeRemainingColumn(),
+        TextColumn("{task.description:10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=False) as progress:
 

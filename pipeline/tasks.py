@@ -157,7 +157,7 @@ def read_csv(path: str) -> "pandas.DataFrame":
 
     with open_checked(path) as file:
         try:
-            table = pandas.read_csv(file, skipinitialspace=True, index_col=False, on_bad_lines="error", float_precision="round_trip")
+            table = pandas.read_csv(file, skipinitialspace=True, index_col=False, float_precision="round_trip")
         except (ValueError, UnicodeDecodeError, pandas.errors.ParserWarning) as error:
             reason = str(error).strip().splitlines()[0]
             raise ConfigError("task.path", path, f"must be a CSV file with a header: {reason}") from None
@@ -166,7 +166,7 @@ def read_csv(path: str) -> "pandas.DataFrame":
     holes = table.isna()
     if holes.to_numpy().any():
         line = int(holes.any(axis=1).to_numpy().argmax())
-        column = table.columns[holes.iloc[line].to_numpy().argmax()]
+        column = table.columns[int(holes.iloc[line].to_numpy().argmax())]
         raise ConfigError("task.path", path, f"pattern {line + 1} has no value in column {column}")
     return table
 

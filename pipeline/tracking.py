@@ -12,14 +12,13 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
@@ -30,6 +29,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
 
 from pipeline.arithmetic import Array
 from pipeline.config import ConfigError
@@ -53,7 +53,7 @@ class Record:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
-    curve: tuple[Sequence[int], Sequence[float]]
+    curve: tuple[NDArray[np.int64], Array]
     arrays: Mapping[str, Array]
 
 
@@ -157,7 +157,10 @@ def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
             return client, run
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
         runs = client.search_runs(
-            experiments, "tags.kind = 'sweep' and attributes.status = 'FINISHED'", max_results=1, order_by=["attributes.start_time DESC"]
+            experiments,
+            "tags.kind = 'sweep' and attributes.status = 'FINISHED'",
+            max_results=1,
+            order_by=["attributes.start_time DESC"],
         )
     except MlflowException as error:
         if which != "latest" and error.error_code == "RESOURCE_DOES_NOT_EXIST":
@@ -283,6 +286,6 @@ def cpu_name() -> str:
 
 def cpu_features() -> list[str]:
     """The vector features that NumPy found and uses."""
-    from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[attr-defined]
-
-    return sorted(name for name, found in __cpu_features__.items() if found)
+    found = np.show_config(mode="dicts")
+    simd = found.get("SIMD Extensions", {}) if isinstance(found, dict) else {}
+    return [*simd.get("baseline", []), *simd.get("found", [])]

@@ -167,7 +167,7 @@ class _Block:
         self.limit = np.zeros(len(columns))
 
     def step(self, gradient: Array) -> None:
-        """v ← αv − η ∂E/∂w, w ← w + v. Where α is 0, nothing of the last step is left in v, be it infinite."""
+        """One update: v ← αv − η ∂E/∂w, w ← w + v. Where α is 0, nothing of the last step is left in v, be it infinite."""
         trained = self.parameters[: len(gradient)]
         gradient *= self.rates
         if not self.momentum.any():
@@ -221,9 +221,7 @@ class _Block:
 
 
 @np.errstate(all="ignore")  # a run that diverges is a result, not an accident
-def _train_block(
-    outcome: Outcome, columns: NDArray[np.intp], order: NDArray[np.intp], progress: Progress | None
-) -> None:
+def _train_block(outcome: Outcome, columns: NDArray[np.intp], order: NDArray[np.intp], progress: Progress | None) -> None:
     batch, network = outcome.batch, outcome.batch.network
     block, room = _Block(outcome, columns, order), Room()
     kept = {int(epoch): point for point, epoch in enumerate(outcome.curve_epochs)}

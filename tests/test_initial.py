@@ -90,5 +90,5 @@ def test_a_file_gives_its_final_weights_not_the_initial_ones_it_also_holds(tmp_p
 
 def test_a_single_array_is_no_npz_file(tmp_path):
     np.save(tmp_path / "weights.npy", np.zeros(3))
-    with pytest.raises(ConfigError, match="must be a .npz file, not a single array"):
+    with pytest.raises(ConfigError, match=r"must be a \.npz file, not a single array"):
         initial_parameters(InitialChoice("file", path=str(tmp_path / "weights.npy")), EXAMPLE, 0)

@@ -78,7 +78,7 @@ def test_the_parent_keeps_results_tables_configuration_and_versions(store, comma
     command("train", *SWEEP)
     client, [parent], children = runs_of(store)
     files = {file.path for file in client.list_artifacts(parent.info.run_id)}
-    assert {"results.parquet", "summary", "config.yaml", "overrides.yaml"} <= files
+    assert {"results.parquet", "summary", "figures", "config.yaml", "overrides.yaml"} <= files
     results = pd.read_parquet(client.download_artifacts(parent.info.run_id, "results.parquet", str(folder)))
     assert list(results.columns[:3]) == ["learning_rate", "seed", "threshold"]
     assert set(results["run_id"]) == {run.info.run_id for run in children}
@@ -218,9 +218,7 @@ def test_the_store_is_in_wal_mode_with_artifacts_beside_it(store, command, folde
 
 def test_several_processes_may_make_the_store_at_once(folder):
     code = "from pipeline.tracking import Store; Store('sqlite:///new/m.db', 'e')"
-    started = [
-        subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=folder) for _ in range(3)
-    ]
+    started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=folder) for _ in range(3)]
     for process in started:
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
