@@ -39,7 +39,7 @@ def logspace(low: str | float, high: str | float, points: int, digits: int = 3) 
     if type(points) is not int or not 2 <= points <= 100_000:
         raise ConfigError("logspace", asked, "needs 2 to 100000 points")
     if type(digits) is not int or not 1 <= digits <= 17:
-        raise ConfigError("logspace", asked, "needs 1 to 17 digits")
+        raise ConfigError("logspace", asked, f"needs 1 to 17 digits, not {digits}")
     with localcontext(Context(prec=40)):
         start, step = first.ln(), (last.ln() - first.ln()) / (points - 1)
         between = [(start + step * k).exp() for k in range(1, points - 1)]
@@ -136,6 +136,9 @@ def run(main: Callable[[DictConfig], int | None], config_name: str) -> NoReturn:
             if wants_traceback:
                 raise
             refuse(error)
+        except BrokenPipeError:  # who reads the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra pass on its errors: they are told here
     try:
@@ -147,9 +150,6 @@ def run(main: Callable[[DictConfig], int | None], config_name: str) -> NoReturn:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     finally:
         os.environ["HYDRA_FULL_ERROR"] = asked
     sys.exit(max(codes, default=0))
