@@ -17,7 +17,7 @@ class BatchSweeperConf:
     """`params` are axes of the sweep that stand before those of the command line, as in Hydra's basic sweeper."""
 
     _target_: str = "hydra_plugins.batch_sweeper.BatchSweeper"
-    params: dict[str, str] | None = field(default=None)
+    params: dict[str, str] | None = field(default_factory=dict)
 
 
 ConfigStore.instance().store(group="hydra/sweeper", name="batch", node=BatchSweeperConf, provider="pipeline")
@@ -39,4 +39,5 @@ class BatchSweeper(Sweeper):
         """Called by Hydra with the command line's overrides."""
         from pipeline.sweep import sweep
 
+        assert self.config is not None  # Hydra has called setup
         return sweep(self.context.config_loader, self.config, arguments)

@@ -1,199 +1,245 @@
 """A Hydra multirun as the product of its axes, without composing every job.
 
-`expand` gives the jobs that Hydra's BasicSweeper would give, in the same order and with the same configuration. What needs
-Hydra's composition (config groups, +key, ~key, dictionaries) is composed once per combination; any other axis value is
-applied once to each of those, which checks it, and its parsed value is then put into a copy of the plain configuration.
+`expand` gives the jobs that Hydra's BasicSweeper would launch: the same overrides in the same order, the same resolved
+configurations, the same refusals. It does with a job's overrides what Hydra does, each step only as often as it must:
+
+- choices of config groups decide what Hydra composes: once per combination (50 ms);
+- other overrides are applied to a copy of that in their order, then interpolations are resolved (1 ms a combination);
+- numbers and words at a key that no other override touches (a plain axis) are put into the resolved dictionary (2 µs a
+  job). The first of them has gone the way above: the configuration has no types, so where it was taken, all are.
+
+Where an interpolation may read what is swept, no axis is plain; where one reads Hydra's own node, each job is composed.
 """
 
 import copy
+import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, QuotedString
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.utils import env_override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 # Interpolations that read nothing of the configuration: they resolve alike in every job.
-INDEPENDENT = re.compile(r"^\$\{(oc\.env|logspace|now):[^$]*\}$")
+INDEPENDENT = re.compile(r"\$\{(oc\.env|logspace|now):[^${}]*\}")
+# Numbers that Hydra's parser, at 50 µs each, reads as Python does.
+NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One job of a multirun: its overrides, the values of its axes that vary, its resolved configuration."""
+class Job(NamedTuple):
+    """One job of a multirun: its overrides, the values of its axes that vary, its resolved configuration.
+
+    Jobs share the parts in which their configurations are equal: these are to be read, not changed.
+    """
 
     overrides: tuple[str, ...]
     axes: dict[str, Any]
     config: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """The values that one key takes, as overrides in text and parsed."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """One value of an axis: its override, written `key=value` and parsed, and whether Hydra composes from it."""
 
-    key: str
-    texts: tuple[str, ...]
-    overrides: tuple[Override, ...]
+    text: str
+    override: Override
     composed: bool
 
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The values that one key takes; plain if they can be put into a configuration that is resolved."""
+
+    key: str
+    path: str
+    values: tuple[Value, ...]
+    plain: bool = False
+
     @property
-    def name(self) -> str:
-        """The key without Hydra's prefixes."""
-        return self.overrides[0].key_or_group
-
-    def value(self, index: int) -> Any:
-        """The parsed value, as plain data."""
-        return plain(self.overrides[index].value())
-
-
-def plain(value: Any) -> Any:
-    """A parsed override's value without Hydra's own types."""
-    if isinstance(value, QuotedString):
-        return value.text
-    if isinstance(value, list):
-        return [plain(entry) for entry in value]
-    return value
-
-
-def read_axes(loader: ConfigLoader, params: dict[str, Any], arguments: Sequence[str]) -> list[Axis]:
-    """The axes of a multirun: `params` first, then the command line.
-
-    A later duplicate replaces the values but keeps the place, as in BasicSweeper; so does the rest of what is odd here.
-    """
-    parser = OverridesParser.create(config_loader=loader)
-    texts: dict[str, list[str]] = {}
-    for override in parser.parse_overrides([*(f"{key}={value}" for key, value in params.items()), *arguments]):
-        key = override.get_key_element()
-        if not override.is_sweep_override():
-            texts[key] = [f"{key}={override.get_value_element_as_str()}"]
-        elif override.is_discrete_sweep():
-            texts[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        else:
-            assert override.value_type is not None
-            raise HydraException(f"{override.input_line}: a sweep of type {override.value_type.name} is not supported")
-    # each value is text, to be parsed again: str(3) becomes 3
-    again = OverridesParser.create()
-    parsed = {key: again.parse_overrides(values) for key, values in texts.items()}
-    return [
-        Axis(key, tuple(texts[key]), tuple(overrides), _needs_composition(loader, key, overrides, parsed))
-        for key, overrides in parsed.items()
-    ]
-
-
-def _needs_composition(
-    loader: ConfigLoader, key: str, overrides: Sequence[Override], others: dict[str, list[Override]]
-) -> bool:
-    """Whether an axis cannot simply be applied to a composed configuration."""
-    name = overrides[0].key_or_group
-    if len(overrides) == 1 or name == "hydra" or name.startswith("hydra."):
-        return True
-    if loader.get_group_options(name) or any(
-        override.package is not None
-        or override.is_add()
-        or override.is_force_add()
-        or override.is_delete()
-        or isinstance(override.value(), dict)
-        for override in overrides
-    ):
-        return True
-    for other, (first, *_) in others.items():
-        path = first.key_or_group.replace("/", ".")
-        if other != key and (f"{path}.".startswith(f"{name}.") or f"{name}.".startswith(f"{path}.")):
-            # an axis inside another: the order in which they are applied decides (inside a group it does not)
-            if not loader.get_group_options(first.key_or_group) or isinstance(first.value(), dict):
-                return True
-    return False
+    def composed(self) -> bool:
+        """Whether Hydra composes from every value."""
+        return all(value.composed for value in self.values)
 
 
 def expand(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> Iterator[Job]:
-    """The jobs of a multirun, last axis fastest. Every axis value is checked before the first job is given."""
-    axes = read_axes(loader, dict(master.hydra.sweeper.params or {}), arguments)
-    composed = [axis for axis in axes if axis.composed]
-    applied = [axis for axis in axes if not axis.composed]
-    bases: dict[tuple[int, ...], dict[str, Any] | None] = {}
-    for choice in product(*(range(len(axis.texts)) for axis in composed)):
-        config = loader.load_sweep_config(master, [axis.texts[i] for axis, i in zip(composed, choice, strict=True)])
-        bases[choice] = _applied_to(loader, config, applied)
-    return _product(loader, master, axes, bases)
+    """The jobs of a multirun, last axis fastest; `hydra.sweeper.params` stand before the arguments.
+
+    Raises what Hydra raises for any of the jobs, before the first one is given.
+    """
+    texts = read_axes(loader, master, arguments)
+    if not all(texts.values()):
+        return iter(())
+    axes = parse_axes(loader, master, texts)
+    compositions, read = compose(loader, master, axes)
+    launched = any("hydra" in text for text in read)
+    if any("${" in INDEPENDENT.sub("", text) for text in read):
+        axes = [replace(axis, plain=False) for axis in axes]
+    bases: dict[tuple[Value, ...], dict[str, Any]] = {}
+    for number, values in enumerate(combinations(axes)):
+        if launched:
+            bases[values] = compose_job(loader, master, [value.text for value in values], number)
+        else:
+            config = copy.deepcopy(compositions[choices(values)])
+            overrides = [value.override for value in values if not value.composed]
+            loader._apply_overrides_to_config(overrides, config)  # type: ignore[attr-defined]
+            bases[values] = resolve(config)
+    return jobs(axes, bases)
 
 
-def _applied_to(loader: ConfigLoader, config: DictConfig, applied: Sequence[Axis]) -> dict[str, Any] | None:
-    """Applies every axis value; gives the plain configuration, or None if it has to be resolved job by job."""
-    base = _without_hydra(config)
-    independent = _all_independent(base)
-    plain_base = OmegaConf.to_container(base, resolve=True) if independent else None
-    for axis in applied:
-        for override in axis.overrides:
-            loader._apply_overrides_to_config([override], config)  # type: ignore[attr-defined]
-            independent = independent and "${" not in str(override.value())
-    assert plain_base is None or isinstance(plain_base, dict)
-    return plain_base if independent else None  # type: ignore[return-value]
+def read_axes(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> dict[str, list[str]]:
+    """The overrides of each key, as BasicSweeper reads them: a later duplicate replaces the values, not the place."""
+    params = [f"{key}={value}" for key, value in (master.hydra.sweeper.params or {}).items()]
+    texts: dict[str, list[str]] = {}
+    for override in OverridesParser.create(config_loader=loader).parse_overrides([*params, *arguments]):
+        if override.is_interval_sweep():
+            raise HydraException(f"{override.input_line}: an interval cannot be swept; use range or choice")
+        swept = override.is_sweep_override()
+        values = override.sweep_string_iterator() if swept else [override.get_value_element_as_str()]
+        key = override.get_key_element()
+        texts[key] = [f"{key}={value}" for value in values]
+    return texts
 
 
-def _all_independent(config: DictConfig) -> bool:
-    def texts(node: Any) -> Iterator[str]:
-        if isinstance(node, dict):
-            for entry in node.values():
-                yield from texts(entry)
-        elif isinstance(node, list):
-            for entry in node:
-                yield from texts(entry)
-        elif isinstance(node, str) and "${" in node:
-            yield node
+def parse_axes(loader: ConfigLoader, master: DictConfig, texts: dict[str, list[str]]) -> list[Axis]:
+    """The axes with their values parsed again, as Hydra does it for each job."""
+    own = OmegaConf.to_container(master.hydra.overrides.hydra)
+    assert isinstance(own, list)
+    _, repository = loader._parse_overrides_and_create_caching_repo(  # type: ignore[attr-defined]
+        master.hydra.job.config_name, [*own, *(values[0] for values in texts.values())]
+    )
+    axes = []
+    for key, values in texts.items():
+        overrides = parse(key, values)
+        path = overrides[0].key_or_group
+        hydra = path == "hydra" or overrides[0].is_hydra_override()
+        group = repository.group_exists(path)
+        composed = [hydra or (group and not isinstance(override.value(), dict)) for override in overrides]
+        axes.append(Axis(key, path, tuple(map(Value, values, overrides, composed))))
+    return [replace(axis, plain=is_plain(axis, axes)) for axis in axes]
 
-    return all(INDEPENDENT.match(text) for text in texts(OmegaConf.to_container(config, resolve=False)))
+
+def parse(key: str, texts: Sequence[str]) -> list[Override]:
+    """The overrides of one key from text: str(3), which is written 3, becomes a number again."""
+    parser = OverridesParser.create()
+    overrides = parser.parse_overrides([texts[0]])
+    for text in texts[1:]:
+        if found := NUMBER.fullmatch(text, len(key) + 1):
+            number = float(found[0]) if found[2] else int(found[0])
+            overrides.append(replace(overrides[0], _value=number, input_line=text))
+        else:
+            overrides += parser.parse_overrides([text])
+    return overrides
 
 
-def _without_hydra(config: DictConfig) -> DictConfig:
-    config = copy.copy(config)
+def is_plain(axis: Axis, axes: Sequence[Axis]) -> bool:
+    """Whether the values of an axis are numbers and words that replace what stands at their key, whatever others do."""
+    values = [value.override.value() for value in axis.values]
+    return (
+        len(values) > 1
+        and axis.values[0].override.type is OverrideType.CHANGE
+        and not any(value.composed for value in axis.values)
+        and not any(isinstance(value, dict | list) for value in values)
+        and not any(interpolations(values))
+        and not any(name[:1].isdigit() for name in axis.path.split("."))  # an element of a list
+        and not any(overlap(axis.path, other.path) for other in axes if other is not axis and not other.composed)
+    )
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether one path is the other or leads through it."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+
+def combinations(axes: Sequence[Axis]) -> Iterator[tuple[Value, ...]]:
+    """The combinations of values in which plain axes stand at their first value, last axis fastest."""
+    return product(*(axis.values[:1] if axis.plain else axis.values for axis in axes))
+
+
+def choices(values: Iterable[Value]) -> tuple[str, ...]:
+    """The overrides that Hydra composes from."""
+    return tuple(value.text for value in values if value.composed)
+
+
+def compose(
+    loader: ConfigLoader, master: DictConfig, axes: Sequence[Axis]
+) -> tuple[dict[tuple[str, ...], DictConfig], set[str]]:
+    """What Hydra composes from each combination of choices, without its own node; and all interpolations, also of values."""
+    read = {text for axis in axes for value in axis.values for text in interpolations(value.override.value())}
+    compositions: dict[tuple[str, ...], DictConfig] = {}
+    for values in combinations(axes):
+        chosen = choices(values)
+        if chosen in compositions:
+            continue
+        config = loader.load_sweep_config(master, list(chosen))
+        environment = bool(config.hydra.job.env_set)
+        compositions[chosen] = without_hydra(config)
+        read.update(interpolations(OmegaConf.to_container(config)))
+        if environment and any("oc.env" in text for text in read):
+            read.add("${hydra:job.env_set}")
+    return compositions, read
+
+
+def interpolations(data: Any) -> Iterator[str]:
+    """The texts in a container that hold interpolations."""
+    if isinstance(data, dict | list):
+        for entry in data.values() if isinstance(data, dict) else data:
+            yield from interpolations(entry)
+    elif isinstance(data, str) and "${" in data:
+        yield data
+
+
+def compose_job(loader: ConfigLoader, master: DictConfig, overrides: list[str], number: int) -> dict[str, Any]:
+    """The configuration of one job as Hydra's own launcher makes it."""
+    config = loader.load_sweep_config(master, overrides)
+    with open_dict(config):
+        config.hydra.job.id = config.hydra.job.num = number
+    state = HydraConfig.instance()
+    before = state.cfg
+    try:
+        state.set_config(config)
+        folder = os.path.join(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
+        with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+            config.hydra.runtime.output_dir = os.path.abspath(folder)
+        state.set_config(config)
+        with env_override(HydraConfig.get().job.env_set):
+            return resolve(without_hydra(copy.deepcopy(config)))
+    finally:
+        state.cfg = before
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """The configuration itself, rid of Hydra's node."""
     with open_dict(config):
         del config["hydra"]
     return config
 
 
-def _product(
-    loader: ConfigLoader, master: DictConfig, axes: Sequence[Axis], bases: dict[tuple[int, ...], dict[str, Any] | None]
-) -> Iterator[Job]:
-    composed = [place for place, axis in enumerate(axes) if axis.composed]
-    applied = [(place, axis, axis.name.split(".")) for place, axis in enumerate(axes) if not axis.composed]
-    varied = [(place, axis) for place, axis in enumerate(axes) if len(axis.texts) > 1]
-    values = [[axis.value(i) for i in range(len(axis.texts))] for axis in axes]
-    for number, choice in enumerate(product(*(range(len(axis.texts)) for axis in axes))):
-        overrides = tuple(axis.texts[i] for axis, i in zip(axes, choice, strict=True))
-        base = bases[tuple(choice[place] for place in composed)]
-        if base is None:
-            config = _compose(loader, master, overrides, number)
-        else:
-            config = base
-            for place, _, path in applied:
-                config = _with(config, path, values[place][choice[place]])
-        yield Job(overrides, {axis.name: values[place][choice[place]] for place, axis in varied}, config)
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """The configuration as plain data, its interpolations resolved."""
+    data = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(data, dict)
+    return data  # type: ignore[return-value]
 
 
-def _with(config: dict[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
-    """A copy of the configuration with one value set; what is not on the way to it is shared."""
-    first, *rest = path
-    return {**config, first: _with(config[first], rest, value) if rest else value}
-
-
-def _compose(loader: ConfigLoader, master: DictConfig, overrides: Sequence[str], number: int) -> dict[str, Any]:
-    """The configuration of one job as Hydra's own launcher makes it."""
-    from hydra.core.hydra_config import HydraConfig
-
-    config = loader.load_sweep_config(master, list(overrides))
-    with open_dict(config):
-        config.hydra.job.id = number
-        config.hydra.job.num = number
-    state = HydraConfig.instance()
-    before = state.cfg
-    try:
-        state.set_config(config)
-        job = OmegaConf.to_container(_without_hydra(config), resolve=True)
-    finally:
-        state.cfg = before
-    assert isinstance(job, dict)
-    return job  # type: ignore[return-value]
+def jobs(axes: Sequence[Axis], bases: dict[tuple[Value, ...], dict[str, Any]]) -> Iterator[Job]:
+    """The product of the axes: each job's configuration is its base with the values of plain axes put in."""
+    bases_of_jobs = product(*(axis.values[:1] * len(axis.values) if axis.plain else axis.values for axis in axes))
+    texts = product(*([value.text for value in axis.values] for axis in axes))
+    values = product(*([value.override.value() for value in axis.values] for axis in axes))
+    plain = [(place, axis.path.split(".")) for place, axis in enumerate(axes) if axis.plain]
+    varied = [(place, axis.key.lstrip("+~")) for place, axis in enumerate(axes) if len(axis.values) > 1]
+    for base, overrides, chosen in zip(bases_of_jobs, texts, values, strict=True):
+        config = bases[base].copy() if plain else bases[base]
+        for place, (*above, last) in plain:
+            section = config
+            for name in above:
+                section[name] = section = section[name].copy()
+            section[last] = chosen[place]
+        yield Job(overrides, {key: chosen[place] for place, key in varied}, config)
