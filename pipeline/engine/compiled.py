@@ -1,0 +1,182 @@
+"""From a kernel to machine code in memory, with a cache on disk.
+
+Compiled code is kept as one file for each kernel and processor, named by a hash of everything that shaped it. A file is written
+under another name and then moved into place, so any number of processes may share the folder; where the folder cannot be
+written, code is compiled anew by each process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+from pipeline import arithmetic, network
+from pipeline.engine import blocks, kernel, layers, registers, vectors
+from pipeline.engine.kernel import Kernel
+
+log = logging.getLogger("pipeline.engine")
+
+CACHE_NAME = "backpropagation-convergence"
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """The processor that code is made for: a vector register holds `width` doubles, and there are so many `registers`."""
+
+    name: str
+    features: str
+    width: int
+    registers: int
+
+
+@cache
+def processor() -> Processor:
+    """This machine's processor, or the one that NUMBA_CPU_NAME and NUMBA_CPU_FEATURES ask for."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    name = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
+    if "NUMBA_CPU_FEATURES" in os.environ or "NUMBA_CPU_NAME" in os.environ:
+        features = os.environ.get("NUMBA_CPU_FEATURES", "")
+    else:
+        features = llvm.get_host_cpu_features().flatten()
+    machine = _target_machine(name, features)
+    width, count = _vector_registers(machine)
+    return Processor(name, features, width, count)
+
+
+def _target_machine(name: str, features: str) -> Any:
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=name, features=features, opt=3, reloc="pic", codemodel="jitdefault", jit=True)
+
+
+def _vector_registers(machine: Any) -> tuple[int, int]:
+    """(doubles in a vector register, number of registers), seen from the code that the machine makes for eight doubles."""
+    if not machine.triple.startswith(("x86", "i386", "i686")):
+        return 2, 32
+    assembly = machine.emit_assembly(
+        llvm.parse_assembly(
+            "define void @f(ptr %p) { %a = load <8 x double>, ptr %p, align 8\n %b = fadd <8 x double> %a, %a\n"
+            "store <8 x double> %b, ptr %p, align 8\n ret void }"
+        )
+    )
+    return (8, 32) if "%zmm" in assembly else (4, 16) if "%ymm" in assembly else (2, 16)
+
+
+def cache_folder() -> Path:
+    """Where compiled code is kept: NUMBA_CACHE_DIR, or the user's cache."""
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    if named:
+        return Path(named) / CACHE_NAME
+    try:
+        user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # no home at all
+        user = Path(tempfile.gettempdir())
+    return user / CACHE_NAME
+
+
+@cache
+def _sources() -> str:
+    """The text of everything that emits code, as one hash."""
+    digest = hashlib.sha256()
+    for module in (arithmetic, network, vectors, layers, kernel, registers, blocks):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    digest.update(Path(__file__).read_bytes())
+    return digest.hexdigest()
+
+
+def cached_file(shape: Kernel) -> Path:
+    """The file that holds this kernel's machine code, if it has been compiled before."""
+    parts = (shape, processor(), llvmlite.__version__, llvm.llvm_version_info, llvm.get_default_triple(), _sources())
+    return cache_folder() / f"{hashlib.sha256(repr(parts).encode()).hexdigest()}.o"
+
+
+def emit(shape: Kernel) -> str:
+    """The kernel in LLVM's intermediate code."""
+    module = ir.Module("epochs")
+    module.triple = llvm.get_default_triple()
+    (registers if shape.unrolled else blocks).emit(module, shape)
+    return str(module)
+
+
+def _compile(shape: Kernel) -> bytes:
+    """The kernel's machine code, as an object file."""
+    chosen = processor()
+    machine = _target_machine(chosen.name, chosen.features)
+    module = llvm.parse_assembly(emit(shape))
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    # Everything is in vectors already: looking for more only costs time.
+    options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = False
+    passes = llvm.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(module, passes)
+    return bytes(machine.emit_object(module))
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The addresses of a kernel's functions; `owner` keeps the code alive."""
+
+    epochs: int
+    advance: int
+    owner: Any
+
+
+_loaded: dict[Kernel, Compiled] = {}
+_loading = Lock()
+
+
+def is_ready(shape: Kernel) -> bool:
+    """Whether the kernel needs no compiling."""
+    return shape in _loaded or cached_file(shape).is_file()
+
+
+def compiled(shape: Kernel) -> Compiled:
+    """The kernel's machine code: from this process, from the cache, or compiled now."""
+    with _loading:
+        if shape not in _loaded:
+            _loaded[shape] = _load(shape)
+        return _loaded[shape]
+
+
+def _load(shape: Kernel) -> Compiled:
+    file = cached_file(shape)
+    try:
+        return _link(file.read_bytes())
+    except (OSError, RuntimeError):
+        pass  # not there, or damaged
+    units = "-".join(map(str, shape.network.units))
+    log.info("compiling the training of %s networks, once for this machine", units)
+    started = time.monotonic()
+    code = _compile(shape)
+    log.info("compiled in %.1f s", time.monotonic() - started)
+    _keep(file, code)
+    return _link(code)
+
+
+def _link(code: bytes) -> Compiled:
+    jit = llvm.create_lljit_compiler(_target_machine(processor().name, processor().features))
+    tracker = llvm.JITLibraryBuilder().add_object_img(code).export_symbol("epochs").export_symbol("advance").link(jit, "kernel")
+    return Compiled(tracker["epochs"], tracker["advance"], (jit, tracker))
+
+
+def _keep(file: Path, code: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as temporary:
+            temporary.write(code)
+        os.replace(temporary.name, file)
+    except OSError as error:
+        log.debug("compiled code is not kept: %s", error)
