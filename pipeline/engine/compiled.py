@@ -22,13 +22,14 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from pipeline import arithmetic, network
-from pipeline.engine import blocks, kernel, layers, registers, vectors
+from pipeline.engine import blocks, registers
 from pipeline.engine.kernel import Kernel
 
 log = logging.getLogger("pipeline.engine")
 
 CACHE_NAME = "backpropagation-convergence"
+SOURCES = ("arithmetic", "network", "trainer")  # of the pipeline, beside the engine's own
+CHECKSUM_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +88,19 @@ def cache_folder() -> Path:
 
 
 @cache
-def _sources() -> str:
-    """The text of everything that emits code, as one hash."""
-    digest = hashlib.sha256()
-    for module in (arithmetic, network, vectors, layers, kernel, registers, blocks):
-        digest.update(Path(str(module.__file__)).read_bytes())
-    digest.update(Path(__file__).read_bytes())
+def source_hash() -> str:
+    """SHA-256 of everything that shapes compiled code but a kernel's own shape."""
+    digest = hashlib.sha256(repr((llvmlite.__version__, llvm.llvm_version_info, llvm.get_default_triple())).encode())
+    folder = Path(__file__).parent
+    for file in (*sorted(folder.glob("*.py")), *(folder.parent / f"{name}.py" for name in SOURCES)):
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
 def cached_file(shape: Kernel) -> Path:
     """The file that holds this kernel's machine code, if it has been compiled before."""
-    parts = (shape, processor(), llvmlite.__version__, llvm.llvm_version_info, llvm.get_default_triple(), _sources())
-    return cache_folder() / f"{hashlib.sha256(repr(parts).encode()).hexdigest()}.o"
+    name = hashlib.sha256(repr((shape, processor(), source_hash())).encode()).hexdigest()
+    return cache_folder() / f"{name}.kernel"
 
 
 def emit(shape: Kernel) -> str:
@@ -153,30 +154,42 @@ def compiled(shape: Kernel) -> Compiled:
 
 def _load(shape: Kernel) -> Compiled:
     file = cached_file(shape)
-    try:
-        return _link(file.read_bytes())
-    except (OSError, RuntimeError):
-        pass  # not there, or damaged
-    units = "-".join(map(str, shape.network.units))
-    log.info("compiling the training of %s networks, once for this machine", units)
-    started = time.monotonic()
-    code = _compile(shape)
-    log.info("compiled in %.1f s", time.monotonic() - started)
-    _keep(file, code)
+    code = _kept(file)
+    if code is None:
+        units = "-".join(map(str, shape.network.units))
+        log.info("compiling the training of %s networks, once for this machine", units)
+        started = time.monotonic()
+        code = _compile(shape)
+        log.info("compiled in %.1f s", time.monotonic() - started)
+        _keep(file, code)
     return _link(code)
 
 
 def _link(code: bytes) -> Compiled:
-    jit = llvm.create_lljit_compiler(_target_machine(processor().name, processor().features))
-    tracker = llvm.JITLibraryBuilder().add_object_img(code).export_symbol("epochs").export_symbol("advance").link(jit, "kernel")
-    return Compiled(tracker["epochs"], tracker["advance"], (jit, tracker))
+    """Machine code, placed in memory, as Numba does it."""
+    module = llvm.parse_assembly("")
+    engine = llvm.create_mcjit_compiler(module, _target_machine(processor().name, processor().features))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return Compiled(engine.get_function_address("epochs"), engine.get_function_address("advance"), engine)
+
+
+def _kept(file: Path) -> bytes | None:
+    """The machine code in this file, or None if there is none or it is damaged."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None
+    code = content[CHECKSUM_BYTES:]
+    return code if hashlib.sha256(code).digest() == content[:CHECKSUM_BYTES] else None
 
 
 def _keep(file: Path, code: bytes) -> None:
+    """Writes the machine code to this file, if that is possible."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as temporary:
-            temporary.write(code)
+            temporary.write(hashlib.sha256(code).digest() + code)
         os.replace(temporary.name, file)
     except OSError as error:
         log.debug("compiled code is not kept: %s", error)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -20,9 +20,7 @@ from pipeline.trainer import CONVERGED, DIVERGED, DIVERGED_ABOVE, EXHAUSTED, STA
 
 LARGEST = float(np.finfo(float).max)
 IDLE = -1  # the training of a lane that has none
-
-# Entries of a thread's tally.
-TRIALS, EPOCHS = range(2)
+TRIALS, EPOCHS = range(2)  # entries of a thread's tally
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -247,14 +245,11 @@ def work(
 
 def compiled_work(cache_folder: str) -> Any:
     """`work` as machine code, kept in this folder if it can be written."""
-    import numba
-
-    before = numba.config.CACHE_DIR
-    if not before:
-        numba.config.CACHE_DIR = cache_folder
+    before = config.CACHE_DIR
+    config.CACHE_DIR = cache_folder
     try:
         return njit(_WORK, cache=True, nogil=True, error_model="numpy")(work)
-    except (OSError, RuntimeError):  # no folder to keep it in
+    except Exception:  # whatever is wrong with the folder: it works without
         return njit(_WORK, nogil=True, error_model="numpy")(work)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before

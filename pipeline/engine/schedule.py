@@ -1,118 +1,207 @@
-"""Who trains what: the kernel for a batch, the threads that share its trainings, progress, and the end."""
+"""Who trains what: compiled code or NumPy, the kernel for a batch, and the threads that share its trainings.
+
+Each thread has lanes of its own and takes waiting trainings from a shared counter whenever one ends, so that memory beyond the
+outcome does not grow with the number of trainings, and no thread idles while any wait. Which thread trains a run, and beside which others,
+leaves no trace in its result.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
-from collections.abc import Callable
 from functools import cache
+from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline import trainer
 from pipeline.arithmetic import Array
-from pipeline.engine.compiled import Compiled, Processor, cache_folder, compiled, is_ready, processor
-from pipeline.engine.kernel import LANES, MEMORY, Kernel
+from pipeline.engine.compiled import Compiled, Processor, cache_folder, compiled, is_ready, processor, source_hash
+from pipeline.engine.kernel import LANES, Kernel
 from pipeline.engine.layers import Tile
-from pipeline.engine.lanes import EPOCHS, TRIALS, compiled_work
+from pipeline.network import Network
 from pipeline.trainer import Batch, Outcome, Progress, curve_epochs
 
 log = logging.getLogger("pipeline.engine")
 
-HISTORY = 64  # epochs from one look at the lanes to the next, at most
+HISTORY = 64  # epochs between two looks at the lanes, at most
 PROGRESS_SECONDS = 0.1
+
+# What of a network is written out, with its parameters in registers.
+UNROLLED_PARAMETERS = 16
+UNROLLED_OPERATIONS = 1500
+CACHE_BYTES = 24 * 1024  # what a block of patterns may take of the processor's first cache
+LARGEST_BLOCK = 48
+
+# Seconds, roughly, by which it is judged whether compiling pays.
+SECONDS_TO_LOAD = 0.4
+SECONDS_TO_COMPILE = 1.0
+SECONDS_TO_COMPILE_FIRST = 3.0
+NUMPY_SECONDS_PER_CALL = 2e-6
+NUMPY_SECONDS_PER_OPERATION = 1e-9
+ACTIVATION_OPERATIONS = 45
 
 
 def train(batch: Batch, progress: Progress | None = None, threads: int | None = None) -> Outcome:
-    trainings = batch.initial_parameters.shape[1]
+    """Trains every trial of the batch: compiled, or by NumPy where that is done before the compiled code would be there."""
     shape = choose_kernel(batch, processor())
-    code = compiled(shape)
-    outcome = trainer.empty_outcome(batch) if hasattr(trainer, "empty_outcome") else _empty(batch)
-    threads = threads or len(os.sched_getaffinity(0))
-    threads = max(1, min(threads, -(-trainings // 1)))
-    order = np.lexsort((-batch.threshold, batch.training)).astype(np.int64)
-    first = np.searchsorted(batch.training[order], np.arange(trainings + 1)).astype(np.int64)
-    counter, halt = np.zeros(1, np.int64), np.zeros(1, np.int64)
-    tallies = np.zeros((threads, 8), np.int64)
-    inputs, targets = (np.array(a, np.float64, order="C") for a in (batch.inputs, batch.targets))
-    work = machine_work()
-    errors: list[BaseException] = []
-
-    def share(thread: int) -> None:
-        try:
-            rows = _rows(shape)
-            mem = {n: _aligned(r, shape.lanes) for n, r in rows.items()}
-            table = np.array(
-                [*(a.ctypes.data for a in mem.values()), inputs.ctypes.data, targets.ctypes.data, halt.ctypes.data],
-                np.int64,
-            )
-            work(
-                code.epochs, code.advance, table.ctypes.data, len(inputs),
-                *(mem[n] for n in ("parameters", "velocity", "gradient", "rates", "lanes", "history")),
-                counter, halt, tallies[thread],
-                batch.initial_parameters, batch.learning_rate, np.ascontiguousarray(batch.momentum),
-                order, first, np.ascontiguousarray(batch.threshold),
-                batch.max_epochs, batch.gradient_tolerance, batch.criterion == "worst_output",
-                outcome.status, outcome.epochs, outcome.final_error, outcome.gradient_norm, outcome.parameters,
-                outcome.curve_epochs, outcome.curve_errors,
-            )
-        except BaseException as e:
-            errors.append(e)
-
-    workers = [threading.Thread(target=share, args=(t,), daemon=True) for t in range(threads)]
-    told = np.zeros(2, np.int64)
-    try:
-        for w in workers:
-            w.start()
-        for w in workers:
-            while w.is_alive():
-                w.join(PROGRESS_SECONDS)
-                if progress:
-                    now = tallies[:, :2].sum(axis=0)
-                    progress(*map(int, now - told))
-                    told = now
-    finally:
-        halt[0] = 1
-        for w in workers:
-            w.join()
-    if errors:
-        raise errors[0]
-    return outcome
+    numpy, start = numpy_seconds(batch), seconds_to_start(shape)
+    if numpy < start:
+        log.debug("NumPy: at most %.2g s of training, %.2g s until compiled code would be there", numpy, start)
+        return trainer.train(batch, progress)
+    log.debug("compiled: up to %.2g s by NumPy, %.2g s until compiled code is there: %s", numpy, start, shape)
+    return train_compiled(batch, shape, progress, threads)
 
 
-@cache
-def machine_work() -> Any:
-    return compiled_work(str(cache_folder()))
+def operations(network: Network, patterns: int) -> int:
+    """Arithmetic operations of one epoch of one run, roughly."""
+    weights = sum(map(prod, network.shapes[: network.layers]))
+    return patterns * (3 * weights + ACTIVATION_OPERATIONS * sum(network.units[1:]))
+
+
+def numpy_seconds(batch: Batch) -> float:
+    """How long the NumPy trainer would take if no run ended before max_epochs, roughly."""
+    network, patterns = batch.network, len(batch.inputs)
+    trainings = batch.initial_parameters.shape[1]
+    block = max(16, trainer.BLOCK_NUMBERS // (max(network.units) * patterns))
+    calls = sum(network.units) + network.layers * (40 + patterns)
+    if batch.update == "online":
+        calls *= patterns
+    seconds = -(-trainings // block) * calls * NUMPY_SECONDS_PER_CALL
+    seconds += trainings * operations(network, patterns) * NUMPY_SECONDS_PER_OPERATION
+    return seconds * batch.max_epochs
+
+
+def seconds_to_start(shape: Kernel) -> float:
+    """How long it takes until the compiled code is there, roughly."""
+    seconds = 0.0 if "numba" in sys.modules else SECONDS_TO_LOAD
+    if is_ready(shape):
+        return seconds
+    compiled_before = _work.cache_info().currsize or work_folder().is_dir()
+    return seconds + (SECONDS_TO_COMPILE if compiled_before else SECONDS_TO_COMPILE_FIRST)
 
 
 def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
-    units, P = batch.network.units, len(batch.inputs)
-    n = batch.network.size
-    acts = sum(units[1:])
-    tiny = n <= 16 and P * (3 * n + 45 * acts) <= 1500
-    tile = Tile(4, 4) if chosen.registers >= 32 else Tile(2, 4)
-    fit = 24576 // (8 * chosen.width * 2 * sum(units[1:]))
-    block = max(4, min(48, fit // 4 * 4, -(-P // 4) * 4))
+    """The kernel that trains this batch fastest on this processor."""
+    network, patterns = batch.network, len(batch.inputs)
+    unrolled = network.size <= UNROLLED_PARAMETERS and operations(network, patterns) <= UNROLLED_OPERATIONS
+    row_bytes = 8 * chosen.width
+    fitting = CACHE_BYTES // (2 * row_bytes * sum(network.units[1:])) // 4 * 4
+    needed = -(-patterns // 4) * 4
     return Kernel(
-        batch.network, batch.update, batch.criterion, bool(batch.momentum.any()), batch.gradient_tolerance > 0,
-        4 * chosen.width if tiny else chosen.width, P if tiny else 0, 0 if tiny else block, tile,
+        network=network,
+        update=batch.update,
+        criterion=batch.criterion,
+        momentum=bool(batch.momentum.any()),
+        tolerance=batch.gradient_tolerance > 0.0,
+        lanes=chosen.width * (4 if unrolled else 1),
+        unrolled=patterns if unrolled else 0,
+        block=0 if unrolled else max(4, min(LARGEST_BLOCK, fitting, needed)),
+        tile=Tile(4, 4) if chosen.registers >= 32 else Tile(2, 4),
     )
 
 
-def _rows(shape: Kernel) -> dict[str, int]:
-    n = shape.network
-    units = shape.unit_rows[-1] if not shape.unrolled else 0
-    return dict(
-        parameters=n.size, velocity=n.trained if shape.momentum else 0, gradient=n.trained, rates=n.layers,
-        lanes=len(LANES), history=HISTORY, outputs=units, deltas=units,
-    )
+def train_compiled(
+    batch: Batch, shape: Kernel, progress: Progress | None = None, threads: int | None = None
+) -> Outcome:
+    """Trains every trial of the batch by this kernel."""
+    code = compiled(shape)
+    outcome = _empty(batch)
+    team = Team(outcome, shape, code)
+    trainings = batch.initial_parameters.shape[1]
+    workers = [
+        threading.Thread(target=team.share, args=(np.zeros(2, np.int64),), daemon=True)
+        for _ in range(max(1, min(threads or _cores(), trainings)))
+    ]
+    told = np.zeros(2, np.int64)
+    try:
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            while worker.is_alive():
+                worker.join(PROGRESS_SECONDS)
+                told = team.tell(progress, told)
+    finally:
+        team.halt[0] = 1
+        for worker in workers:
+            worker.join()
+    if team.errors:
+        raise team.errors[0]
+    return outcome
+
+
+class Team:
+    """The threads that train one batch together, and what they share."""
+
+    def __init__(self, outcome: Outcome, shape: Kernel, code: Compiled) -> None:
+        batch = outcome.batch
+        trainings = batch.initial_parameters.shape[1]
+        self.outcome = outcome
+        self.shape = shape
+        self.code = code
+        self.work = _work()
+        self.inputs = np.ascontiguousarray(batch.inputs, np.float64)
+        self.targets = np.ascontiguousarray(batch.targets, np.float64)
+        # by training, and within one from the highest threshold to the lowest: the order in which they are reached
+        self.order = np.lexsort((-batch.threshold, batch.training)).astype(np.int64, copy=False)
+        self.first = np.searchsorted(batch.training[self.order], np.arange(trainings + 1)).astype(np.int64, copy=False)
+        self.counter = np.zeros(1, np.int64)
+        self.halt = np.zeros(1, np.int64)
+        self.tallies: list[Any] = []
+        self.errors: list[BaseException] = []
+
+    def share(self, tally: Any) -> None:
+        """One thread's work: trainings until none waits. tally (2,): ended trials, trained epochs."""
+        batch, outcome = self.outcome.batch, self.outcome
+        self.tallies.append(tally)
+        rows = {name: _aligned(count, self.shape.lanes) for name, count in memory_rows(self.shape).items()}
+        arrays = [*rows.values(), self.inputs, self.targets, self.halt]
+        table = np.array([array.ctypes.data for array in arrays], np.uint64).view(np.int64)
+        try:
+            self.work(
+                *(self.code.epochs, self.code.advance, table.ctypes.data, len(self.inputs)),
+                *(rows[name] for name in ("parameters", "velocity", "gradient", "rates", "lanes", "history")),
+                *(self.counter, self.halt, tally),
+                *(batch.initial_parameters, batch.learning_rate, np.ascontiguousarray(batch.momentum)),
+                *(self.order, self.first, np.ascontiguousarray(batch.threshold)),
+                *(batch.max_epochs, batch.gradient_tolerance, batch.criterion == "worst_output"),
+                *(outcome.status, outcome.epochs, outcome.final_error, outcome.gradient_norm, outcome.parameters),
+                *(outcome.curve_epochs, outcome.curve_errors),
+            )
+        except BaseException as error:  # told by the thread that waits
+            self.errors.append(error)
+
+    def tell(self, progress: Progress | None, told: Any) -> Any:
+        """Reports what has been done since the last report; gives what has been done in all."""
+        now = np.sum(self.tallies, axis=0, dtype=np.int64)
+        if progress and len(self.tallies):
+            progress(*map(int, now - told))
+        return now
+
+
+def memory_rows(shape: Kernel) -> dict[str, int]:
+    """How many rows each part of a thread's memory has, in the order of the kernel's table."""
+    network = shape.network
+    units = 0 if shape.unrolled else shape.unit_rows[-1]
+    return {
+        "parameters": network.size,
+        "velocity": network.trained if shape.momentum else 0,
+        "gradient": network.trained,
+        "rates": network.layers,
+        "lanes": len(LANES),
+        "history": HISTORY,
+        "outputs": units,
+        "deltas": units,
+    }
 
 
 def _aligned(rows: int, lanes: int) -> Array:
-    numbers = np.zeros(rows * lanes + 16)
+    """Zeros (rows, lanes) that start at a multiple of 64 bytes."""
+    numbers = np.zeros(rows * lanes + 8)
     skip = -numbers.ctypes.data // 8 % 8
     return numbers[skip : skip + rows * lanes].reshape(rows, lanes)
 
@@ -129,3 +218,22 @@ def _empty(batch: Batch) -> Outcome:
         curve_epochs=kept,
         curve_errors=np.full((len(kept), batch.initial_parameters.shape[1]), np.nan),
     )
+
+
+def _cores() -> int:
+    """The processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def work_folder() -> Path:
+    """Where the compiled lanes are kept."""
+    return cache_folder() / source_hash()
+
+
+@cache
+def _work() -> Any:
+    from pipeline.engine.lanes import compiled_work  # Numba takes a moment to import
+
+    return compiled_work(str(work_folder()))
