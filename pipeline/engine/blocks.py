@@ -25,7 +25,7 @@ from pipeline.engine.vectors import Code, Count, Index, Loop, Vector
 
 def emit(module: ir.Module, kernel: Kernel) -> None:
     """Writes `epochs` and `advance` into the module."""
-    whole = Passes(module, kernel, "block")
+    whole = Passes(module, kernel, "block", kernel.patterns)
     single = Passes(module, kernel, "pattern", count=1) if kernel.update == "online" else None
     step = _step(module, kernel)
     evaluate = _evaluate(module, kernel, whole, "evaluate", True)
@@ -37,15 +37,18 @@ def emit(module: ir.Module, kernel: Kernel) -> None:
 
 
 class Passes:
-    """The functions `forward` and `backward` for a block of patterns: (memory, start, count, started)."""
+    """The functions `forward` and `backward` for a block of patterns: (memory, start, count, started).
 
-    def __init__(self, module: ir.Module, kernel: Kernel, name: str, count: int | None = None) -> None:
+    If the number of patterns is known, it is `count`, and the gradient starts from 0; else `count` is 0.
+    """
+
+    def __init__(self, module: ir.Module, kernel: Kernel, name: str, count: int) -> None:
         self.kernel = kernel
-        self.tile = kernel.tile if count is None else Tile(kernel.tile.units * kernel.tile.patterns, 1)
+        self.tile = kernel.tile if count != 1 else Tile(kernel.tile.units * kernel.tile.patterns, 1)
         self.forward = self._emit_forward(module, name, count)
         self.backward = self._emit_backward(module, name, count)
 
-    def _emit_forward(self, module: ir.Module, name: str, known: int | None) -> ir.Function:
+    def _emit_forward(self, module: ir.Module, name: str, known: int) -> ir.Function:
         """Outputs, sums of the error (added to the rows ERROR and WORST), and the deltas of the last layer."""
         kernel = self.kernel
         code, memory, (start, count, _) = function(module, kernel, f"{name}_forward", 3)
@@ -80,7 +83,7 @@ class Passes:
         code.builder.ret_void()
         return code.function
 
-    def _emit_backward(self, module: ir.Module, name: str, known: int | None) -> ir.Function:
+    def _emit_backward(self, module: ir.Module, name: str, known: int) -> ir.Function:
         """The gradient: added to what it is so far if `started`, else from 0."""
         kernel = self.kernel
         code, memory, (start, count, started) = function(module, kernel, f"{name}_backward", 3)
@@ -98,7 +101,7 @@ class Passes:
                 memory.gradient.start(weights),
                 memory.gradient.start(biases),
                 patterns,
-                code.integer(0) if False else Index(code, code.integer(0)).below(started),
+                None if known else Index(code, code.integer(0)).below(started),
             )
             if place > 0:
                 below = kernel.unit_rows[place - 1]

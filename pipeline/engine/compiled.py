@@ -103,19 +103,24 @@ def cached_file(shape: Kernel) -> Path:
     return cache_folder() / f"{name}.kernel"
 
 
-def emit(shape: Kernel) -> str:
-    """The kernel in LLVM's intermediate code."""
+def new_module() -> ir.Module:
+    """An empty module for this machine."""
     module = ir.Module("epochs")
     module.triple = llvm.get_default_triple()
+    return module
+
+
+def emit(shape: Kernel) -> ir.Module:
+    """The kernel in LLVM's intermediate code."""
+    module = new_module()
     (registers if shape.unrolled else blocks).emit(module, shape)
-    return str(module)
+    return module
 
 
-def _compile(shape: Kernel) -> bytes:
-    """The kernel's machine code, as an object file."""
-    chosen = processor()
-    machine = _target_machine(chosen.name, chosen.features)
-    module = llvm.parse_assembly(emit(shape))
+def machine_code(emitted: ir.Module) -> bytes:
+    """An object file for this processor."""
+    machine = _target_machine(processor().name, processor().features)
+    module = llvm.parse_assembly(str(emitted))
     module.data_layout = str(machine.target_data)
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=3)
@@ -159,19 +164,19 @@ def _load(shape: Kernel) -> Compiled:
         units = "-".join(map(str, shape.network.units))
         log.info("compiling the training of %s networks, once for this machine", units)
         started = time.monotonic()
-        code = _compile(shape)
+        code = machine_code(emit(shape))
         log.info("compiled in %.1f s", time.monotonic() - started)
         _keep(file, code)
-    return _link(code)
+    owner, (epochs, advance) = link(code, ("epochs", "advance"))
+    return Compiled(epochs, advance, owner)
 
 
-def _link(code: bytes) -> Compiled:
-    """Machine code, placed in memory, as Numba does it."""
-    module = llvm.parse_assembly("")
-    engine = llvm.create_mcjit_compiler(module, _target_machine(processor().name, processor().features))
+def link(code: bytes, names: tuple[str, ...]) -> tuple[Any, list[int]]:
+    """An object file, placed in memory as Numba does it: what keeps it there, and the addresses of these functions."""
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(processor().name, processor().features))
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return Compiled(engine.get_function_address("epochs"), engine.get_function_address("advance"), engine)
+    return engine, [engine.get_function_address(name) for name in names]
 
 
 def _kept(file: Path) -> bytes | None:

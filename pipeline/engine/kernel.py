@@ -33,8 +33,8 @@ MOMENTUM, LIMIT, THRESHOLD, TOLERANCE, ERROR, WORST = range(len(LANES))
 class Kernel:
     """All that shapes the code of `epochs` and `advance`.
 
-    `momentum` and `tolerance` say whether any run has one. `unrolled` is the number of patterns if all is to be written out,
-    with the parameters in registers, else 0; `block` is how many patterns are otherwise taken at once.
+    `momentum` and `tolerance` say whether any run has one. `patterns` is how many there are, if the code is for exactly so
+    many, else 0; `block` is how many are taken at once. If `unrolled`, all is written out and the parameters stay in registers.
     """
 
     network: Network
@@ -43,8 +43,9 @@ class Kernel:
     momentum: bool
     tolerance: bool
     lanes: int
-    unrolled: int
+    patterns: int
     block: int
+    unrolled: bool
     tile: Tile
 
     @property

@@ -170,10 +170,12 @@ def delta_below(
 def gradient(
     code: Code, layer: Layer, tile: Tile, stride: int, deltas: Rows, below: Below, by_weight: Rows, by_bias: Rows, patterns: Count, started: Any
 ) -> None:
-    """Adds this block's patterns to ∂E/∂weight and ∂E/∂bias: Σ delta × below; from 0 if nothing has `started`."""
+    """Adds this block's patterns to ∂E/∂weight and ∂E/∂bias: Σ delta × below; from 0 if it has not `started`."""
 
     def so_far(memory: Rows, rows: list[Count]) -> list[Vector]:
         zeros = [code.number(0.0)] * len(rows)
+        if started is None:
+            return zeros
         with code.when(started, zeros) as result:
             result.values = [memory[row] for row in rows]
         return result.values

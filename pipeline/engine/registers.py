@@ -110,7 +110,7 @@ class State:
     def evaluate(self, with_gradient: bool) -> tuple[list[Vector], list[Vector]]:
         """(error, largest |target − output|) over all patterns, and the gradient, if it is wanted."""
         sums, gradient = [self.code.number(0.0)] * 2, dict[int, Vector]()
-        for pattern in range(self.kernel.unrolled):
+        for pattern in range(self.kernel.patterns):
             outputs = self.forward(pattern)
             differences = self.differences(outputs, pattern)
             for difference in differences:
@@ -137,7 +137,7 @@ class State:
         if self.kernel.update == "batch":
             return self.step(gradient)
         state = self
-        for pattern in range(self.kernel.unrolled):
+        for pattern in range(self.kernel.patterns):
             outputs, single = state.forward(pattern), dict[int, Vector]()
             state.backward(outputs, state.differences(outputs, pattern), single)
             state = state.step([single[row] for row in sorted(single)])

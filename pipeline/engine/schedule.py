@@ -34,8 +34,8 @@ PROGRESS_SECONDS = 0.1
 # What of a network is written out, with its parameters in registers.
 UNROLLED_PARAMETERS = 16
 UNROLLED_OPERATIONS = 1500
-CACHE_BYTES = 24 * 1024  # what a block of patterns may take of the processor's first cache
-LARGEST_BLOCK = 48
+CACHE_BYTES = 64 * 1024
+SMALLEST_BLOCK, LARGEST_BLOCK = 24, 32
 
 # Seconds, roughly, by which it is judged whether compiling pays.
 SECONDS_TO_LOAD = 0.4
@@ -89,9 +89,9 @@ def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
     """The kernel that trains this batch fastest on this processor."""
     network, patterns = batch.network, len(batch.inputs)
     unrolled = network.size <= UNROLLED_PARAMETERS and operations(network, patterns) <= UNROLLED_OPERATIONS
-    row_bytes = 8 * chosen.width
-    fitting = CACHE_BYTES // (2 * row_bytes * sum(network.units[1:])) // 4 * 4
-    needed = -(-patterns // 4) * 4
+    # A block of patterns, with the outputs and deltas of all units, is to stay in the cache.
+    fitting = CACHE_BYTES // (2 * 8 * chosen.width * sum(network.units[1:])) // 4 * 4
+    block = max(SMALLEST_BLOCK, min(LARGEST_BLOCK, fitting))
     return Kernel(
         network=network,
         update=batch.update,
@@ -99,9 +99,10 @@ def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
         momentum=bool(batch.momentum.any()),
         tolerance=batch.gradient_tolerance > 0.0,
         lanes=chosen.width * (4 if unrolled else 1),
-        unrolled=patterns if unrolled else 0,
-        block=0 if unrolled else max(4, min(LARGEST_BLOCK, fitting, needed)),
-        tile=Tile(4, 4) if chosen.registers >= 32 else Tile(2, 4),
+        patterns=patterns if unrolled or patterns <= block else 0,
+        block=min(block, patterns),
+        unrolled=unrolled,
+        tile=Tile(6, 4) if chosen.registers >= 32 else Tile(2, 4),
     )
 
 
@@ -115,7 +116,7 @@ def train_compiled(
     trainings = batch.initial_parameters.shape[1]
     workers = [
         threading.Thread(target=team.share, args=(np.zeros(2, np.int64),), daemon=True)
-        for _ in range(max(1, min(threads or _cores(), trainings)))
+        for _ in range(max(1, min(threads or cores(), trainings)))
     ]
     told = np.zeros(2, np.int64)
     try:
@@ -220,7 +221,7 @@ def _empty(batch: Batch) -> Outcome:
     )
 
 
-def _cores() -> int:
+def cores() -> int:
     """The processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

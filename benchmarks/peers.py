@@ -1,0 +1,216 @@
+"""The same training by others: plain NumPy, JAX, PyTorch. Float64, batch update, error and stopping test in every epoch.
+
+Each maker takes a Batch and gives a function that trains all its runs to max_epochs. What can be prepared (compiling, moving
+arrays) is done before, and not timed. Parameters are split into weights[l]: (R, U, V) and biases[l]: (R, U).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pipeline.arithmetic import Array
+from pipeline.trainer import Batch
+
+Training = Callable[[], object]
+
+
+def split(batch: Batch) -> tuple[list[Array], list[Array]]:
+    """weights[l]: (R, U, V), biases[l]: (R, U) of the initial parameters, biases repeated for each unit."""
+    weights, biases = batch.network.split(batch.initial_parameters)
+    runs = batch.initial_parameters.shape[1]
+    widths = batch.network.units[1:]
+    return (
+        [np.ascontiguousarray(np.moveaxis(weight, -1, 0)) for weight in weights],
+        [
+            np.ascontiguousarray(np.broadcast_to(bias, (width, runs)).T)
+            for bias, width in zip(biases, widths, strict=True)
+        ],
+    )
+
+
+def plain_numpy(batch: Batch) -> Training:
+    """One run after the other, as a textbook's program does it: matrices, `@` and `np.exp`."""
+    activations = {
+        "sigmoid": (lambda z: 1.0 / (1.0 + np.exp(-z)), lambda y: y * (1.0 - y)),
+        "tanh": (np.tanh, lambda y: 1.0 - y * y),
+        "identity": (lambda z: z, np.ones_like),
+    }
+    functions = [activations[name] for name in batch.network.activations]
+    momentum = batch.momentum
+    starts = split(batch)
+
+    def one(run: int) -> float:
+        weights, biases = ([array[run].copy() for array in arrays] for arrays in starts)
+        velocity = [np.zeros_like(array) for array in (*weights, *biases)]
+        error = np.inf
+        for _ in range(batch.max_epochs):
+            outputs = [batch.inputs]
+            for weight, bias, (activation, _derivative) in zip(weights, biases, functions, strict=True):
+                outputs.append(activation(outputs[-1] @ weight.T + bias))
+            delta = outputs[-1] - batch.targets
+            error = 0.5 * float((delta * delta).sum())
+            if error <= batch.threshold[run]:
+                break
+            gradients: list[Any] = []
+            for place in reversed(range(len(weights))):
+                delta = delta * functions[place][1](outputs[place + 1])
+                gradients.insert(0, (delta.T @ outputs[place], delta.sum(axis=0)))
+                delta = delta @ weights[place]
+            for place, (by_weight, by_bias) in enumerate(gradients):
+                rate = batch.learning_rate[place, run]
+                if batch.network.train_bias:
+                    velocity[place] = momentum[run] * velocity[place] - rate * by_weight
+                    velocity[len(weights) + place] = momentum[run] * velocity[len(weights) + place] - rate * by_bias
+                    weights[place] += velocity[place]
+                    biases[place] += velocity[len(weights) + place]
+                else:
+                    weights[place] -= rate * by_weight
+        return error
+
+    return lambda: [one(run) for run in range(batch.initial_parameters.shape[1])]
+
+
+def jax_vmap(batch: Batch) -> Training:
+    """One run's epoch by matrices, gradient by `jax.grad`, `vmap` over the runs, `jit` over all epochs."""
+    jax, jnp = _jax()
+    act = _jax_activations(batch, jax)
+    inputs, targets = jnp.asarray(batch.inputs), jnp.asarray(batch.targets)
+
+    def error_of(parameters: Any, fixed: Any) -> Any:
+        y = inputs
+        for place, activation in enumerate(act):
+            bias = (parameters if batch.network.train_bias else fixed)["biases"][place]
+            y = activation(y @ parameters["weights"][place].T + bias)
+        return 0.5 * jnp.sum((y - targets) ** 2)
+
+    def epoch(parameters: Any, fixed: Any, velocity: Any, rate: Any, momentum: Any, threshold: Any) -> Any:
+        error, gradient = jax.value_and_grad(error_of)(parameters, fixed)
+        running = error > threshold
+        if batch.network.train_bias:
+            stepped = jax.tree.map(lambda v, g: momentum * v - rate * g, velocity, gradient)
+        else:
+            stepped = jax.tree.map(lambda g: -rate * g, gradient)
+        moved = jax.tree.map(lambda w, v: jnp.where(running, w + v, w), parameters, stepped)
+        return moved, stepped if batch.network.train_bias else None, error
+
+    return _jax_loop(batch, jax, jnp, jax.vmap(epoch))
+
+
+def jax_runs_last(batch: Batch) -> Training:
+    """The chain rule by hand on arrays with the run axis last, written out over units, `jit` over all epochs."""
+    jax, jnp = _jax()
+    act = _jax_activations(batch, jax)
+    inputs, targets = jnp.asarray(batch.inputs), jnp.asarray(batch.targets)
+    derivatives = {"sigmoid": lambda y: y * (1.0 - y), "tanh": lambda y: 1.0 - y * y, "identity": jnp.ones_like}
+    slopes = [derivatives[name] for name in batch.network.activations]
+
+    def epoch(parameters: Any, fixed: Any, velocity: Any, rate: Any, momentum: Any, threshold: Any) -> Any:
+        weights = [jnp.moveaxis(w, 0, -1) for w in parameters["weights"]]
+        biases = [b.T for b in (parameters if batch.network.train_bias else fixed)["biases"]]
+        outputs = [inputs[:, :, None]]
+        for weight, bias, activation in zip(weights, biases, act, strict=True):
+            net = (weight[None] * outputs[-1][:, None]).sum(axis=2) + bias[None]
+            outputs.append(activation(net))
+        delta = outputs[-1] - targets[:, :, None]
+        error = 0.5 * (delta * delta).sum(axis=(0, 1))
+        gradient: Any = {"weights": [], "biases": []}
+        for place in reversed(range(len(weights))):
+            delta = delta * slopes[place](outputs[place + 1])
+            gradient["weights"].insert(0, jnp.moveaxis((delta[:, :, None] * outputs[place][:, None]).sum(axis=0), -1, 0))
+            gradient["biases"].insert(0, delta.sum(axis=0).T)
+            delta = (delta[:, :, None] * weights[place][None]).sum(axis=1)
+        if not batch.network.train_bias:
+            del gradient["biases"]
+        running = error > threshold
+
+        def by_run(vector: Any, array: Any) -> Any:
+            return vector.reshape((-1,) + (1,) * (array.ndim - 1))
+
+        if batch.network.train_bias:
+            stepped = jax.tree.map(lambda v, g: by_run(momentum, v) * v - by_run(rate, g) * g, velocity, gradient)
+        else:
+            stepped = jax.tree.map(lambda g: -by_run(rate, g) * g, gradient)
+        moved = jax.tree.map(lambda w, v: jnp.where(by_run(running, w), w + v, w), parameters, stepped)
+        return moved, stepped if batch.network.train_bias else None, error
+
+    return _jax_loop(batch, jax, jnp, epoch)
+
+
+def _jax() -> tuple[Any, Any]:
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    return jax, jnp
+
+
+def _jax_activations(batch: Batch, jax: Any) -> list[Any]:
+    functions = {"sigmoid": jax.nn.sigmoid, "tanh": jax.numpy.tanh, "identity": lambda z: z}
+    return [functions[name] for name in batch.network.activations]
+
+
+def _jax_loop(batch: Batch, jax: Any, jnp: Any, epoch: Any) -> Training:
+    weights, biases = split(batch)
+    parameters = {"weights": [jnp.asarray(w) for w in weights]}
+    fixed = {"biases": [jnp.asarray(b) for b in biases]}
+    if batch.network.train_bias:
+        parameters |= fixed
+    rate, momentum, threshold = map(jnp.asarray, (batch.learning_rate[0], batch.momentum, batch.threshold))
+
+    @jax.jit
+    def run(parameters: Any) -> Any:
+        velocity = jax.tree.map(jnp.zeros_like, parameters) if batch.network.train_bias else None
+
+        def turn(_: Any, state: Any) -> Any:
+            moved, stepped, error = epoch(state[0], fixed, state[1], rate, momentum, threshold)
+            return moved, stepped, error
+
+        start = (parameters, velocity, jnp.zeros(len(batch.momentum)))
+        return jax.lax.fori_loop(0, batch.max_epochs, turn, start)
+
+    return lambda: jax.block_until_ready(run(parameters))
+
+
+def torch_batched(batch: Batch) -> Training:
+    """All runs at once by batched matrix products, the chain rule by hand."""
+    import torch
+
+    initial_weights, initial_biases = ([torch.from_numpy(array) for array in arrays] for arrays in split(batch))
+    runs = batch.initial_parameters.shape[1]
+    inputs = torch.from_numpy(batch.inputs).expand(runs, -1, -1)
+    targets, threshold = torch.from_numpy(batch.targets), torch.from_numpy(batch.threshold)
+    rate, momentum = (torch.from_numpy(array)[:, None, None] for array in (batch.learning_rate[0].copy(), batch.momentum))
+    functions = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "identity": lambda z: z}
+    derivatives = {"sigmoid": lambda y: y * (1.0 - y), "tanh": lambda y: 1.0 - y * y, "identity": torch.ones_like}
+    names = batch.network.activations
+
+    @torch.no_grad()
+    def run() -> Any:
+        weights, biases = ([array.clone() for array in arrays] for arrays in (initial_weights, initial_biases))
+        velocity = [torch.zeros_like(array) for array in (*weights, *biases)]
+        error = torch.zeros(runs)
+        for _ in range(batch.max_epochs):
+            outputs = [inputs]
+            for weight, bias, name in zip(weights, biases, names, strict=True):
+                outputs.append(functions[name](torch.baddbmm(bias[:, None], outputs[-1], weight.transpose(1, 2))))
+            delta = outputs[-1] - targets
+            error = 0.5 * (delta * delta).sum(dim=(1, 2))
+            running = (error > threshold).double()[:, None, None]
+            for place in reversed(range(len(weights))):
+                delta = delta * derivatives[names[place]](outputs[place + 1])
+                by_weight, by_bias = torch.bmm(delta.transpose(1, 2), outputs[place]), delta.sum(dim=1)
+                delta = torch.bmm(delta, weights[place]) if place else delta
+                if batch.network.train_bias:
+                    velocity[place].mul_(momentum).sub_(rate * by_weight)
+                    velocity[len(weights) + place].mul_(momentum[:, 0]).sub_(rate[:, 0] * by_bias)
+                    weights[place] += running * velocity[place]
+                    biases[place] += running[:, 0] * velocity[len(weights) + place]
+                else:
+                    weights[place] -= running * rate * by_weight
+        return error
+
+    return run
+
