@@ -22,7 +22,7 @@ class Case:
     rate: float
 
     def batch(self, momentum: bool = False, runs: int | None = None, epochs: int | None = None) -> Batch:
-        """Runs from random weights that never reach their threshold; with `momentum` also a trained bias for each unit."""
+        """Runs from random weights that never end early; with `momentum` also a trained bias for each unit."""
         network = replace(self.network, bias="per_unit", train_bias=True) if momentum else self.network
         runs = runs or self.runs
         random = np.random.default_rng(1)

@@ -1,7 +1,7 @@
-"""How long does the first training take on a fresh machine, and how long with everything cached? `python -m benchmarks.first_use`.
+"""How long does a first training take, on a fresh machine and with a warm cache? `python -m benchmarks.first_use`.
 
-One epoch of one run of each case, in processes of their own: with an empty cache (for the first case that includes the part
-that all cases share), and again with what the first one left there.
+One epoch of one run of each case, in processes of their own: with an empty cache (for the first case that includes
+the part that all cases share), and again with what the first one left there.
 """
 
 from __future__ import annotations
@@ -45,7 +45,12 @@ def main() -> None:
         for case in cases():
             cold, warm = elsewhere(case.name, cache), elsewhere(case.name, cache)
             rows.append(
-                {"case": case.name, "cold s": cold["train"], "cached s": warm["train"], "of it import s": warm["import"]}
+                {
+                    "case": case.name,
+                    "cold s": cold["train"],
+                    "cached s": warm["train"],
+                    "of it import s": warm["import"],
+                }
             )
     show("first_use", rows)
 

@@ -1,7 +1,8 @@
-"""The same training by others: plain NumPy, JAX, PyTorch. Float64, batch update, error and stopping test in every epoch.
+"""The same training by others: plain NumPy, JAX, PyTorch.
 
-Each maker takes a Batch and gives a function that trains all its runs to max_epochs. What can be prepared (compiling, moving
-arrays) is done before, and not timed. Parameters are split into weights[l]: (R, U, V) and biases[l]: (R, U).
+Float64, batch update, error and stopping test in every epoch. Each maker takes a Batch and gives a function that trains
+all its runs to max_epochs. What can be prepared (compiling, moving arrays) is done before, and not timed. Parameters
+are split into weights[l]: (R, U, V) and biases[l]: (R, U).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def split(batch: Batch) -> tuple[list[Array], list[Array]]:
 
 def plain_numpy(batch: Batch) -> Training:
     """One run after the other, as a textbook's program does it: matrices, `@` and `np.exp`."""
-    activations = {
+    activations: dict[str, tuple[Any, Any]] = {
         "sigmoid": (lambda z: 1.0 / (1.0 + np.exp(-z)), lambda y: y * (1.0 - y)),
         "tanh": (np.tanh, lambda y: 1.0 - y * y),
         "identity": (lambda z: z, np.ones_like),
@@ -119,7 +120,9 @@ def jax_runs_last(batch: Batch) -> Training:
         gradient: Any = {"weights": [], "biases": []}
         for place in reversed(range(len(weights))):
             delta = delta * slopes[place](outputs[place + 1])
-            gradient["weights"].insert(0, jnp.moveaxis((delta[:, :, None] * outputs[place][:, None]).sum(axis=0), -1, 0))
+            gradient["weights"].insert(
+                0, jnp.moveaxis((delta[:, :, None] * outputs[place][:, None]).sum(axis=0), -1, 0)
+            )
             gradient["biases"].insert(0, delta.sum(axis=0).T)
             delta = (delta[:, :, None] * weights[place][None]).sum(axis=1)
         if not batch.network.train_bias:
@@ -143,7 +146,8 @@ def _jax() -> tuple[Any, Any]:
     import jax
     import jax.numpy as jnp
 
-    jax.config.update("jax_enable_x64", True)
+    settings: Any = jax.config
+    settings.update("jax_enable_x64", True)
     return jax, jnp
 
 
@@ -160,7 +164,7 @@ def _jax_loop(batch: Batch, jax: Any, jnp: Any, epoch: Any) -> Training:
         parameters |= fixed
     rate, momentum, threshold = map(jnp.asarray, (batch.learning_rate[0], batch.momentum, batch.threshold))
 
-    @jax.jit
+    @jax.jit  # type: ignore[untyped-decorator]
     def run(parameters: Any) -> Any:
         velocity = jax.tree.map(jnp.zeros_like, parameters) if batch.network.train_bias else None
 
@@ -176,18 +180,20 @@ def _jax_loop(batch: Batch, jax: Any, jnp: Any, epoch: Any) -> Training:
 
 def torch_batched(batch: Batch) -> Training:
     """All runs at once by batched matrix products, the chain rule by hand."""
-    import torch
+    import torch as library
 
+    torch: Any = library
     initial_weights, initial_biases = ([torch.from_numpy(array) for array in arrays] for arrays in split(batch))
     runs = batch.initial_parameters.shape[1]
     inputs = torch.from_numpy(batch.inputs).expand(runs, -1, -1)
     targets, threshold = torch.from_numpy(batch.targets), torch.from_numpy(batch.threshold)
-    rate, momentum = (torch.from_numpy(array)[:, None, None] for array in (batch.learning_rate[0].copy(), batch.momentum))
+    rate, momentum = (
+        torch.from_numpy(array)[:, None, None] for array in (batch.learning_rate[0].copy(), batch.momentum)
+    )
     functions = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "identity": lambda z: z}
     derivatives = {"sigmoid": lambda y: y * (1.0 - y), "tanh": lambda y: 1.0 - y * y, "identity": torch.ones_like}
     names = batch.network.activations
 
-    @torch.no_grad()
     def run() -> Any:
         weights, biases = ([array.clone() for array in arrays] for arrays in (initial_weights, initial_biases))
         velocity = [torch.zeros_like(array) for array in (*weights, *biases)]
@@ -212,5 +218,8 @@ def torch_batched(batch: Batch) -> Training:
                     weights[place] -= running * rate * by_weight
         return error
 
-    return run
+    def without_gradients() -> Any:
+        with torch.no_grad():
+            return run()
 
+    return without_gradients

@@ -1,4 +1,4 @@
-"""How do time and memory grow with the number of runs, and what does a second thread bring? `python -m benchmarks.scaling`.
+"""How do time and memory grow with the runs, and what does a second thread bring? `python -m benchmarks.scaling`.
 
 XOR, 1,000 epochs, curves of 10 points; every measurement in a process of its own, so that its peak memory is its own.
 """

@@ -40,7 +40,7 @@ def contenders(case: Case, momentum: bool) -> dict[str, tuple[Callable[[], objec
 
 
 def _run_epochs(batch: Batch) -> int:
-    return batch.initial_parameters.shape[1] * batch.max_epochs
+    return len(batch.momentum) * batch.max_epochs
 
 
 def measure(case: Case, momentum: bool) -> list[dict[str, Any]]:

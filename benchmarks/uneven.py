@@ -1,7 +1,7 @@
 """What do uneven endings cost? `python -m benchmarks.uneven`.
 
-XOR from 20,000 random starts to an error of 1e-3 or 20,000 epochs, against the ideal: the epochs that the runs really need,
-each at the price of an epoch of runs that all end together.
+XOR from 20,000 random starts to an error of 1e-3 or 20,000 epochs, against the ideal: the epochs that the runs really
+need, each at the price of an epoch of runs that all end together.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The compiled engine gives the bits of the NumPy trainer, whatever is trained, beside what, and on how many threads."""
+"""The compiled engine gives the bits of the NumPy trainer: whatever is trained, beside what, on how many threads."""
 
 import logging
 import os
@@ -172,7 +172,8 @@ from pipeline.network import Network
 print(processor().width)
 for units, patterns in ((2, 2, 1), 4), ((2, 3, 7, 2), 13), ((9, 5), 40):
     for activation in "sigmoid", "tanh":
-        check(make(Network(units, activation, "sigmoid", "per_unit", True), patterns, 30, 7, momentum=0.5, max_epochs=60))
+        network = Network(units, activation, "sigmoid", "per_unit", True)
+        check(make(network, patterns, 30, 7, momentum=0.5, max_epochs=60))
 """
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def train(batch: Batch, progress: Progress | None = None, threads: int | None = None) -> Outcome:
-    """Trains every trial of the batch to its end, as `pipeline.trainer.train`, on so many threads (all cores if None)."""
+    """What `pipeline.trainer.train` gives, bit for bit, by so many threads (None: one for each core)."""
     from pipeline.engine import schedule
 
     return schedule.train(batch, progress, threads)

@@ -1,4 +1,4 @@
-"""The epochs of a network of any size: parameters in memory, the patterns taken in blocks that fit the processor's cache."""
+"""The epochs of a network of any size: parameters in memory, patterns taken in blocks that fit the cache."""
 
 from __future__ import annotations
 
@@ -156,7 +156,9 @@ def _step(module: ir.Module, kernel: Kernel) -> ir.Function:
         rate = memory.rates[layer]
         momentum = memory.lanes[MOMENTUM] if kernel.momentum else None
 
-        def update(turn: Count, _: list[Vector], start: int = start, rate: Vector = rate, momentum: Any = momentum) -> Sequence[Vector]:
+        def update(
+            turn: Count, _: list[Vector], start: int = start, rate: Vector = rate, momentum: Any = momentum
+        ) -> Sequence[Vector]:
             row = turn + start
             velocity = memory.velocity[row] if kernel.momentum else None
             parameter, velocity = layers.updated(memory.parameters[row], velocity, memory.gradient[row], rate, momentum)
@@ -196,7 +198,9 @@ def _steep(kernel: Kernel, code: Code, memory: Memory) -> Vector:
     return code.loop(kernel.network.trained, component, [code.number(0.0)])[0]
 
 
-def _epochs(module: ir.Module, kernel: Kernel, measure: ir.Function, evaluate: ir.Function, advance: ir.Function) -> None:
+def _epochs(
+    module: ir.Module, kernel: Kernel, measure: ir.Function, evaluate: ir.Function, advance: ir.Function
+) -> None:
     code, memory, (patterns, stop) = function(module, kernel, "train", 2, gives=True)
     loop = Loop(code)
     _call(code, memory, measure, patterns)

@@ -1,8 +1,8 @@
 """From a kernel to machine code in memory, with a cache on disk.
 
-Compiled code is kept as one file for each kernel and processor, named by a hash of everything that shaped it. A file is written
-under another name and then moved into place, so any number of processes may share the folder; where the folder cannot be
-written, code is compiled anew by each process.
+Compiled code is kept as one file for each kernel and processor, named by a hash of everything that shaped it. A file is
+written under another name and then moved into place, so any number of processes may share the folder; where it cannot
+be written, each process compiles anew.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CHECKSUM_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """The processor that code is made for: a vector register holds `width` doubles, and there are so many `registers`."""
+    """The processor that code is made for: it has so many vector `registers`, each of `width` doubles."""
 
     name: str
     features: str
@@ -44,7 +44,7 @@ class Processor:
 
 @cache
 def processor() -> Processor:
-    """This machine's processor, or the one that NUMBA_CPU_NAME and NUMBA_CPU_FEATURES ask for."""
+    """The processor of this machine, or the one that NUMBA_CPU_NAME and NUMBA_CPU_FEATURES ask for."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     name = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
@@ -59,11 +59,13 @@ def processor() -> Processor:
 
 def _target_machine(name: str, features: str) -> Any:
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(cpu=name, features=features, opt=3, reloc="pic", codemodel="jitdefault", jit=True)
+    return target.create_target_machine(
+        cpu=name, features=features, opt=3, reloc="pic", codemodel="jitdefault", jit=True
+    )
 
 
 def _vector_registers(machine: Any) -> tuple[int, int]:
-    """(doubles in a vector register, number of registers), seen from the code that the machine makes for eight doubles."""
+    """(doubles in a vector register, number of registers), seen from the code that is made for eight doubles."""
     if not machine.triple.startswith(("x86", "i386", "i686")):
         return 2, 32
     assembly = machine.emit_assembly(
@@ -173,7 +175,9 @@ def _load(shape: Kernel) -> Compiled:
 
 def link(code: bytes, names: tuple[str, ...]) -> tuple[Any, list[int]]:
     """An object file, placed in memory as Numba does it: what keeps it there, and the addresses of these functions."""
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(processor().name, processor().features))
+    engine = llvm.create_mcjit_compiler(
+        llvm.parse_assembly(""), _target_machine(processor().name, processor().features)
+    )
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return engine, [engine.get_function_address(name) for name in names]

@@ -1,8 +1,9 @@
 """What shapes the compiled code, and where it finds its numbers in memory.
 
-The code of a kernel is two functions. `epochs(memory, patterns, stop)` trains all lanes until after some evaluation (number e,
-counted from 0) a lane may have ended, or e = stop. It leaves error and gradient of that evaluation in memory, the errors of
-all evaluations in `history`, and gives e. The step after that evaluation is then still to be taken: `advance(memory, patterns)`.
+The code of a kernel is two functions. `epochs(memory, patterns, stop)` trains all lanes until after some evaluation
+(number e, counted from 0) a lane may have ended, or e = stop. It leaves error and gradient of that evaluation in
+memory, the errors of all evaluations in `history`, and gives e. The step after that evaluation is then still to be
+taken, by `advance(memory, patterns)`.
 
 `memory` is a table of addresses in the order of MEMORY. All but the last three are rows of one number a lane.
 """
@@ -33,8 +34,9 @@ MOMENTUM, LIMIT, THRESHOLD, TOLERANCE, ERROR, WORST = range(len(LANES))
 class Kernel:
     """All that shapes the code of `epochs` and `advance`.
 
-    `momentum` and `tolerance` say whether any run has one. `patterns` is how many there are, if the code is for exactly so
-    many, else 0; `block` is how many are taken at once. If `unrolled`, all is written out and the parameters stay in registers.
+    `momentum` and `tolerance` say whether any run has one. `patterns` is how many there are, if the code is for exactly
+    so many, else 0; `block` is how many are taken at once. If `unrolled`, all is written out and the parameters stay in
+    registers.
     """
 
     network: Network
@@ -62,7 +64,7 @@ class Kernel:
 
     @property
     def stride(self) -> int:
-        """Rows from one unit to the next in a block's outputs: one more than patterns, to spread them over the cache."""
+        """Rows from one unit to the next in a block's outputs: one more than patterns, to spread over the cache."""
         return self.block + 1
 
     @property

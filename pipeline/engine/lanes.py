@@ -1,8 +1,8 @@
 """One thread's share of the training: lanes that take waiting runs, and what happens when one ends.
 
-Compiled by Numba, once for all kernels: the epochs themselves are a kernel's machine code, called by its address. When a
-kernel comes back, each lane is looked at; the trials that ended are written into the outcome, a step is taken, and the lanes
-that have become free take the next waiting trainings, from a counter that all threads share.
+Compiled by Numba, once for all kernels: the epochs themselves are a kernel's machine code, called by its address. When
+a kernel comes back, each lane is looked at; the trials that ended are written into the outcome, a step is taken, and
+the lanes that have become free take the next waiting trainings, from a counter that all threads share.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config, njit, types
+from numba import njit, types
 from numba.core import cgutils
+from numba.core import config as numba_config
 from numba.extending import intrinsic
 
 from pipeline.engine.kernel import ERROR, LIMIT, MOMENTUM, THRESHOLD, TOLERANCE, WORST
@@ -23,7 +24,7 @@ IDLE = -1  # the training of a lane that has none
 TRIALS, EPOCHS = range(2)  # entries of a thread's tally
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _take(typing: Any, counter: Any) -> Any:
     """The counter's value before it is raised by one, for one thread at a time."""
 
@@ -34,21 +35,19 @@ def _take(typing: Any, counter: Any) -> Any:
     return types.int64(counter), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _call_epochs(typing: Any, address: Any, memory: Any, patterns: Any, stop: Any) -> Any:
     """Calls `epochs(memory, patterns, stop)` at this address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         integer, pointer = ir.IntType(64), cgutils.voidptr_t
-        function = builder.inttoptr(
-            arguments[0], ir.FunctionType(integer, [pointer, integer, integer]).as_pointer()
-        )
+        function = builder.inttoptr(arguments[0], ir.FunctionType(integer, [pointer, integer, integer]).as_pointer())
         return builder.call(function, [builder.inttoptr(arguments[1], pointer), *arguments[2:]])
 
     return types.int64(types.int64, types.int64, types.int64, types.int64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _call_advance(typing: Any, address: Any, memory: Any, patterns: Any) -> Any:
     """Calls `advance(memory, patterns)` at this address."""
 
@@ -62,7 +61,7 @@ def _call_advance(typing: Any, address: Any, memory: Any, patterns: Any) -> Any:
 
 
 def _array(kind: Any, dimensions: int, layout: str = "C", readonly: bool = True) -> Any:
-    return types.Array(kind, dimensions, layout, readonly=readonly)
+    return types.Array(kind, dimensions, layout, readonly=readonly)  # type: ignore[call-overload]
 
 
 _WORK = types.void(
@@ -137,7 +136,7 @@ def work(
         for lane in range(width):
             if free[lane]:
                 free[lane] = False
-                column = _take(counter)
+                column = _take(counter)  # type: ignore[call-arg, var-annotated]
                 while column < trainings and first[column] == first[column + 1]:
                     column = _take(counter)
                 if column < trainings:
@@ -173,7 +172,7 @@ def work(
         if active == 0:
             return
 
-        last = _call_epochs(epochs_address, memory, patterns, stop)
+        last = _call_epochs(epochs_address, memory, patterns, stop)  # type: ignore[call-arg, var-annotated]
         if halt[0]:
             return
         tally[EPOCHS] += last * active
@@ -245,8 +244,8 @@ def work(
 
 def compiled_work(cache_folder: str) -> Any:
     """`work` as machine code, kept in this folder if it can be written."""
-    before = config.CACHE_DIR
-    config.CACHE_DIR = cache_folder
+    config: Any = numba_config
+    before, config.CACHE_DIR = config.CACHE_DIR, cache_folder
     try:
         return njit(_WORK, cache=True, nogil=True, error_model="numpy")(work)
     except Exception:  # whatever is wrong with the folder: it works without

@@ -1,9 +1,9 @@
 """What a layer does in an epoch, for a block of patterns: forward, gradient, the delta of the layer below.
 
-Memory: `outputs` and `deltas` of a layer of U units are rows u · stride + p, one for each unit and pattern of the block;
-`weights` and their `gradient` are rows u · V + v. Every sum is one accumulator whose terms are added in index order. What is
-free is how many sums are under way at once: tiles of `tile.units` × `tile.patterns` accumulators stay in registers, and a
-number once loaded is used for a whole row or column of them.
+Memory: `outputs` and `deltas` of a layer of U units are rows u · stride + p, one for each unit and pattern of the
+block; `weights` and their `gradient` are rows u · V + v. Every sum is one accumulator whose terms are added in index
+order. What is free is how many sums are under way at once: tiles of `tile.units` × `tile.patterns` accumulators stay in
+registers, and a number once loaded is used for a whole row or column of them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of weights: `units` × `inputs`; `biases` is how many biases it has, `first` whether it reads patterns."""
+    """One layer of weights, `units` × `inputs`, with so many `biases`; the `first` reads the patterns."""
 
     units: int
     inputs: int
@@ -33,10 +33,6 @@ class Layer:
     biases: int
     train_bias: bool
     first: bool
-
-    @property
-    def weights(self) -> int:
-        return self.units * self.inputs
 
 
 def tiles(code: Code, count: Count, size: int, body: Callable[[Count, int], Any]) -> None:
@@ -85,15 +81,24 @@ class Below:
     stride: int
 
     def __call__(self, unit: Count, pattern: Count) -> Vector:
+        """The output of a unit for a pattern of the block."""
         if self.layer.first:
             return self.memory[pattern * self.layer.inputs + unit]
         return self.memory[unit * self.stride + pattern]
 
 
 def forward(
-    code: Code, layer: Layer, tile: Tile, stride: int, weights: Rows, biases: Rows, below: Below, outputs: Rows, patterns: Count
+    code: Code,
+    layer: Layer,
+    tile: Tile,
+    stride: int,
+    weights: Rows,
+    biases: Rows,
+    below: Below,
+    outputs: Rows,
+    patterns: Count,
 ) -> None:
-    """outputs = activation(bias + Σ weight × below), the sum over the units below."""
+    """Into `outputs`: activation(bias + Σ weight × below), the sum over the units below."""
 
     def units(u: Count, m: int) -> None:
         def some_patterns(p: Count, n: int) -> None:
@@ -121,9 +126,16 @@ def bias(code: Code, layer: Layer, biases: Rows, unit: Count) -> Vector:
 
 
 def output_delta(
-    code: Code, layer: Layer, stride: int, outputs: Rows, targets: Numbers, deltas: Rows, patterns: Count, sums: list[Vector]
+    code: Code,
+    layer: Layer,
+    stride: int,
+    outputs: Rows,
+    targets: Numbers,
+    deltas: Rows,
+    patterns: Count,
+    sums: list[Vector],
 ) -> list[Vector]:
-    """∂E/∂(net input) of the last layer, into `deltas`; gives the sums (error, largest |target − output|), continued."""
+    """∂E/∂(net input) of the last layer, into `deltas`; gives the sums (error, worst output), continued."""
 
     def pattern(p: Count, sums: list[Vector]) -> list[Vector]:
         def unit(k: Count, sums: list[Vector]) -> list[Vector]:
@@ -145,7 +157,16 @@ def add_error(sums: list[Vector], difference: Vector) -> list[Vector]:
 
 
 def delta_below(
-    code: Code, layer: Layer, tile: Tile, stride: int, weights: Rows, deltas: Rows, below: Rows, activation: str, deltas_below: Rows, patterns: Count
+    code: Code,
+    layer: Layer,
+    tile: Tile,
+    stride: int,
+    weights: Rows,
+    deltas: Rows,
+    below: Rows,
+    activation: str,
+    deltas_below: Rows,
+    patterns: Count,
 ) -> None:
     """∂E/∂(net input) of the units below: Σ delta × weight over this layer's units, × the derivative."""
 
@@ -168,7 +189,16 @@ def delta_below(
 
 
 def gradient(
-    code: Code, layer: Layer, tile: Tile, stride: int, deltas: Rows, below: Below, by_weight: Rows, by_bias: Rows, patterns: Count, started: Any
+    code: Code,
+    layer: Layer,
+    tile: Tile,
+    stride: int,
+    deltas: Rows,
+    below: Below,
+    by_weight: Rows,
+    by_bias: Rows,
+    patterns: Count,
+    started: Any,
 ) -> None:
     """Adds this block's patterns to ∂E/∂weight and ∂E/∂bias: Σ delta × below; from 0 if it has not `started`."""
 
@@ -216,8 +246,10 @@ def gradient(
         by_bias[0] = total[0]
 
 
-def updated(weight: Vector, velocity: Vector | None, by_weight: Vector, rate: Vector, momentum: Vector | None) -> tuple[Vector, Vector | None]:
-    """v ← αv − η ∂E/∂w, w ← w + v. Where α is 0, nothing of the last step is left in v, be it infinite."""
+def updated(
+    weight: Vector, velocity: Vector | None, by_weight: Vector, rate: Vector, momentum: Vector | None
+) -> tuple[Vector, Vector | None]:
+    """V ← αv − η ∂E/∂w, w ← w + v. Where α is 0, nothing of the last step is left in v, be it infinite."""
     if velocity is None or momentum is None:
         return weight - rate * by_weight, None
     velocity = momentum.equals(0.0).where(0.0, velocity * momentum) - rate * by_weight

@@ -1,7 +1,8 @@
 """The epochs of a very small network: everything written out, the parameters in registers from epoch to epoch.
 
-The textbook once more, for one pattern after the other, on lists of Vectors. A gradient starts from its first term instead of
-from 0 plus that term: this differs in the sign of a zero at most, and as no weight is ever −0, no result shows it.
+The textbook once more, for one pattern after the other, on lists of Vectors. A gradient starts from its first term
+instead of from 0 plus that term: this differs in the sign of a zero at most, and as no weight is ever −0, no result
+shows it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from llvmlite import ir
 
 from pipeline.engine.kernel import ERROR, MOMENTUM, TOLERANCE, WORST, Kernel, Memory, export, function, going_on
 from pipeline.engine.layers import add_error, updated
-from pipeline.engine.vectors import Code, Count, Loop, Vector, activate, times_derivative
+from pipeline.engine.vectors import Code, Loop, Vector, activate, times_derivative
 
 
 def emit(module: ir.Module, kernel: Kernel) -> None:
@@ -33,11 +34,13 @@ class State:
 
     @classmethod
     def load(cls, kernel: Kernel, code: Code, memory: Memory) -> State:
+        """From memory."""
         parameters = [memory.parameters[row] for row in range(kernel.network.size)]
         velocity = [memory.velocity[row] for row in range(kernel.network.trained if kernel.momentum else 0)]
         return cls(kernel, code, memory, parameters, velocity)
 
     def store(self) -> None:
+        """Back into memory."""
         for row in range(self.kernel.network.trained):
             self.memory.parameters[row] = self.parameters[row]
         for row, vector in enumerate(self.velocity):
@@ -48,11 +51,13 @@ class State:
         return self.parameters[: self.kernel.network.trained] + self.velocity
 
     def with_carried(self, vectors: list[Vector]) -> State:
+        """The same, but for what a step changes."""
         trained = self.kernel.network.trained
         parameters = vectors[:trained] + self.parameters[trained:]
         return State(self.kernel, self.code, self.memory, parameters, vectors[trained:])
 
     def weight(self, layer: int, unit: int, below: int) -> Vector:
+        """From a unit of the layer below to one of this layer."""
         first = self.kernel.parameter_rows[0][layer]
         return self.parameters[first + unit * self.kernel.network.units[layer] + below]
 
@@ -77,7 +82,7 @@ class State:
         return outputs
 
     def differences(self, outputs: list[list[Vector]], pattern: int) -> list[Vector]:
-        """output − target."""
+        """What the outputs are above the targets."""
         last = outputs[-1]
         return [y - self.memory.targets[pattern * len(last) + k] for k, y in enumerate(last)]
 

@@ -1,18 +1,18 @@
 """Who trains what: compiled code or NumPy, the kernel for a batch, and the threads that share its trainings.
 
-Each thread has lanes of its own and takes waiting trainings from a shared counter whenever one ends, so that memory beyond the
-outcome does not grow with the number of trainings, and no thread idles while any wait. Which thread trains a run, and beside which others,
-leaves no trace in its result.
+Each thread has lanes of its own and takes waiting trainings from a shared counter whenever one ends, so that memory
+beyond the outcome does not grow with the number of trainings, and no thread idles while any wait. Which thread trains a
+run, and beside which others, leaves no trace in its result.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 import threading
 from functools import cache
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ ACTIVATION_OPERATIONS = 45
 
 
 def train(batch: Batch, progress: Progress | None = None, threads: int | None = None) -> Outcome:
-    """Trains every trial of the batch: compiled, or by NumPy where that is done before the compiled code would be there."""
+    """Trains every trial: compiled, or by NumPy where that is done before the compiled code would be there."""
     shape = choose_kernel(batch, processor())
     numpy, start = numpy_seconds(batch), seconds_to_start(shape)
     if numpy < start:
@@ -59,7 +59,7 @@ def train(batch: Batch, progress: Progress | None = None, threads: int | None = 
 
 def operations(network: Network, patterns: int) -> int:
     """Arithmetic operations of one epoch of one run, roughly."""
-    weights = sum(map(prod, network.shapes[: network.layers]))
+    weights = sum(map(math.prod, network.shapes[: network.layers]))
     return patterns * (3 * weights + ACTIVATION_OPERATIONS * sum(network.units[1:]))
 
 
@@ -71,9 +71,9 @@ def numpy_seconds(batch: Batch) -> float:
     calls = sum(network.units) + network.layers * (40 + patterns)
     if batch.update == "online":
         calls *= patterns
-    seconds = -(-trainings // block) * calls * NUMPY_SECONDS_PER_CALL
+    seconds = math.ceil(trainings / block) * calls * NUMPY_SECONDS_PER_CALL
     seconds += trainings * operations(network, patterns) * NUMPY_SECONDS_PER_OPERATION
-    return seconds * batch.max_epochs
+    return float(seconds * batch.max_epochs)
 
 
 def seconds_to_start(shape: Kernel) -> float:
@@ -132,6 +132,7 @@ def train_compiled(
             worker.join()
     if team.errors:
         raise team.errors[0]
+    team.tell(progress, told)
     return outcome
 
 

@@ -1,8 +1,8 @@
 """Vectors of runs, and the code that computes with them.
 
-The engine trains several runs side by side: a `Vector` holds one number of each, one run a lane. What is done with a Vector
-here is not computed but written down, as LLVM's intermediate code, which becomes machine code for the processor at hand. So
-ordinary Python, run once, reads like the mathematics and describes a compiled function:
+The engine trains several runs side by side: a `Vector` holds one number of each, one run a lane. What is done with a
+Vector here is not computed but written down, as LLVM's intermediate code, which becomes machine code for the processor
+at hand. So ordinary Python, run once, reads like the mathematics and describes a compiled function:
 
     net = bias
     net = net + weight * below      # two instructions
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from llvmlite import ir
 
@@ -62,12 +61,15 @@ class Index:
         return Index(self.code, self.code.builder.udiv(self.value, self.code.integer(other)))
 
     def equals(self, other: Count) -> ir.Value:
+        """Whether both are the same number."""
         return self.code.builder.icmp_signed("==", self.value, self.code.integer(other))
 
     def below(self, other: Count) -> ir.Value:
+        """Whether this is the smaller number."""
         return self.code.builder.icmp_signed("<", self.value, self.code.integer(other))
 
     def at_most(self, other: Count) -> Index:
+        """The smaller of the two."""
         return Index(self.code, self.code.builder.select(self.below(other), self.value, self.code.integer(other)))
 
     __radd__ = __add__
@@ -116,6 +118,7 @@ class Vector:
         return Mask(self.code, self.code.builder.fcmp_ordered(">", self.value, self.code.number(other).value))
 
     def equals(self, other: Vector | float) -> Mask:
+        """The lanes in which both are equal; NaN equals nothing."""
         return Mask(self.code, self.code.builder.fcmp_ordered("==", self.value, self.code.number(other).value))
 
     def __abs__(self) -> Vector:
@@ -202,9 +205,11 @@ class Code:
         self.builder = ir.IRBuilder(function.append_basic_block())
 
     def vector_of(self, element: ir.Type) -> ir.Type:
+        """The type of one such element for each lane."""
         return ir.VectorType(element, self.lanes)
 
     def integer(self, count: Count) -> ir.Value:
+        """A whole number of the emitted code."""
         return count.value if isinstance(count, Index) else ir.Constant(INTEGER, count)
 
     def number(self, number: Vector | float) -> Vector:
@@ -221,6 +226,7 @@ class Code:
         return Vector(self, self.builder.shuffle_vector(first, nothing, zeros))
 
     def address(self, pointer: ir.Value, place: Count) -> ir.Value:
+        """The address of a number, counted in doubles from the pointer."""
         return self.builder.gep(pointer, [self.integer(place)], inbounds=True, source_etype=DOUBLE)
 
     def loop(
@@ -315,7 +321,7 @@ class Loop:
 
 
 def _clamp(x: Vector, bound: float) -> Vector:
-    """x between −bound and bound; NaN stays NaN."""
+    """Between −bound and bound; NaN stays NaN."""
     x = (x.code.number(bound) < x).where(bound, x)
     return (x < -bound).where(-bound, x)
 
@@ -390,5 +396,3 @@ def times_derivative(name: str, error: Vector, output: Vector) -> Vector:
             return (output > 0.0).where(error, 0.0)
         case _:
             return error
-
-
