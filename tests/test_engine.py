@@ -2,11 +2,14 @@
 
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline import engine, trainer
 from pipeline.engine import compiled, schedule
+from pipeline.engine.lanes import compiled_work
 from pipeline.fingerprint import digests
 from pipeline.network import ACTIVATIONS, BIASES, Network
 from pipeline.trainer import CRITERIA, STATUSES, UPDATES, Batch, Outcome
@@ -120,7 +124,7 @@ def test_every_bit_is_that_of_the_numpy_trainer(batch: Batch) -> None:
 
 @pytest.mark.slow
 @given(batches())
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_bit_is_that_of_the_numpy_trainer_in_many_more_cases(batch: Batch) -> None:
     check(batch)
 
@@ -187,6 +191,35 @@ def test_bits_do_not_depend_on_the_processor(cpu: str, width: int) -> None:
     assert cpu != "generic" or int(done.stdout) in (2, width)
 
 
+@pytest.mark.parametrize(
+    "network", [Network((2, 2, 1), "tanh"), Network((9, 8, 3), "sigmoid", "tanh", "per_unit", True)]
+)
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize(
+    ("triple", "cpu"),
+    [
+        ("x86_64-unknown-linux-gnu", ""),
+        ("x86_64-unknown-linux-gnu", "znver4"),
+        ("aarch64-unknown-linux-gnu", ""),
+        ("aarch64-unknown-linux-gnu", "neoverse-v1"),
+    ],
+)
+def test_no_product_is_fused_with_a_sum_on_any_processor(triple: str, cpu: str, update: str, network: Network) -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    try:
+        target = llvm.Target.from_triple(triple)
+    except RuntimeError:
+        pytest.skip(f"this llvmlite makes no code for {triple}")
+    batch = make(network, 4, 2, 0, momentum=0.5, update=update)
+    module = compiled.emit(schedule.choose_kernel(batch, compiled.processor()))
+    module.triple = triple
+    machine = target.create_target_machine(cpu=cpu, opt=3)
+    assembly = machine.emit_assembly(compiled.optimised(module, machine))
+    assert re.search(r"\bv?f?mul", assembly)
+    assert not re.search(r"\b(fml[as]|fn?m(add|sub)|vfn?m(add|sub)\w*)\b", assembly)
+
+
 def test_progress_adds_up_to_all_trials_and_epochs() -> None:
     batch = xor(200, 500, thresholds=(0.3, 0.1))
     told = []
@@ -220,6 +253,21 @@ def test_training_is_given_up_within_a_second() -> None:
     assert time.monotonic() - calls[-1] < 1.0
     assert max(np.diff(calls)) < 1.0
     assert not [thread for thread in threading.enumerate() if thread.daemon and "share" in thread.name]
+
+
+def test_damaged_and_missing_caches_are_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = schedule.choose_kernel(make(Network((3, 2, 1)), 2, 1, 0), compiled.processor())
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    compiled._load(shape)
+    file = compiled.cached_file(shape)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-100])
+    compiled._load(shape)
+    assert file.read_bytes() == whole
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "a file" / "no folder"))
+    compiled._load(shape)
+    assert callable(compiled_work(str(compiled.cache_folder())))
 
 
 def test_short_work_is_left_to_numpy_and_long_work_is_compiled(

@@ -119,9 +119,8 @@ def emit(shape: Kernel) -> ir.Module:
     return module
 
 
-def machine_code(emitted: ir.Module) -> bytes:
-    """An object file for this processor."""
-    machine = _target_machine(processor().name, processor().features)
+def optimised(emitted: ir.Module, machine: Any) -> Any:
+    """The emitted code after LLVM's passes, for this machine."""
     module = llvm.parse_assembly(str(emitted))
     module.data_layout = str(machine.target_data)
     module.verify()
@@ -130,7 +129,13 @@ def machine_code(emitted: ir.Module) -> bytes:
     options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = False
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
-    return bytes(machine.emit_object(module))
+    return module
+
+
+def machine_code(emitted: ir.Module) -> bytes:
+    """An object file for this processor."""
+    machine = _target_machine(processor().name, processor().features)
+    return bytes(machine.emit_object(optimised(emitted, machine)))
 
 
 @dataclass(frozen=True, slots=True)

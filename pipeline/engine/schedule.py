@@ -176,6 +176,7 @@ class Team:
             )
         except BaseException as error:  # told by the thread that waits
             self.errors.append(error)
+            self.halt[0] = 1
 
     def tell(self, progress: Progress | None, told: Any) -> Any:
         """Reports what has been done since the last report; gives what has been done in all."""
