@@ -1,8 +1,8 @@
 """The same training by others: plain NumPy, JAX, PyTorch.
 
 Float64, batch update, error and stopping test in every epoch. Each maker takes a Batch and gives a function that trains
-all its runs to max_epochs. What can be prepared (compiling, moving arrays) is done before, and not timed. Parameters
-are split into weights[l]: (R, U, V) and biases[l]: (R, U).
+all its runs to max_epochs and gives the error before the last step of each. What can be prepared (compiling, moving
+arrays) is done before, and not timed. Parameters are split into weights[l]: (R, U, V) and biases[l]: (R, U).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.arithmetic import Array
 from pipeline.trainer import Batch
 
-Training = Callable[[], object]
+Training = Callable[[], Any]
 
 
 def split(batch: Batch) -> tuple[list[Array], list[Array]]:
@@ -74,108 +74,48 @@ def plain_numpy(batch: Batch) -> Training:
     return lambda: [one(run) for run in range(batch.initial_parameters.shape[1])]
 
 
-def jax_vmap(batch: Batch) -> Training:
+def jax_training(batch: Batch) -> Training:
     """One run's epoch by matrices, gradient by `jax.grad`, `vmap` over the runs, `jit` over all epochs."""
-    jax, jnp = _jax()
-    act = _jax_activations(batch, jax)
+    import jax
+    import jax.numpy as jnp
+
+    untyped: Any = jax
+    untyped.config.update("jax_enable_x64", True)
+    functions = {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "identity": lambda z: z}
+    activations: list[Any] = [functions[name] for name in batch.network.activations]
     inputs, targets = jnp.asarray(batch.inputs), jnp.asarray(batch.targets)
+    weights, biases = ([jnp.asarray(array) for array in arrays] for arrays in split(batch))
+    trained = {"weights": weights, "biases": biases} if batch.network.train_bias else {"weights": weights}
+    fixed = {} if batch.network.train_bias else {"biases": biases}
+    rate, momentum, threshold = map(jnp.asarray, (batch.learning_rate[0], batch.momentum, batch.threshold))
 
     def error_of(parameters: Any, fixed: Any) -> Any:
         y = inputs
-        for place, activation in enumerate(act):
-            bias = (parameters if batch.network.train_bias else fixed)["biases"][place]
-            y = activation(y @ parameters["weights"][place].T + bias)
+        layers = parameters | fixed
+        for weight, bias, activation in zip(layers["weights"], layers["biases"], activations, strict=True):
+            y = activation(y @ weight.T + bias)
         return 0.5 * jnp.sum((y - targets) ** 2)
 
     def epoch(parameters: Any, fixed: Any, velocity: Any, rate: Any, momentum: Any, threshold: Any) -> Any:
         error, gradient = jax.value_and_grad(error_of)(parameters, fixed)
-        running = error > threshold
-        if batch.network.train_bias:
-            stepped = jax.tree.map(lambda v, g: momentum * v - rate * g, velocity, gradient)
+        if velocity is None:
+            step = jax.tree.map(lambda g: -rate * g, gradient)
         else:
-            stepped = jax.tree.map(lambda g: -rate * g, gradient)
-        moved = jax.tree.map(lambda w, v: jnp.where(running, w + v, w), parameters, stepped)
-        return moved, stepped if batch.network.train_bias else None, error
-
-    return _jax_loop(batch, jax, jnp, jax.vmap(epoch))
-
-
-def jax_runs_last(batch: Batch) -> Training:
-    """The chain rule by hand on arrays with the run axis last, written out over units, `jit` over all epochs."""
-    jax, jnp = _jax()
-    act = _jax_activations(batch, jax)
-    inputs, targets = jnp.asarray(batch.inputs), jnp.asarray(batch.targets)
-    derivatives = {"sigmoid": lambda y: y * (1.0 - y), "tanh": lambda y: 1.0 - y * y, "identity": jnp.ones_like}
-    slopes = [derivatives[name] for name in batch.network.activations]
-
-    def epoch(parameters: Any, fixed: Any, velocity: Any, rate: Any, momentum: Any, threshold: Any) -> Any:
-        weights = [jnp.moveaxis(w, 0, -1) for w in parameters["weights"]]
-        biases = [b.T for b in (parameters if batch.network.train_bias else fixed)["biases"]]
-        outputs = [inputs[:, :, None]]
-        for weight, bias, activation in zip(weights, biases, act, strict=True):
-            net = (weight[None] * outputs[-1][:, None]).sum(axis=2) + bias[None]
-            outputs.append(activation(net))
-        delta = outputs[-1] - targets[:, :, None]
-        error = 0.5 * (delta * delta).sum(axis=(0, 1))
-        gradient: Any = {"weights": [], "biases": []}
-        for place in reversed(range(len(weights))):
-            delta = delta * slopes[place](outputs[place + 1])
-            gradient["weights"].insert(
-                0, jnp.moveaxis((delta[:, :, None] * outputs[place][:, None]).sum(axis=0), -1, 0)
-            )
-            gradient["biases"].insert(0, delta.sum(axis=0).T)
-            delta = (delta[:, :, None] * weights[place][None]).sum(axis=1)
-        if not batch.network.train_bias:
-            del gradient["biases"]
+            step = velocity = jax.tree.map(lambda v, g: momentum * v - rate * g, velocity, gradient)
         running = error > threshold
+        return jax.tree.map(lambda w, v: jnp.where(running, w + v, w), parameters, step), velocity, error
 
-        def by_run(vector: Any, array: Any) -> Any:
-            return vector.reshape((-1,) + (1,) * (array.ndim - 1))
-
-        if batch.network.train_bias:
-            stepped = jax.tree.map(lambda v, g: by_run(momentum, v) * v - by_run(rate, g) * g, velocity, gradient)
-        else:
-            stepped = jax.tree.map(lambda g: -by_run(rate, g) * g, gradient)
-        moved = jax.tree.map(lambda w, v: jnp.where(by_run(running, w), w + v, w), parameters, stepped)
-        return moved, stepped if batch.network.train_bias else None, error
-
-    return _jax_loop(batch, jax, jnp, epoch)
-
-
-def _jax() -> tuple[Any, Any]:
-    import jax
-    import jax.numpy as jnp
-
-    settings: Any = jax.config
-    settings.update("jax_enable_x64", True)
-    return jax, jnp
-
-
-def _jax_activations(batch: Batch, jax: Any) -> list[Any]:
-    functions = {"sigmoid": jax.nn.sigmoid, "tanh": jax.numpy.tanh, "identity": lambda z: z}
-    return [functions[name] for name in batch.network.activations]
-
-
-def _jax_loop(batch: Batch, jax: Any, jnp: Any, epoch: Any) -> Training:
-    weights, biases = split(batch)
-    parameters = {"weights": [jnp.asarray(w) for w in weights]}
-    fixed = {"biases": [jnp.asarray(b) for b in biases]}
-    if batch.network.train_bias:
-        parameters |= fixed
-    rate, momentum, threshold = map(jnp.asarray, (batch.learning_rate[0], batch.momentum, batch.threshold))
-
-    @jax.jit  # type: ignore[untyped-decorator]
+    @jax.jit
     def run(parameters: Any) -> Any:
         velocity = jax.tree.map(jnp.zeros_like, parameters) if batch.network.train_bias else None
+        start = (parameters, velocity, jnp.zeros(len(batch.momentum)))
 
         def turn(_: Any, state: Any) -> Any:
-            moved, stepped, error = epoch(state[0], fixed, state[1], rate, momentum, threshold)
-            return moved, stepped, error
+            return jax.vmap(epoch)(state[0], fixed, state[1], rate, momentum, threshold)
 
-        start = (parameters, velocity, jnp.zeros(len(batch.momentum)))
-        return jax.lax.fori_loop(0, batch.max_epochs, turn, start)
+        return jax.lax.fori_loop(0, batch.max_epochs, turn, start)[2]
 
-    return lambda: jax.block_until_ready(run(parameters))
+    return lambda: np.asarray(run(trained))
 
 
 def torch_batched(batch: Batch) -> Training:
@@ -183,7 +123,7 @@ def torch_batched(batch: Batch) -> Training:
     import torch as library
 
     torch: Any = library
-    initial_weights, initial_biases = ([torch.from_numpy(array) for array in arrays] for arrays in split(batch))
+    initial_weights, initial_biases = ([torch.tensor(array) for array in arrays] for arrays in split(batch))
     runs = batch.initial_parameters.shape[1]
     inputs = torch.from_numpy(batch.inputs).expand(runs, -1, -1)
     targets, threshold = torch.from_numpy(batch.targets), torch.from_numpy(batch.threshold)

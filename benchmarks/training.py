@@ -15,14 +15,13 @@ from pipeline import engine, trainer
 from pipeline.trainer import Batch
 
 PLAIN_EPOCHS = 200  # plain NumPy trains a single run
-JAX = ("jax, vmap", "jax, runs last")
 
 
 def contenders(case: Case, momentum: bool) -> dict[str, tuple[Callable[[], object], int]]:
     """Everyone who trains this case, with the number of run-epochs that one call trains."""
     batch = case.batch(momentum)
     work = case.runs * case.epochs
-    few = case.batch(momentum, runs=min(case.runs, 1024), epochs=max(3, case.epochs // 20))
+    few = case.batch(momentum, runs=min(case.runs, 1024), epochs=max(2, case.epochs // 50))
     alone = case.batch(momentum, runs=1, epochs=min(PLAIN_EPOCHS, case.epochs))
     short = case.batch(momentum, epochs=max(3, case.epochs // 5))
     found: dict[str, tuple[Callable[[], object], int]] = {
@@ -32,8 +31,7 @@ def contenders(case: Case, momentum: bool) -> dict[str, tuple[Callable[[], objec
         "plain numpy": (peers.plain_numpy(alone), _run_epochs(alone)),
     }
     if importlib.util.find_spec("jax"):
-        found["jax, vmap"] = (peers.jax_vmap(short), _run_epochs(short))
-        found["jax, runs last"] = (peers.jax_runs_last(short), _run_epochs(short))
+        found["jax"] = (peers.jax_training(short), _run_epochs(short))
     if importlib.util.find_spec("torch"):
         found["pytorch"] = (peers.torch_batched(few), _run_epochs(few))
     return found

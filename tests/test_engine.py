@@ -204,7 +204,7 @@ def test_bits_do_not_depend_on_the_processor(cpu: str, width: int) -> None:
         ("aarch64-unknown-linux-gnu", "neoverse-v1"),
     ],
 )
-def test_no_product_is_fused_with_a_sum_on_any_processor(triple: str, cpu: str, update: str, network: Network) -> None:
+def test_no_product_is_fused_with_a_sum_on_any_processor(triple: str, cpu: str, network: Network, update: str) -> None:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     try:

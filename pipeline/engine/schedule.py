@@ -39,8 +39,8 @@ SMALLEST_BLOCK, LARGEST_BLOCK = 24, 32
 
 # Seconds, roughly, by which it is judged whether compiling pays.
 SECONDS_TO_LOAD = 0.4
-SECONDS_TO_COMPILE = 1.0
-SECONDS_TO_COMPILE_FIRST = 3.0
+SECONDS_TO_COMPILE_LANES = 2.5  # once for all kernels
+SECONDS_TO_COMPILE_LAYER = 0.3
 NUMPY_SECONDS_PER_CALL = 2e-6
 NUMPY_SECONDS_PER_OPERATION = 1e-9
 ACTIVATION_OPERATIONS = 45
@@ -81,8 +81,9 @@ def seconds_to_start(shape: Kernel) -> float:
     seconds = 0.0 if "numba" in sys.modules else SECONDS_TO_LOAD
     if is_ready(shape):
         return seconds
-    compiled_before = _work.cache_info().currsize or work_folder().is_dir()
-    return seconds + (SECONDS_TO_COMPILE if compiled_before else SECONDS_TO_COMPILE_FIRST)
+    seconds += shape.network.layers * SECONDS_TO_COMPILE_LAYER
+    lanes_ready = _work.cache_info().currsize or work_folder().is_dir()
+    return seconds if lanes_ready else seconds + SECONDS_TO_COMPILE_LANES
 
 
 def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
