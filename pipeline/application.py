@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 a check failed; 2 what was asked cannot be done, said in o
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from decimal import Context, Decimal, localcontext
 from itertools import pairwise
@@ -116,6 +117,12 @@ def one_line(error: Exception) -> str:
     return " ".join(kept)
 
 
+def raised_by_hydra(error: Exception) -> bool:
+    """Whether Hydra itself stumbled, over what it was given, and not the pipeline."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__", "").partition(".")[0] in ("hydra", "omegaconf")
+
+
 def refuse(error: Exception) -> NoReturn:
     """Prints the one line and ends the program with exit code 2."""
     print(one_line(error), file=sys.stderr)
@@ -145,6 +152,12 @@ def run(main: Callable[[DictConfig], int | None], config_name: str) -> NoReturn:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
     except refusals as error:
         if wants_traceback:
+            raise
+        refuse(error)
+    except OSError as error:
+        refuse(error)
+    except (ValueError, TypeError, AssertionError) as error:
+        if wants_traceback or not raised_by_hydra(error):
             raise
         refuse(error)
     except KeyboardInterrupt:

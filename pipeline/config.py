@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.network import ACTIVATIONS, BIASES
 from pipeline.trainer import CRITERIA, UPDATES
 
-ENGINES = ("numpy",)
+ENGINES = ("numba", "numpy")
 
 
 class ConfigError(ValueError):

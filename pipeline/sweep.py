@@ -13,12 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from pipeline import engine
 from pipeline.application import without_hydra
 from pipeline.axes import Job, expand
 from pipeline.batches import make_batch
 from pipeline.config import TRIAL_KEYS, ConfigError, Shape, Trial, read_trial, refuse_unknown, section, text, written
 from pipeline.fingerprint import digests, keys
-from pipeline.trainer import STATUSES, Batch, Outcome, train
+from pipeline.trainer import STATUSES, Batch, Outcome
 
 TRACKING_KEYS = ("uri", "experiment")
 
@@ -50,7 +51,7 @@ def single(config: Mapping[str, Any]) -> int:
     batch = make_batch([trial])
     store = Store(**tracking)
     with progress_bar() as bar:
-        outcome = train(batch, bar("training", 1))
+        outcome = engine.named(trial.shape.engine)(batch, bar("training", 1))
     run_id = record(store, [trial], outcome, [f"{trial.shape.task.name} {setting(trial)}"])[0]
     epochs, errors = outcome.curve(0)
     print(f"task {trial.shape.task.name}, network {'-'.join(map(str, batch.network.units))}, {setting(trial)}")
@@ -73,6 +74,8 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
     from pipeline.tracking import Store
 
     jobs = list(expand(loader, config, arguments))
+    if not jobs:
+        raise ConfigError("sweep", " ".join(arguments), "has no jobs: an axis has no values")
     runs = [read_run(job.config) for job in jobs]
     trials = [trial for trial, _ in runs]
     tracking = runs[0][1]
@@ -92,7 +95,9 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
     rows: list[dict[str, Any]] = [{} for _ in jobs]
     with store.parent(name, params, {"sweep.trials": str(len(jobs))}) as parent, progress_bar() as bar:
         trained = bar("training", len(jobs))
-        outcomes = [train(batch, trained) for batch in batches]
+        outcomes = [
+            engine.named(shape.engine)(batch, trained) for shape, batch in zip(shapes, batches, strict=True)
+        ]
         recorded = bar("recording", len(jobs))
         for places, outcome in zip(shapes.values(), outcomes, strict=True):
             names = [run_name(jobs[place]) for place in places]

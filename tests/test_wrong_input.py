@@ -73,6 +73,10 @@ REFUSED = {
     ("-m", "task=seed_example,foo"): "task=foo: must be one of",
     ("-m", "task=seed_example,xor"): "initial=published: belongs to task=seed_example",
     ("-m", "learning_rate=interval(0,1)"): "a sweep of type INTERVAL_SWEEP is not supported",
+    ("task=1",): "Config group override must be a string or a list. Got int",
+    ("-m", "task=1,2"): "Config group override must be a string or a list. Got int",
+    ("-m", "seed=range(0)"): "sweep=seed=range(0): has no jobs: an axis has no values",
+    ("hydra.run.dir=/proc/x",): "No such file or directory: '/proc/x'",
     ("-m", "tracking.experiment=a,b"): "tracking=…: cannot be swept",
 }
 

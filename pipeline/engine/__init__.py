@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.trainer import Batch, Outcome, Progress
+
+
+def named(name: str) -> Callable[[Batch, Progress | None], Outcome]:
+    """The `train` of the engine with that name (`config.ENGINES`)."""
+    from pipeline import trainer
+
+    return {"numba": train, "numpy": trainer.train}[name]
 
 
 def train(batch: Batch, progress: Progress | None = None, threads: int | None = None) -> Outcome:

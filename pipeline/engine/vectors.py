@@ -26,7 +26,6 @@ from pipeline.arithmetic import (
     LN2_HIGH,
     LN2_LOW,
     LOG2_E,
-    ONE_BITS,
     ROUNDING,
     TANH_CLAMP,
 )
@@ -341,22 +340,18 @@ def _exp_parts(x: Vector, sign: float) -> tuple[Vector, Vector]:
     c = EXPM1_COEFFICIENTS
     r2 = r * r
     r4 = r2 * r2
-    r8 = r4 * r4
-    c01, c23, c45, c67, c89, c1011 = (r * (sign * c[k + 1]) + c[k] for k in range(0, 12, 2))
-    polynomial = ((c01 + c23 * r2) + (c45 + c67 * r2) * r4) + (c89 + c1011 * r2) * r8
+    c01, c23, c45, c67, c89 = (r * (sign * c[k + 1]) + c[k] for k in range(0, 10, 2))
+    polynomial = (c01 + c23 * r2) + ((c45 + c67 * r2) + c89 * r4) * r4
     polynomial = polynomial * r2
     return scale, polynomial + r if sign > 0 else polynomial - r
 
 
 def _power_of_two(code: Code, shifted: Vector) -> Vector:
-    """2ⁿ, where n stands in the lowest bits."""
+    """2ⁿ, where n, as an exponent, stands in the lowest bits."""
     integers, builder = code.vector_of(INTEGER), code.builder
-
-    def constant(number: int) -> ir.Constant:
-        return ir.Constant(integers, [ir.Constant(INTEGER, number)] * code.lanes)
-
-    bits = builder.shl(builder.bitcast(shifted.value, integers), constant(EXPONENT_BITS))
-    return Vector(code, builder.bitcast(builder.add(bits, constant(ONE_BITS)), code.vector))
+    places = ir.Constant(integers, [ir.Constant(INTEGER, EXPONENT_BITS)] * code.lanes)
+    bits = builder.shl(builder.bitcast(shifted.value, integers), places)
+    return Vector(code, builder.bitcast(bits, code.vector))
 
 
 def sigmoid(z: Vector) -> Vector:
