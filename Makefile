@@ -8,7 +8,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup sweep ui explain test test-all check format clean
+.PHONY: help setup sweep ui explain test test-all bench check format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' $(MAKEFILE_LIST)
@@ -33,10 +33,14 @@ explain: $(READY)  ## the worked example, step by step, with all its numbers
 	@$(PY) -m pipeline.explain
 
 test: $(READY)  ## run the tests (under 5 minutes)
-	$(PY) -m pytest -m 'not slow'
+	$(PY) -m pytest -n auto -m 'not slow'
 
 test-all: $(READY)  ## run all tests, the slow ones too
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto
+
+bench: $(READY)  ## time the engine against its peers: make bench BENCH=training
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(PY) -m benchmarks $(BENCH)
 
 check: $(READY)  ## lint, format and types
 	$(VENV)/bin/ruff check .
