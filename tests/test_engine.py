@@ -212,7 +212,8 @@ def test_no_product_is_fused_with_a_sum_on_any_processor(triple: str, cpu: str, 
     except RuntimeError:
         pytest.skip(f"this llvmlite makes no code for {triple}")
     batch = make(network, 4, 2, 0, momentum=0.5, update=update)
-    module = compiled.emit(schedule.choose_kernel(batch, compiled.processor()))
+    processor = compiled.Processor(cpu, "", 2, 16)
+    module = compiled.emit(schedule.choose_kernel(batch, processor))
     module.triple = triple
     machine = target.create_target_machine(cpu=cpu, opt=3)
     assembly = machine.emit_assembly(compiled.optimised(module, machine))
