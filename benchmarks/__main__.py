@@ -1,8 +1,17 @@
-"""All benchmarks, one after the other."""
+"""Benchmarks by name, or all of them: `python -m benchmarks [training] [uneven] [scaling] [first_use]`."""
+
+import sys
 
 from benchmarks import first_use, scaling, training, uneven
 
-training.main([])
-uneven.main()
-scaling.main()
-first_use.main()
+BENCHMARKS = {
+    "training": lambda: training.main([]),
+    "uneven": uneven.main,
+    "scaling": scaling.main,
+    "first_use": first_use.main,
+}
+
+for name in sys.argv[1:] or BENCHMARKS:
+    if name not in BENCHMARKS:
+        sys.exit(f"BENCH={name}: must be some of {', '.join(BENCHMARKS)}")
+    BENCHMARKS[name]()
