@@ -96,6 +96,21 @@ class Outcome:
     curve_epochs: NDArray[np.int64]
     curve_errors: Array
 
+    @classmethod
+    def empty(cls, batch: Batch) -> "Outcome":
+        """The outcome of a training that has not begun."""
+        trials, kept = len(batch.training), curve_epochs(batch.max_epochs, batch.curve_points)
+        return cls(
+            batch=batch,
+            status=np.full(trials, -1, np.int8),
+            epochs=np.zeros(trials, np.int64),
+            final_error=np.full(trials, np.nan),
+            gradient_norm=np.full(trials, np.nan),
+            parameters=np.full((batch.network.size, trials), np.nan),
+            curve_epochs=kept,
+            curve_errors=np.full((len(kept), batch.initial_parameters.shape[1]), np.nan),
+        )
+
     def curve(self, trial: int) -> tuple[NDArray[np.int64], Array]:
         """(epochs, errors) of one trial: the kept points before its end, and its end."""
         before = self.curve_epochs < self.epochs[trial]
@@ -130,18 +145,7 @@ def train(batch: Batch, progress: Progress | None = None) -> Outcome:
     trainings = batch.initial_parameters.shape[1]
     widest = max(batch.network.units) * len(batch.inputs)
     block = max(16, BLOCK_NUMBERS // widest)
-    kept = curve_epochs(batch.max_epochs, batch.curve_points)
-    trials = len(batch.training)
-    outcome = Outcome(
-        batch=batch,
-        status=np.full(trials, -1, np.int8),
-        epochs=np.zeros(trials, np.int64),
-        final_error=np.full(trials, np.nan),
-        gradient_norm=np.full(trials, np.nan),
-        parameters=np.full((batch.network.size, trials), np.nan),
-        curve_epochs=kept,
-        curve_errors=np.full((len(kept), trainings), np.nan),
-    )
+    outcome = Outcome.empty(batch)
     # by training, and within one from the highest threshold to the lowest: the order in which they are reached
     order = np.lexsort((-batch.threshold, batch.training))
     for start in range(0, trainings, block):

@@ -1,7 +1,9 @@
 """What all tests share: the commands in this process, in an empty folder, and stores made quickly."""
 
+import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +15,15 @@ from hypothesis import settings
 
 settings.register_profile("tests", deadline=None, print_blob=True)
 settings.load_profile("tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compiled code goes to a folder of this session's, which all its processes share and which is gone afterwards."""
+    if "PYTEST_XDIST_WORKER" not in os.environ and "NUMBA_CACHE_DIR" not in os.environ:
+        cache = tempfile.mkdtemp(prefix="compiled-")
+        os.environ["NUMBA_CACHE_DIR"] = cache
+        config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
+
 
 Command = Callable[..., SimpleNamespace]
 

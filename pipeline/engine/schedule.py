@@ -24,7 +24,7 @@ from pipeline.engine.compiled import Compiled, Processor, cache_folder, compiled
 from pipeline.engine.kernel import LANES, Kernel
 from pipeline.engine.layers import Tile
 from pipeline.network import Network
-from pipeline.trainer import Batch, Outcome, Progress, curve_epochs
+from pipeline.trainer import Batch, Outcome, Progress
 
 log = logging.getLogger("pipeline.engine")
 
@@ -112,7 +112,7 @@ def train_compiled(
 ) -> Outcome:
     """Trains every trial of the batch by this kernel."""
     code = compiled(shape)
-    outcome = _empty(batch)
+    outcome = Outcome.empty(batch)
     team = Team(outcome, shape, code)
     trainings = batch.initial_parameters.shape[1]
     workers = [
@@ -208,20 +208,6 @@ def _aligned(rows: int, lanes: int) -> Array:
     numbers = np.zeros(rows * lanes + 8)
     skip = -numbers.ctypes.data // 8 % 8
     return numbers[skip : skip + rows * lanes].reshape(rows, lanes)
-
-
-def _empty(batch: Batch) -> Outcome:
-    trials, kept = len(batch.training), curve_epochs(batch.max_epochs, batch.curve_points)
-    return Outcome(
-        batch=batch,
-        status=np.full(trials, -1, np.int8),
-        epochs=np.zeros(trials, np.int64),
-        final_error=np.full(trials, np.nan),
-        gradient_norm=np.full(trials, np.nan),
-        parameters=np.full((batch.network.size, trials), np.nan),
-        curve_epochs=kept,
-        curve_errors=np.full((len(kept), batch.initial_parameters.shape[1]), np.nan),
-    )
 
 
 def cores() -> int:
