@@ -30,6 +30,7 @@ def main(config: DictConfig) -> int:
     print(f"MLflow at http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
     artifacts = [] if folder is None else ["--default-artifact-root", (folder / "artifacts").as_uri()]
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, *artifacts]
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # no background workers: there is no work for them
     os.execv(sys.executable, [*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"])
 
 

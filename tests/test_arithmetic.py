@@ -18,11 +18,11 @@ FUNCTIONS = {"exp": exp, "sigmoid": sigmoid, "tanh": tanh}
 CLAMPS = {"exp": EXP_CLAMP, "sigmoid": EXP_CLAMP, "tanh": TANH_CLAMP}
 TRUTHS = {"exp": mpmath.exp, "sigmoid": lambda z: 1 / (1 + mpmath.exp(-z)), "tanh": mpmath.tanh}
 BOUNDS = {"exp": 1.1, "sigmoid": 2.5, "tanh": 2.7}  # ulp
-# Found by hours of hill climbing: the results farthest from the truth that are known, 1.05, 2.49 and 2.63 ulp.
+# The farthest from the truth that hill climbing over some 10⁹ arguments has found: 1.05, 2.50 and 2.64 ulp.
 WORST = {
-    "exp": ["-0x1.51888de43dbd1p+7", "-0x1.44b98d9e29f75p+8", "-0x1.e0adbd63aabebp+8", "-0x1.ae682abbabcc3p+7"],
-    "sigmoid": ["-0x1.25ea9689f1553p+5", "-0x1.25e618ff27465p+5", "-0x1.f255130749c85p+0", "-0x1.e7f33352cfe85p+2"],
-    "tanh": ["0x1.c12c224067bcbp-3", "0x1.71591f0925dd6p-3", "-0x1.927cd12613d82p-3", "0x1.72ca4e175701ap-3"],
+    "exp": ["-0x1.518a123413fc7p+7", "-0x1.51888de43dbd1p+7", "-0x1.44b98d9e29f75p+8", "-0x1.e0adbd63aabebp+8"],
+    "sigmoid": ["-0x1.25e51c4cbdfd0p+5", "-0x1.25ea9689f1553p+5", "-0x1.f255130749c85p+0", "-0x1.e7f33352cfe85p+2"],
+    "tanh": ["0x1.be4d6b0ada988p-3", "0x1.c12c224067bcbp-3", "0x1.71591f0925dd6p-3", "-0x1.927cd12613d82p-3"],
 }
 WORST = {name: np.array([float.fromhex(number) for number in numbers]) for name, numbers in WORST.items()}
 

@@ -446,7 +446,7 @@ def test_a_run_does_not_depend_on_its_batch(shapes, others, data):
 
 
 @pytest.mark.slow
-@examples(400)
+@examples(200)
 @given(batch=batches(st.just(1001), max_patterns=6, max_epochs=80), more=st.lists(seeds, min_size=10, max_size=10))
 def test_a_run_does_not_depend_on_its_batch_at_length(batch, more):
     outcome = train(batch)
