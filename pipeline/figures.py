@@ -1,79 +1,61 @@
-"""Pictures of convergence: matplotlib, without a screen."""
+"""All figures of a sweep, written as SVG and PNG: matplotlib, without a screen.
 
+`results` has a row per run. A figure is left out where the design of the sweep has nothing to show in it.
+"""
+
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import matplotlib
-import numpy as np
 import pandas as pd
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from pipeline.convergence import in_short, settings_of, summarize
+from pipeline.drawing import STYLE, Picture, drawn_axes, styled
+from pipeline.maps import median_map, rate_map
+from pipeline.running_times import cost, profiles, run_lengths, survival
+from pipeline.trajectories import Curves, Weights, error_curves, final_weights
 
-matplotlib.rcParams["svg.hashsalt"] = "backpropagation"  # the same figure is the same file
-FORMATS = ("svg", "png")
-MOST_CELLS = 40  # along one side of a heat map
-
-
-def heat_maps(results: pd.DataFrame) -> Figure | None:
-    """Median epochs to convergence over the last two axes, a panel for each threshold; None for other designs.
-
-    A cell says how many of its runs converged and their median; it is grey and hatched where the median was not reached.
-    """
-    axes = [axis for axis in settings_of(results) if axis != "threshold"]
-    if len(axes) != 2:
-        return None
-    down, across = axes
-    rows, columns = (sorted(results[axis].unique().tolist()) for axis in axes)
-    if len(rows) > MOST_CELLS or len(columns) > MOST_CELLS:
-        return None
-    thresholds = sorted(results["threshold"].unique(), reverse=True) if "threshold" in results else [None]
-    panels = [results if t is None else results[results["threshold"] == t] for t in thresholds]
-    tables = [summarize(panel, axes).set_index(axes) for panel in panels]
-    reached = np.concatenate([table["median"].to_numpy() for table in tables])
-    reached = np.maximum(reached[np.isfinite(reached)], 1.0)
-    norm = LogNorm(*(reached.min(), max(reached.max(), 1.1 * reached.min())) if len(reached) else (1, 10))
-
-    figure = Figure(figsize=(2.2 + (0.9 + 0.85 * len(columns)) * len(panels), 1.6 + 0.5 * len(rows)), layout="constrained")
-    figure.suptitle(f"Median epochs to convergence ({len(results):,} runs)")
-    plots = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for plot, threshold, table in zip(plots, thresholds, tables, strict=True):
-        median = table["median"].unstack().reindex(index=rows, columns=columns).to_numpy(float)
-        shown = np.ma.masked_invalid(np.where(np.isfinite(median), np.maximum(median, 1.0), np.nan))
-        plot.set_facecolor("0.85")
-        image = plot.pcolormesh(shown, norm=norm, cmap="viridis_r", edgecolors="white", linewidth=1)
-        for (y, x), value in np.ndenumerate(median):
-            if (rows[y], columns[x]) not in table.index:
-                continue
-            cell = table.loc[(rows[y], columns[x])]
-            if not np.isfinite(value):
-                plot.add_patch(matplotlib.patches.Rectangle((x, y), 1, 1, fill=False, hatch="///", edgecolor="0.6", lw=0))
-            middle = np.isfinite(value) and norm(max(value, 1.0)) > 0.55
-            plot.text(
-                x + 0.5,
-                y + 0.5,
-                f"{int(cell['converged'])}/{int(cell['runs'])}\n{in_short(value) if np.isfinite(value) else '–'}",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if middle else "black",
-            )
-        plot.set_xticks(np.arange(len(columns)) + 0.5, [in_short(value) for value in columns])
-        plot.set_yticks(np.arange(len(rows)) + 0.5, [in_short(value) for value in rows])
-        plot.tick_params(length=0)
-        plot.set_xlabel(across)
-        if threshold is not None:
-            plot.set_title(f"threshold {in_short(threshold)}", fontsize=10)
-    plots[0].set_ylabel(down)
-    figure.colorbar(image, ax=plots, label="median epochs (hatched: not reached)")
-    return figure
+DPI = 130
 
 
-def write_figures(results: pd.DataFrame, folder: Path) -> None:
-    """All figures that this sweep's design allows, as SVG and PNG."""
-    folder.mkdir()
-    figures = {"heat_maps": heat_maps(results)}
-    for name, figure in figures.items():
-        if figure:
-            for kind in FORMATS:
-                figure.savefig(folder / f"{name}.{kind}", dpi=130, metadata={"Date": None} if kind == "svg" else None)
+@styled
+def write_figures(
+    results: pd.DataFrame, folder: Path, curves: Curves | None = None, weights: Weights | None = None
+) -> dict[Path, str]:
+    """All figures that this sweep's design allows, as SVG and PNG; gives the caption of each SVG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    captions: dict[Path, str] = {}
+    for name, picture in pictures(results, curves, weights):
+        path = folder / f"{name}.svg"
+        save(picture.figure, path)
+        captions[path] = picture.caption
+    return captions
+
+
+def pictures(results: pd.DataFrame, curves: Curves | None, weights: Weights | None) -> Iterator[tuple[str, Picture]]:
+    """The figures that there are, by name, in the order in which one reads them."""
+    if not len(results):
+        return
+    axes = drawn_axes(results)
+    drawings: dict[str, Callable[[], Picture | None]] = {
+        "rate_map": lambda: rate_map(results, axes),
+        "heat_maps": lambda: median_map(results, axes),
+        "cost": lambda: cost(results, axes),
+        "error_curves": lambda: error_curves(results, curves, axes) if curves is not None else None,
+        "survival": lambda: survival(results, axes),
+        "run_lengths": lambda: run_lengths(results, axes),
+        "profiles": lambda: profiles(results, axes),
+        "weights": lambda: final_weights(results, weights) if weights is not None else None,
+    }
+    for name, draw in drawings.items():
+        if picture := draw():
+            yield name, picture
+
+
+def save(figure: Figure, path: Path) -> None:
+    """An SVG of that name and a PNG beside it, laid out once; the same figure is the same bytes."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(path, metadata={"Date": None, "Creator": None}, dpi=DPI)
+        figure.savefig(path.with_suffix(".png"), metadata={"Software": None}, dpi=DPI)

@@ -1,71 +1,247 @@
-"""`python -m pipeline.summary` prints the tables of the latest sweep, or of `sweep=<run id>`, again."""
+"""`python -m pipeline.summary` prints the tables of the latest sweep again, or of others, or writes them to a file."""
 
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from omegaconf import DictConfig
 
-from pipeline import convergence
+from pipeline import comparison, convergence
 from pipeline.application import plain, run
+from pipeline.config import ConfigError, choice, refuse_unknown, section, text, written
+from pipeline.recorded import Sweep, read_sweep
 
+KEYS = ("sweep", "by", "format", "output", "tracking")
+FORMATS = ("text", "csv", "markdown", "html", "parquet")
 GRID_ROWS = 60
+SWEEP = "sweep"  # the axis that several sweeps side by side have
 
 
 def report(results: pd.DataFrame) -> str:
     """All that is printed about a sweep."""
-    parts = []
-    for axis, table in convergence.by_axis(results).items():
-        parts.append(f"By {axis}\n{text(convergence.readable(table))}")
+    parts = [f"{title}\n{plain_table(table)}" for title, table in tables(results).items()]
+    return "\n\n".join([*parts, convergence.in_words(results)])
+
+
+def tables(results: pd.DataFrame, by: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
+    """The tables of a sweep by their titles, in the order in which they are read; with `by` just the one."""
+    if by:
+        return {f"By {', '.join(by)}": convergence.summarize(results, by, intervals=True)}
+    found = {f"By {axis}": table for axis, table in convergence.by_axis(results).items()}
     grid = convergence.grid(results)
     if 0 < len(grid) <= GRID_ROWS:
-        parts.append(
-            "Converged/runs and median epochs to convergence of each setting (– not reached)\n"
-            + text(convergence.readable(grid))
-        )
+        found["Converged/runs and median epochs to convergence of each setting (– not reached)"] = grid
     best = convergence.best_settings(results)
     if len(best):
-        parts.append(f"Lowest expected running time (ert, epochs per success)\n{text(convergence.readable(best))}")
-    parts.append(convergence.in_words(results))
-    return "\n\n".join(parts)
+        found["Lowest expected running time (ert, epochs per success)"] = best
+    return found
 
 
-def text(table: pd.DataFrame) -> str:
+def side_by_side(results: pd.DataFrame, by: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
+    """The tables of several sweeps, which the axis `sweep` tells apart: each one by sweep, and by each other axis."""
+    if by:
+        return tables(results, [*by, *([] if SWEEP in by else [SWEEP])])
+    axes = [axis for axis in convergence.settings_of(results) if axis != SWEEP]
+    groups = [[SWEEP], *([axis, SWEEP] for axis in axes)]
+    return {f"By {', '.join(group)}": convergence.summarize(results, group) for group in groups}
+
+
+def plain_table(table: pd.DataFrame) -> str:
     """A table in plain text, numbers to the right."""
-    return table.to_string(index=False)
+    return convergence.readable(table).to_string(index=False)
 
 
 def write_tables(results: pd.DataFrame, folder: Path) -> None:
     """results.parquet and the summary tables, as files."""
-    results.to_parquet(folder / "results.parquet", index=False)
+    storable(results).to_parquet(folder / "results.parquet", index=False)
     summary = folder / "summary"
     summary.mkdir()
-    for axis, table in convergence.by_axis(results).items():
-        table.to_csv(summary / f"by_{axis}.csv", index=False)
+    for axis, table in convergence.by_axis(results, intervals=True).items():
+        table.to_csv(summary / f"by_{file_name(axis)}.csv", index=False)
     if settings := convergence.settings_of(results):
-        convergence.summarize(results, settings).to_csv(summary / "by_setting.csv", index=False)
+        convergence.summarize(results, settings, intervals=True).to_csv(summary / "by_setting.csv", index=False)
         convergence.best_settings(results).to_csv(summary / "best.csv", index=False)
-    (summary / "summary.txt").write_text(report(results) + "\n")
+    (summary / "summary.txt").write_text(report(results) + "\n", encoding="utf-8")
+
+
+def storable(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with columns of one type each, as Parquet has them: a column of numbers and texts becomes text."""
+    mixed = [name for name in table if table[name].dtype == object and table[name].dropna().map(type).nunique() > 1]
+    return table.assign(**{str(name): table[name].map(written) for name in mixed})
+
+
+def file_name(axis: str) -> str:
+    """An axis as part of a file's name: without what names a folder."""
+    return "".join(letter if letter.isalnum() or letter in "._-+@" else "_" for letter in axis)
 
 
 def note(results: pd.DataFrame) -> str:
-    """The sweep's description in MLflow, in Markdown."""
+    """The sweep's description in MLflow, in Markdown: the answer, and the main table."""
     best = convergence.best_settings(results)
-    table = f"\n\n{convergence.to_markdown(convergence.readable(best))}" if len(best) else ""
-    return convergence.in_words(results) + table
+    title = "Lowest expected running time (ert: epochs per success), by threshold" if "threshold" in best else "Best setting"
+    table = f"\n\n{title}:\n\n{markdown(best)}" if len(best) else ""
+    return convergence.in_words(results) + table + "\n\nMore in the artifacts: `report.html`, `figures/`, `summary/`."
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table in Markdown, its cells taken as plain text."""
+    escaped = convergence.readable(table).astype(str).map(markdown_cell)
+    escaped.columns = [markdown_cell(str(column)) for column in table.columns]
+    return convergence.to_markdown(escaped)
+
+
+def markdown_cell(cell: str) -> str:
+    """Text that ends no cell and opens no tag."""
+    return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
 
 
 def main(config: DictConfig) -> int:
-    """Prints the tables of a recorded sweep."""
-    from pipeline.tracking import download, find_sweep
-
+    """Prints or writes the tables of recorded sweeps."""
     settings = plain(config)
-    client, parent = find_sweep(settings["tracking"]["uri"], settings["sweep"])
-    with tempfile.TemporaryDirectory() as folder:
-        results = pd.read_parquet(download(client, parent, "results.parquet", folder))
-    print(f"{parent.info.run_name}: run {parent.info.run_id}\n")
-    print(report(results))
+    refuse_unknown(settings, KEYS)
+    asked = names("sweep", settings["sweep"])
+    by = names("by", settings["by"])
+    style = choice("format", settings["format"], FORMATS)
+    output = settings["output"] and Path(text("output", settings["output"], "the name of a file, or null"))
+    if style in ("html", "parquet") and not output:
+        raise ConfigError("output", None, f"format={style} needs the name of a file")
+    tracking = section(settings, "tracking", ("uri", "experiment"))
+    sweeps = [read_sweep(tracking, which) for which in asked or ["latest"]]
+    results = sweeps[0].results if len(sweeps) == 1 else together(sweeps)
+    for axis in by:
+        if axis not in convergence.axes_of(results):
+            axes = ", ".join(convergence.axes_of(results)) or "none"
+            raise ConfigError("by", axis, f"is no axis of this sweep; it has {axes}")
+    try:
+        written_text = WRITERS[style](sweeps, results, by, output)
+        if output and written_text is not None:
+            output.write_text(written_text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError("output", str(output), f"cannot be written: {error.strerror or error}") from None
+    print(f"written to {output}" if output else written_text)
     return 0
+
+
+def as_text(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
+    """Which sweeps they are, their tables in plain text, and the answer in words."""
+    parts = [f"{title}\n{plain_table(table)}" for title, table in asked_tables(sweeps, results, by).items()]
+    return "\n\n".join(["\n".join(headings(sweeps)), *parts, *([] if by else conclusions(sweeps))])
+
+
+def as_markdown(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
+    """The same in Markdown."""
+    parts = [f"## {title}\n\n{markdown(table)}" for title, table in asked_tables(sweeps, results, by).items()]
+    title = f"# {', '.join(markdown_cell(sweep.name) for sweep in sweeps)}"
+    return "\n\n".join([title, *headings(sweeps), *([] if by else conclusions(sweeps)), *parts])
+
+
+def as_csv(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
+    """The one table by `by`, or by all settings, with its intervals."""
+    return one_table(results, by).to_csv(index=False).rstrip("\n")
+
+
+def as_parquet(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> None:
+    """The same table as a Parquet file."""
+    storable(one_table(results, by)).to_parquet(output, index=False)
+
+
+def as_html(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> None:
+    """A report on the sweeps in one HTML file."""
+    from pipeline.figures import write_figures
+    from pipeline.report import write_report
+
+    assert output
+    first = sweeps[0]
+    with tempfile.TemporaryDirectory() as folder:
+        figures = write_figures(results, Path(folder))
+        title = " and ".join(sweep.name for sweep in sweeps)
+        command = "\n".join(sweep.command for sweep in sweeps if sweep.command)
+        same = first.configuration if all(sweep.configuration == first.configuration for sweep in sweeps) else {}
+        write_report(output, results, same, figures, first.environment, command, title)
+
+
+WRITERS: dict[str, Callable[[Sequence[Sweep], pd.DataFrame, Sequence[str], Path | None], str | None]] = {
+    "text": as_text,
+    "csv": as_csv,
+    "markdown": as_markdown,
+    "html": as_html,
+    "parquet": as_parquet,
+}
+
+
+def asked_tables(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The tables to show."""
+    return tables(results, by) if len(sweeps) == 1 else side_by_side(results, by)
+
+
+def one_table(results: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """A row for each combination of values of `by`, or of all settings."""
+    return convergence.summarize(results, by or convergence.settings_of(results), intervals=True)
+
+
+def headings(sweeps: Sequence[Sweep]) -> list[str]:
+    """Which sweeps they are."""
+    return [f"{sweep.name}: {f'run {sweep.run_id}' if sweep.run_id else f'{len(sweep.results):,} runs'}" for sweep in sweeps]
+
+
+def conclusions(sweeps: Sequence[Sweep]) -> list[str]:
+    """The answers in words; of two sweeps also what has changed from the first to the second."""
+    if len(sweeps) == 1:
+        return [convergence.in_words(sweeps[0].results)]
+    found = [f"{label}: {convergence.in_words(sweep.results)}" for label, sweep in zip(labels(sweeps), sweeps, strict=True)]
+    if len(sweeps) == 2:
+        try:
+            found.append(comparison.comparison_in_words(*aligned(sweeps)))
+        except ValueError as error:  # they cannot be paired
+            found.append(str(error))
+    return found
+
+
+def names(key: str, value: object) -> list[str]:
+    """A name, names separated by commas, or a list of names, as a list; null is an empty one. Raises ConfigError."""
+    if value is None:
+        return []
+    entries = value if isinstance(value, list) else str(value).split(",")
+    found = [str(entry).strip() for entry in entries]
+    if not all(found) or len(set(found)) < len(found):
+        raise ConfigError(key, value, "must be a name, or a list of different names")
+    return found
+
+
+def labels(sweeps: Sequence[Sweep]) -> list[str]:
+    """What tells the sweeps apart: their names, with the beginning of their run ids where names are the same."""
+    given = [sweep.name for sweep in sweeps]
+    return [name if given.count(name) == 1 else f"{name} {sweep.run_id[:8]}" for name, sweep in zip(given, sweeps, strict=True)]
+
+
+def aligned(sweeps: Sequence[Sweep]) -> list[pd.DataFrame]:
+    """The results of each sweep with the axes of all: an axis that a sweep does not have has its configured value there."""
+    axes = list(dict.fromkeys(axis for sweep in sweeps for axis in convergence.axes_of(sweep.results)))
+    columns = [*axes, *(column for column in convergence.RUN_COLUMNS if all(column in sweep.results for sweep in sweeps))]
+    found = []
+    for sweep in sweeps:
+        fixed = {axis: configured(sweep.configuration, axis) for axis in axes if axis not in sweep.results}
+        found.append(sweep.results.assign(**fixed)[columns])
+    return found
+
+
+def together(sweeps: Sequence[Sweep]) -> pd.DataFrame:
+    """The results of several sweeps, with the axis `sweep` in front."""
+    parts = []
+    for label, results in zip(labels(sweeps), aligned(sweeps), strict=True):
+        results.insert(0, SWEEP, label)
+        parts.append(results)
+    return pd.concat(parts, ignore_index=True)
+
+
+def configured(configuration: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key as a cell of a table: lists and dictionaries as text; None where there is no such key."""
+    value: Any = configuration
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return written(value) if isinstance(value, list | Mapping) else value
 
 
 if __name__ == "__main__":
