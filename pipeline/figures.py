@@ -52,10 +52,11 @@ def pictures(results: pd.DataFrame, curves: Curves | None, weights: Weights | No
             yield name, picture
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path, png: bool = True) -> None:
     """An SVG of that name and a PNG beside it, laid out once; the same figure is the same bytes."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     with matplotlib.rc_context(STYLE):
         figure.savefig(path, metadata={"Date": None, "Creator": None}, dpi=DPI)
-        figure.savefig(path.with_suffix(".png"), metadata={"Software": None}, dpi=DPI)
+        if png:
+            figure.savefig(path.with_suffix(".png"), metadata={"Software": None}, dpi=DPI)

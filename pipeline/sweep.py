@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hydra.core.config_loader import ConfigLoader
@@ -14,12 +14,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pipeline import engine
-from pipeline.application import without_hydra
+from pipeline.application import plain, without_hydra
 from pipeline.axes import Job, expand
 from pipeline.batches import make_batch
 from pipeline.config import TRIAL_KEYS, ConfigError, Shape, Trial, read_trial, refuse_unknown, section, text, written
 from pipeline.fingerprint import digests, keys
 from pipeline.trainer import STATUSES, Batch, Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRACKING_KEYS = ("uri", "experiment")
 
@@ -71,6 +74,8 @@ def setting(trial: Trial) -> str:
 
 def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> None:
     """Trains and records every job of a multirun and prints the summary."""
+    import pandas as pd
+
     from pipeline.tracking import Store
 
     jobs = list(expand(loader, config, arguments))
@@ -90,10 +95,9 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
 
     trainings = sum(batch.initial_parameters.shape[1] for batch in batches)
     print(f"{len(jobs):,} trials in {trainings:,} trainings; trials that differ in the threshold alone share one")
-    name = config.hydra.runtime.choices.get("study") or "sweep"
     params = {key: written(axis_values(jobs, key)) for key in jobs[0].axes} or {"axes": "none"}
     rows: list[dict[str, Any]] = [{} for _ in jobs]
-    with store.parent(name, params, {"sweep.trials": str(len(jobs))}) as parent, progress_bar() as bar:
+    with store.parent(study_name(config), params, {"sweep.trials": str(len(jobs))}) as parent, progress_bar() as bar:
         trained = bar("training", len(jobs))
         outcomes = [
             engine.named(shape.engine)(batch, trained) for shape, batch in zip(shapes, batches, strict=True)
@@ -103,9 +107,9 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
             names = [run_name(jobs[place]) for place in places]
             written_rows = record_rows(store, [trials[place] for place in places], outcome, names, parent)
             for place, row in zip(places, written_rows, strict=True):
-                rows[place] = {**axis_columns(jobs[place]), **row}
+                rows[place] = {**axis_columns(jobs[place]), **row, "horizon": trials[place].shape.max_epochs}
                 recorded(1, 0)
-        results = finish(store, parent, rows, config)
+        results = finish(store, parent, pd.DataFrame(rows), config, list(zip(shapes.values(), outcomes, strict=True)))
     from pipeline.summary import report
 
     print()
@@ -113,23 +117,43 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
     print(f"\nrecorded as run {parent} in {store.uri}; look at it with: make ui")
 
 
-def finish(store: Any, parent: str, rows: list[dict[str, Any]], config: DictConfig) -> Any:
-    """The sweep's tables, its configuration and its description, stored with the parent run."""
-    import pandas as pd
-
+def finish(
+    store: Any, parent: str, results: "pd.DataFrame", config: DictConfig, outcomes: Sequence[tuple[Sequence[int], Outcome]]
+) -> "pd.DataFrame":
+    """The sweep's tables, figures, report, configuration and description, stored with the parent run."""
     from pipeline.figures import write_figures
+    from pipeline.report import command_of, write_report
     from pipeline.summary import note, write_tables
+    from pipeline.tracking import environment_tags
+    from pipeline.trajectories import OutcomeCurves, weights_of
 
-    results = pd.DataFrame(rows)
+    asked = without_hydra(config)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_tables(results, folder)
-        write_figures(results, folder / "figures")
-        OmegaConf.save(without_hydra(config), folder / "config.yaml")
+        weights = weights_of(outcomes[0][1]) if len(outcomes) == 1 else None
+        captions = write_figures(results, folder / "figures", OutcomeCurves(outcomes), weights)
+        write_report(
+            folder / "report.html",
+            results,
+            plain(config),
+            captions,
+            environment_tags(),
+            command_of(config.hydra.overrides.task),
+            study_name(config),
+        )
+        OmegaConf.save(asked, folder / "config.yaml")
         OmegaConf.save(config.hydra.overrides, folder / "overrides.yaml")
         store.log_files(parent, folder)
+    converged = int((results["status"] == "converged").sum())
+    store.log_metrics(parent, {"runs": len(results), "converged": converged, "rate": converged / len(results)})
     store.set_note(parent, note(results))
     return results
+
+
+def study_name(config: DictConfig) -> str:
+    """What the sweep is called: its study, if it is one."""
+    return str(config.hydra.runtime.choices.get("study") or "sweep")
 
 
 def axis_values(jobs: Sequence[Job], key: str) -> list[Any]:

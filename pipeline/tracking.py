@@ -122,6 +122,11 @@ class Store:
         """Stores all files of a folder as artifacts of the run."""
         self.client.log_artifacts(run_id, str(folder))
 
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        """Adds numbers to a run."""
+        now = int(time.time() * 1000)
+        self.client.log_batch(run_id, [Metric(key, float(value), now, 0) for key, value in metrics.items()])
+
     def set_note(self, run_id: str, text: str) -> None:
         """The description that the UI shows on the run's page, in Markdown."""
         self.client.set_tag(run_id, "mlflow.note.content", text)
