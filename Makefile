@@ -8,7 +8,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup sweep ui explain test test-all bench check format clean
+.PHONY: help setup sweep ui explain reproduce schedule unschedule test test-all bench check format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' $(MAKEFILE_LIST)
@@ -31,6 +31,15 @@ ui: $(READY)  ## look at the runs in MLflow
 
 explain: $(READY)  ## the worked example, step by step, with all its numbers
 	@$(PY) -m pipeline.explain
+
+reproduce: $(READY)  ## train the baselines again and compare them to the last bit
+	@$(PY) -m pipeline.reproduce
+
+schedule: $(READY)  ## check the baselines every week, by systemd, for this user; DRY_RUN=1 only shows it
+	@PYTHON= schedule/install.sh install
+
+unschedule:  ## no longer
+	@PYTHON= schedule/install.sh remove
 
 test: $(READY)  ## run the tests (under 5 minutes)
 	$(PY) -m pytest -n auto -m 'not slow'

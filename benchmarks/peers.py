@@ -25,10 +25,7 @@ def split(batch: Batch) -> tuple[list[Array], list[Array]]:
     widths = batch.network.units[1:]
     return (
         [np.ascontiguousarray(np.moveaxis(weight, -1, 0)) for weight in weights],
-        [
-            np.ascontiguousarray(np.broadcast_to(bias, (width, runs)).T)
-            for bias, width in zip(biases, widths, strict=True)
-        ],
+        [np.ascontiguousarray(np.broadcast_to(bias, (width, runs)).T) for bias, width in zip(biases, widths, strict=True)],
     )
 
 
@@ -127,9 +124,7 @@ def torch_batched(batch: Batch) -> Training:
     runs = batch.initial_parameters.shape[1]
     inputs = torch.from_numpy(batch.inputs).expand(runs, -1, -1)
     targets, threshold = torch.from_numpy(batch.targets), torch.from_numpy(batch.threshold)
-    rate, momentum = (
-        torch.from_numpy(array)[:, None, None] for array in (batch.learning_rate[0].copy(), batch.momentum)
-    )
+    rate, momentum = (torch.from_numpy(array)[:, None, None] for array in (batch.learning_rate[0].copy(), batch.momentum))
     functions = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "identity": lambda z: z}
     derivatives = {"sigmoid": lambda y: y * (1.0 - y), "tanh": lambda y: 1.0 - y * y, "identity": torch.ones_like}
     names = batch.network.activations

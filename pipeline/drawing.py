@@ -1,6 +1,7 @@
 """What all figures share: a style, texts that matplotlib takes as they are, and the axes of a sweep that are drawn."""
 
 import functools
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from pipeline.convergence import REPLICATE, count, in_short, settings_of
 from pipeline.estimators import sum_of_squares
@@ -155,9 +156,15 @@ def epochs_axis(plot: Axes, most: float) -> None:
     plot.set_xlabel("epochs")
 
 
-def log_axis(axis: Axis, most: int = 7) -> None:
-    """Decades with their numbers as plain text on an axis that is logarithmic: formulas take long to draw."""
-    axis.set_major_locator(LogLocator(numticks=most))
+def log_axis(axis: Axis, low: float, high: float, most: int = 7) -> None:
+    """Ticks from low to high on an axis that is logarithmic, written as plain text: formulas take long to draw.
+
+    Whole decades, or 1, 2 and 5 of each where there are few.
+    """
+    decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    ticks = [float(f"{digit}e{decade:.0f}") for decade in decades for digit in ((1, 2, 5) if len(decades) <= 3 else (1,))]
+    inside = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+    axis.set_major_locator(FixedLocator(inside[:: -(-len(inside) // most)] if inside else [low, high]))
     axis.set_major_formatter(FuncFormatter(as_text))
     axis.set_minor_locator(NullLocator())
 
@@ -167,7 +174,7 @@ def as_text(value: float, _: int = 0) -> str:
     for factor, letter in ((1e6, "M"), (1e3, "k")):
         if factor <= abs(value) < 1e9 and (letter == "M" or abs(value) >= 1e4):
             return f"{value / factor:g}{letter}"
-    return f"{value:g}".replace("e-0", "e-").replace("e+", "e")
+    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.4g}")
 
 
 def pooled(results: pd.DataFrame, shown: Sequence[str]) -> str:

@@ -25,7 +25,6 @@ from pipeline.drawing import (
     title,
     values_of,
 )
-from pipeline.estimators import Floats
 
 WRITTEN_CELLS = 12  # along one side: more have no room for their numbers
 MOST_CELLS = 400
@@ -69,8 +68,9 @@ def heat_map(results: pd.DataFrame, axes: Sequence[str] | None, what: str) -> Pi
     places = [{value: place for place, value in enumerate(values)} for values in (rows, columns)]
     for plot, goal, table in zip(plots, thresholds, tables, strict=True):
         y, x = (table[axis].map(place).to_numpy(int) for axis, place in zip(chosen, places, strict=True))
+        numbers = table[what].to_numpy(float)
         cells = np.full((len(rows), len(columns)), np.nan)
-        cells[y, x] = np.maximum(table[what].to_numpy(float), 1.0) if what == "median" else table[what].to_numpy(float)
+        cells[y, x] = np.maximum(numbers, 1.0) if what == "median" else numbers
         missed = ~np.isfinite(table["median"].to_numpy(float)) if what == "median" else table["converged"].to_numpy() == 0
         cells[y[missed], x[missed]] = np.nan
         grey = np.full(cells.shape, np.nan)
@@ -81,7 +81,7 @@ def heat_map(results: pd.DataFrame, axes: Sequence[str] | None, what: str) -> Pi
             np.ma.masked_invalid(cells), norm=norm, cmap="viridis_r" if what == "median" else "viridis", **line
         )
         if written:
-            write_cells(plot, table, zip(x, y, missed, strict=True), cells, image, what)
+            write_cells(plot, table, zip(x, y, missed, numbers, strict=True), image, what)
         for values, set_ticks in ((columns, plot.set_xticks), (rows, plot.set_yticks)):
             shown = spread(range(len(values)), WRITTEN_CELLS if written else 7)
             set_ticks(np.array(shown) + 0.5, [plain(values[place], 12) for place in shown])
@@ -95,9 +95,10 @@ def heat_map(results: pd.DataFrame, axes: Sequence[str] | None, what: str) -> Pi
             plot.set_title(f"threshold {plain(goal)}")
     plots[0].set_ylabel(plain(down))
     label = "median epochs" if what == "median" else "share converged"
-    bar = figure.colorbar(image, ax=plots, label=f"{label} (hatched: {'not reached' if what == 'median' else 'none'})")
+    marked = "hatched" if written else "grey"
+    bar = figure.colorbar(image, ax=plots, label=f"{label} ({marked}: {'not reached' if what == 'median' else 'none'})")
     if what == "median":
-        log_axis(bar.ax.yaxis)
+        log_axis(bar.ax.yaxis, norm.vmin or 1, norm.vmax or 10)
     bar.outline.set_visible(False)
     headline = "Median epochs to convergence" if what == "median" else "Share of runs that converged"
     behind = pooled(results, [*chosen, "threshold"])
@@ -111,16 +112,16 @@ def heat_map(results: pd.DataFrame, axes: Sequence[str] | None, what: str) -> Pi
     )
 
 
-def write_cells(plot: Axes, table: pd.DataFrame, cells: Any, numbers: Floats, image: Any, what: str) -> None:
+def write_cells(plot: Axes, table: pd.DataFrame, cells: Any, image: Any, what: str) -> None:
     """The numbers in the cells of a heat map, light on dark, and hatches where there is none."""
-    for (x, y, missed), converged, runs in zip(cells, table["converged"], table["runs"], strict=True):
+    for (x, y, missed, number), converged, runs in zip(cells, table["converged"], table["runs"], strict=True):
         colour: Any = "black"
         second = "–"
         if missed:
             plot.add_patch(Rectangle((x, y), 1, 1, fill=False, hatch="///", edgecolor="0.65", linewidth=0))
         else:
-            second = in_short(numbers[y, x]) if what == "median" else f"{numbers[y, x]:.0%}"
-            red, green, blue, _ = image.cmap(image.norm(numbers[y, x]))
+            second = in_short(number) if what == "median" else f"{number:.0%}"
+            red, green, blue, _ = image.cmap(image.norm(max(number, 1.0) if what == "median" else number))
             colour = "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
         text = f"{converged:,}/{runs:,}\n{second}"
         plot.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=8, color=colour)

@@ -37,9 +37,9 @@ from pipeline.drawing import (
 from pipeline.estimators import Floats
 
 STEPS = 400  # points of a line that goes step by step
+WRITTEN_VALUES = 8
 MOST_VALUES = 60  # along the horizontal axis of `cost`
 FAR_ABOVE = 1e12  # in the place of what was not reached
-TAUS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 @styled
@@ -47,14 +47,15 @@ def survival(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Pictur
     """The share of runs that have not yet converged over epochs, a line for each value of the first axis."""
     axis = lines_of(results, axes)
     goals = spread(thresholds_of(results), PANELS)
-    figure, plots = panels(len(goals), (3.3, 2.8))
+    figure, plots = panels(len(goals), (3.3, 2.8) if len(goals) > 1 else (5.2, 3.4))
+    end = convergence.horizon(results)
     for plot, goal in zip(plots, goals, strict=True):
         runs = at_threshold(results, goal)
-        for label, colour, part in curves(runs, convergence.survival(runs, [axis] if axis else []), axis):
+        for label, colour, part in curves(runs, carried_on(convergence.survival(runs, [axis] if axis else []), end), axis):
             x = part["epochs"]
             plot.fill_between(x, part["low"], part["high"], step="post", color=colour, alpha=0.12, linewidth=0)
             plot.step(x, part["survival"], where="post", color=colour, label=label, linewidth=1.6)
-        epochs_axis(plot, convergence.horizon(results))
+        epochs_axis(plot, end)
         mark_caps(plot, runs)
         plot.set_ylim(-0.02, 1.02)
         if goal is not None:
@@ -75,10 +76,13 @@ def run_lengths(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Pic
     """Empirical distribution of run lengths: the share of all (run, threshold) pairs solved within so many epochs."""
     axis = lines_of(results, axes)
     figure, [plot] = panels(1, (5.2, 3.4))
-    for label, colour, part in curves(results, convergence.run_length_ecdf(results, [axis] if axis else []), axis):
+    end = convergence.horizon(results)
+    for label, colour, part in curves(
+        results, carried_on(convergence.run_length_ecdf(results, [axis] if axis else []), end), axis
+    ):
         plot.step(part["epochs"], part["share"], where="post", color=colour, label=label, linewidth=1.6)
         plot.plot(part["epochs"].iloc[-1:], part["share"].iloc[-1:], "x", color=colour, markersize=6, clip_on=False)
-    epochs_axis(plot, convergence.horizon(results))
+    epochs_axis(plot, end)
     mark_caps(plot, results)
     plot.set_ylim(-0.02, 1.02)
     plot.set_ylabel("share of runs converged" if "threshold" not in results else "share of (run, threshold) pairs")
@@ -113,9 +117,7 @@ def profiles(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Pictur
         plot.step([1.0, *x, max(most, x[-1])], [0.0, *y, y[-1]], where="post", color=colour, label=label, linewidth=1.6)
     plot.set_xscale("log")
     plot.set_xlim(1, most)
-    log_axis(plot.xaxis)
-    if most <= TAUS[-1]:
-        plot.set_xticks(spread([tau for tau in TAUS if tau <= most], 8))
+    log_axis(plot.xaxis, 1, most, 8)
     plot.set_ylim(-0.02, 1.02)
     plot.set_xlabel("factor τ of the fewest epochs from the same start")
     plot.set_ylabel("share of starts ρ(τ)")
@@ -127,6 +129,11 @@ def profiles(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Pictur
         f"Performance profiles (Dolan & Moré 2002) of {plain(axis, 40)} over {same}{some_of(results, axis)}. At τ = 1: "
         "the share of starts on which it needs the fewest epochs; to the right: the share on which it converges at all.",
     )
+
+
+def carried_on(table: pd.DataFrame, end: float) -> pd.DataFrame:
+    """Curves that reach to epoch 1 where the horizon is 0: there would be nothing to see of them."""
+    return table if end else pd.concat([table, table.assign(epochs=1.0)], ignore_index=True)
 
 
 def curves(results: pd.DataFrame, table: pd.DataFrame, axis: str | None) -> Iterator[tuple[str, Any, pd.DataFrame]]:
@@ -147,18 +154,18 @@ def cost(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Picture | 
     goals = spread(thresholds_of(results), PANELS)
     values = spread(values_of(results, axis), MOST_VALUES)
     x, scale = positions(values)
-    figure = Figure(figsize=(3.3 * len(goals) + 1.0, 5.2), layout="constrained")
+    figure = Figure(figsize=(max(3.3 * len(goals) + 1.0, 6.2), 5.2), layout="constrained")
     plots = figure.subplots(2, len(goals), sharex=True, sharey="row", squeeze=False, height_ratios=(2, 1))
     heights: list[Floats] = []
     for (upper, lower), goal in zip(plots.T, goals, strict=True):
         table = summarize(at_threshold(results, goal), [axis], intervals=True)
         table = table.set_index(axis).reindex(values)
-        q1, median, q3, ert = (table[name].to_numpy(float) for name in ("q1", "median", "q3", "ert"))
+        q1, median, q3, ert, least = (table[name].to_numpy(float) for name in ("q1", "median", "q3", "ert", "ert_low"))
         upper.fill_between(x, shown(q1), shown(q3), color=BLUE, alpha=0.2, linewidth=0, label="q1 to q3 of epochs")
         upper.plot(x, finite(median), color=BLUE, marker="o", markersize=4, label="median epochs")
         upper.plot(x, finite(ert), color=ORANGE, marker="s", markersize=4, linestyle="--", label="expected running time")
         intervals(upper, x, table, "ert", ORANGE)
-        heights.append(np.concatenate([finite(numbers) for numbers in (q1, median, q3, ert)]))
+        heights.append(np.concatenate([finite(numbers) for numbers in (q1, median, q3, ert, least)]))
         never = ~np.isfinite(ert)
         upper.plot(x[never], np.full(never.sum(), 0.97), "x", color=ORANGE, transform=upper.get_xaxis_transform())
         if goal is not None:
@@ -169,14 +176,18 @@ def cost(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Picture | 
         lower.set_xlabel(plain(axis))
         if scale != "category":
             lower.set_xscale(scale)
-        if scale != "linear":
-            some = spread(range(len(values)), 8)
+        if len(values) <= WRITTEN_VALUES or scale == "category":
+            some = spread(range(len(values)), WRITTEN_VALUES)
             lower.set_xticks(x[some], [plain(values[place], 10) for place in some])
             lower.xaxis.set_minor_locator(NullLocator())
+        elif scale == "log":
+            log_axis(lower.xaxis, x[0], x[-1], 5)
     drawn = np.concatenate(heights)
+    drawn = drawn[np.isfinite(drawn)]
+    limits = (drawn.min() / 1.5, drawn.max() * 1.5) if len(drawn) else (1.0, 10.0)
     plots[0, 0].set_yscale("log")
-    log_axis(plots[0, 0].yaxis)
-    plots[0, 0].set_ylim(np.nanmin(drawn, initial=FAR_ABOVE) / 1.5, np.nanmax(drawn, initial=1.0) * 1.5)
+    plots[0, 0].set_ylim(*limits)
+    log_axis(plots[0, 0].yaxis, *limits)
     plots[0, 0].set_ylabel("epochs")
     plots[1, 0].set_ylabel("share converged")
     handles, labels = plots[0, 0].get_legend_handles_labels()

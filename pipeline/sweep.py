@@ -1,5 +1,6 @@
 """From configurations to recorded runs: one run, or a whole sweep trained in batches."""
 
+import json
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -99,17 +100,17 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
     rows: list[dict[str, Any]] = [{} for _ in jobs]
     with store.parent(study_name(config), params, {"sweep.trials": str(len(jobs))}) as parent, progress_bar() as bar:
         trained = bar("training", len(jobs))
-        outcomes = [
-            engine.named(shape.engine)(batch, trained) for shape, batch in zip(shapes, batches, strict=True)
-        ]
+        outcomes = [engine.named(shape.engine)(batch, trained) for shape, batch in zip(shapes, batches, strict=True)]
         recorded = bar("recording", len(jobs))
         for places, outcome in zip(shapes.values(), outcomes, strict=True):
             names = [run_name(jobs[place]) for place in places]
             written_rows = record_rows(store, [trials[place] for place in places], outcome, names, parent)
             for place, row in zip(places, written_rows, strict=True):
-                rows[place] = {**axis_columns(jobs[place]), **row, "horizon": trials[place].shape.max_epochs}
+                rows[place] = {**row, "horizon": trials[place].shape.max_epochs}
                 recorded(1, 0)
-        results = finish(store, parent, pd.DataFrame(rows), config, list(zip(shapes.values(), outcomes, strict=True)))
+        axes = {key: axis_column([job.axes[key] for job in jobs]) for key in jobs[0].axes}
+        results = pd.concat([pd.DataFrame(axes, index=range(len(jobs))), pd.DataFrame(rows)], axis="columns")
+        results = finish(store, parent, results, config, list(zip(shapes.values(), outcomes, strict=True)))
     from pipeline.summary import report
 
     print()
@@ -164,9 +165,12 @@ def axis_values(jobs: Sequence[Job], key: str) -> list[Any]:
     return list(values.values())
 
 
-def axis_columns(job: Job) -> dict[str, Any]:
-    """A job's axis values as cells of a table: lists and dictionaries as text."""
-    return {key: written(value) if isinstance(value, list | dict) else value for key, value in job.axes.items()}
+def axis_column(values: Sequence[Any]) -> list[Any]:
+    """An axis's values as cells of a table: numbers as they are; as text where there are lists or a mixture."""
+    kinds = {type(value) for value in values}
+    if (len(kinds) == 1 and not kinds & {list, dict}) or kinds == {int, float}:
+        return list(values)
+    return [written(value) for value in values]
 
 
 def run_name(job: Job) -> str:
@@ -203,7 +207,11 @@ def params_of(trial: Trial) -> dict[str, str]:
         values["initial.range"] = high if low == -high else initial.range
     if initial.path:
         values["initial.path"] = initial.path
-    return {key: written(value) for key, value in values.items()}
+    return {
+        # names in a list in quotes, so that the list can be read again
+        key: json.dumps(value) if isinstance(value, tuple) and isinstance(value[0], str) else written(value)
+        for key, value in values.items()
+    }
 
 
 def record(store: Any, trials: Sequence[Trial], outcome: Outcome, names: Sequence[str], parent: str | None = None) -> list[str]:

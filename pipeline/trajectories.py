@@ -116,11 +116,12 @@ def error_curves(results: pd.DataFrame, curves: Curves, axes: Sequence[str] | No
         )
         for goal in thresholds if thresholds != [None] else []:
             plot.axhline(goal, color=ORANGE, linestyle="--", linewidth=1, label="threshold" if goal == thresholds[0] else None)
+    limits = max(low / 2, 1e-16), min(max(high, low, 1e-16), FAR_ABOVE) * 10
     for plot in plots:
         epochs_axis(plot, last)
         plot.set_yscale("log")
-        log_axis(plot.yaxis)
-        plot.set_ylim(max(low / 2, 1e-16), min(max(high, low, 1e-16), FAR_ABOVE) * 10)
+        plot.set_ylim(*limits)
+        log_axis(plot.yaxis, *limits, 5)
     for plot in plots[:-4]:
         plot.set_xlabel("")
     for plot in plots[::4]:

@@ -191,9 +191,7 @@ def test_bits_do_not_depend_on_the_processor(cpu: str, width: int) -> None:
     assert cpu != "generic" or int(done.stdout) in (2, width)
 
 
-@pytest.mark.parametrize(
-    "network", [Network((2, 2, 1), "tanh"), Network((9, 8, 3), "sigmoid", "tanh", "per_unit", True)]
-)
+@pytest.mark.parametrize("network", [Network((2, 2, 1), "tanh"), Network((9, 8, 3), "sigmoid", "tanh", "per_unit", True)])
 @pytest.mark.parametrize("update", UPDATES)
 @pytest.mark.parametrize(
     ("triple", "cpu"),

@@ -118,6 +118,17 @@ def test_diverged_and_exhausted_runs_are_recorded_as_such(store, command):
     assert "1 exhausted, 1 diverged" in ended.out
 
 
+def test_axes_that_mix_lists_and_numbers_are_kept_as_text(store, command, folder):
+    ended = command("train", "-m", "learning_rate=[2,1],1", "max_epochs=3", "momentum=null,0.5")
+    assert ended.code == 2
+    ended = command("train", "-m", "learning_rate=[2,1],1", "max_epochs=3,4", "network.hidden=[2],[2]")
+    assert ended.code == 0, ended.err
+    client, [parent], _ = runs_of(store)
+    results = pd.read_parquet(client.download_artifacts(parent.info.run_id, "results.parquet", str(folder)))
+    assert results["learning_rate"].tolist() == ["[2,1]"] * 4 + ["1"] * 4
+    assert results["max_epochs"].tolist() == [3, 3, 4, 4] * 2
+
+
 def test_a_single_run_prints_the_published_errors(store, command):
     ended = command("train", "threshold=1e-9", "max_epochs=10000")
     assert ended.code == 0

@@ -198,9 +198,7 @@ def _steep(kernel: Kernel, code: Code, memory: Memory) -> Vector:
     return code.loop(kernel.network.trained, component, [code.number(0.0)])[0]
 
 
-def _epochs(
-    module: ir.Module, kernel: Kernel, measure: ir.Function, evaluate: ir.Function, advance: ir.Function
-) -> None:
+def _epochs(module: ir.Module, kernel: Kernel, measure: ir.Function, evaluate: ir.Function, advance: ir.Function) -> None:
     code, memory, (patterns, stop) = function(module, kernel, "train", 2, gives=True)
     loop = Loop(code)
     _call(code, memory, measure, patterns)

@@ -59,9 +59,7 @@ def processor() -> Processor:
 
 def _target_machine(name: str, features: str) -> Any:
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(
-        cpu=name, features=features, opt=3, reloc="pic", codemodel="jitdefault", jit=True
-    )
+    return target.create_target_machine(cpu=name, features=features, opt=3, reloc="pic", codemodel="jitdefault", jit=True)
 
 
 def _vector_registers(machine: Any) -> tuple[int, int]:
@@ -180,9 +178,7 @@ def _load(shape: Kernel) -> Compiled:
 
 def link(code: bytes, names: tuple[str, ...]) -> tuple[Any, list[int]]:
     """An object file, placed in memory as Numba does it: what keeps it there, and the addresses of these functions."""
-    engine = llvm.create_mcjit_compiler(
-        llvm.parse_assembly(""), _target_machine(processor().name, processor().features)
-    )
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(processor().name, processor().features))
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return engine, [engine.get_function_address(name) for name in names]

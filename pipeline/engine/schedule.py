@@ -107,9 +107,7 @@ def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
     )
 
 
-def train_compiled(
-    batch: Batch, shape: Kernel, progress: Progress | None = None, threads: int | None = None
-) -> Outcome:
+def train_compiled(batch: Batch, shape: Kernel, progress: Progress | None = None, threads: int | None = None) -> Outcome:
     """Trains every trial of the batch by this kernel."""
     code = compiled(shape)
     outcome = Outcome.empty(batch)

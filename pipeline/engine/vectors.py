@@ -165,9 +165,7 @@ class Rows:
         return self.code.address(self.pointer, row * self.code.lanes)
 
     def __getitem__(self, row: Count) -> Vector:
-        return Vector(
-            self.code, self.code.builder.load(self._address(row), align=self.code.alignment, typ=self.code.vector)
-        )
+        return Vector(self.code, self.code.builder.load(self._address(row), align=self.code.alignment, typ=self.code.vector))
 
     def __setitem__(self, row: Count, vector: Vector) -> None:
         self.code.builder.store(vector.value, self._address(row), align=self.code.alignment)
