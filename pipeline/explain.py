@@ -6,10 +6,11 @@ A block is a text (a heading, if it begins with #), a list of equations, or the 
 
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
@@ -29,6 +30,7 @@ KEYS = ("weight", "pattern", "iteration", "format", "output")
 FORMATS = ("text", "markdown")
 TERMS = 6  # that are shown of a long sum
 WIDTH = 100
+PICTURES = {"## 1. Forward pass": "forward", "## 2. Backward pass": "backward", "## 3. Weight update": "update"}
 
 # How an activation makes the output, and what its slope is: in names, and in numbers
 ACTIVATED: dict[str, Equation] = {
@@ -346,6 +348,23 @@ def markdown(block: Block) -> str:
     return block
 
 
+def with_pictures(blocks: Iterable[Block], walk: Walkthrough, output: Path) -> Iterator[Block]:
+    """The blocks with the network drawn below the heading of each step, as an SVG file beside the Markdown file.
+
+    A network that is too large for a board is left without.
+    """
+    from pipeline.figures import save
+    from pipeline.pictures import draw
+
+    for block in blocks:
+        yield block
+        step = PICTURES.get(block) if isinstance(block, str) else None
+        if step and (figure := draw(walk, step)):
+            path = output.with_name(f"{output.stem}-{step}.svg")
+            save(figure, path, png=False)
+            yield f"![The network with the numbers of the {step} step]({quote(path.name)})"
+
+
 class OneWalk(Callback):
     """Refuses a multirun: there is one walk at a time."""
 
@@ -375,11 +394,12 @@ def main(config: DictConfig) -> None:
     if ended and iteration > 1:
         raise ConfigError("explain.iteration", iteration, f"must be 1 to {max(1, epochs)}: training has {ended}")
     walk = walkthrough.walk(batch, weight, iteration, pattern)
-    told = "\n\n".join(map(style, lesson(walk, trial, ended)))
+    blocks = lesson(walk, trial, ended)
     if not output:
-        print(told)
+        print("\n\n".join(map(style, blocks)))
         return
     try:
+        told = "\n\n".join(map(style, blocks if style is plain_text else with_pictures(blocks, walk, Path(output))))
         Path(output).write_text(f"{told}\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError("explain.output", output, f"cannot be written: {error.strerror}") from None

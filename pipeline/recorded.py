@@ -1,7 +1,6 @@
 """Sweeps read back from an MLflow store: those that a parent run stands for, and runs without a parent."""
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,8 +12,6 @@ from omegaconf import OmegaConf
 from pipeline.config import ConfigError
 from pipeline.convergence import RUN_COLUMNS
 from pipeline.trainer import STATUSES
-
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 LOOSE = "runs"  # the name of runs that have no parent, such as those of Hydra's own sweeper
 LOOSE_TAG = "multirun"  # says which of them belong together, where it is there

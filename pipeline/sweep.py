@@ -6,10 +6,13 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -56,7 +59,8 @@ def single(config: Mapping[str, Any]) -> int:
     store = Store(**tracking)
     with progress_bar() as bar:
         outcome = engine.named(trial.shape.engine)(batch, bar("training", 1))
-    run_id = record(store, [trial], outcome, [f"{trial.shape.task.name} {setting(trial)}"])[0]
+    name = f"{trial.shape.task.name} {setting(trial)}"
+    [row] = record_rows(store, [trial], outcome, [name], tags=multirun_tag())
     epochs, errors = outcome.curve(0)
     print(f"task {trial.shape.task.name}, network {'-'.join(map(str, batch.network.units))}, {setting(trial)}")
     goal = f"{trial.shape.criterion} threshold {written(trial.threshold)}"
@@ -64,8 +68,15 @@ def single(config: Mapping[str, Any]) -> int:
     print("error by epoch")
     for place in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
         print(f"{epochs[place]:>12,}  {errors[place]:.12g}")
-    print(f"recorded as run {run_id} in {store.uri}; look at it with: make ui")
+    print(f"recorded as run {row['run_id']} in {store.uri}; look at it with: make ui")
     return 0
+
+
+def multirun_tag() -> dict[str, str]:
+    """What the jobs of one multirun of Hydra's own sweeper have in common."""
+    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+        return {"multirun": str(Path(HydraConfig.get().sweep.dir).absolute())}
+    return {}
 
 
 def setting(trial: Trial) -> str:
@@ -77,6 +88,7 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
     """Trains and records every job of a multirun and prints the summary."""
     import pandas as pd
 
+    from pipeline.report import command_of
     from pipeline.tracking import Store
 
     jobs = list(expand(loader, config, arguments))
@@ -98,7 +110,11 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
     print(f"{len(jobs):,} trials in {trainings:,} trainings; trials that differ in the threshold alone share one")
     params = {key: written(axis_values(jobs, key)) for key in jobs[0].axes} or {"axes": "none"}
     rows: list[dict[str, Any]] = [{} for _ in jobs]
-    with store.parent(study_name(config), params, {"sweep.trials": str(len(jobs))}) as parent, progress_bar() as bar:
+    command = command_of(arguments)
+    with (
+        store.parent(study_name(config), params, {"sweep.trials": str(len(jobs)), "command": command}) as parent,
+        progress_bar() as bar,
+    ):
         trained = bar("training", len(jobs))
         outcomes = [engine.named(shape.engine)(batch, trained) for shape, batch in zip(shapes, batches, strict=True)]
         recorded = bar("recording", len(jobs))
@@ -110,7 +126,7 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
                 recorded(1, 0)
         axes = {key: axis_column([job.axes[key] for job in jobs]) for key in jobs[0].axes}
         results = pd.concat([pd.DataFrame(axes, index=range(len(jobs))), pd.DataFrame(rows)], axis="columns")
-        results = finish(store, parent, results, config, list(zip(shapes.values(), outcomes, strict=True)))
+        results = finish(store, parent, results, config, list(zip(shapes.values(), outcomes, strict=True)), command)
     from pipeline.summary import report
 
     print()
@@ -119,11 +135,16 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
 
 
 def finish(
-    store: Any, parent: str, results: "pd.DataFrame", config: DictConfig, outcomes: Sequence[tuple[Sequence[int], Outcome]]
+    store: Any,
+    parent: str,
+    results: "pd.DataFrame",
+    config: DictConfig,
+    outcomes: Sequence[tuple[Sequence[int], Outcome]],
+    command: str,
 ) -> "pd.DataFrame":
     """The sweep's tables, figures, report, configuration and description, stored with the parent run."""
     from pipeline.figures import write_figures
-    from pipeline.report import command_of, write_report
+    from pipeline.report import write_report
     from pipeline.summary import note, write_tables
     from pipeline.tracking import environment_tags
     from pipeline.trajectories import OutcomeCurves, weights_of
@@ -140,7 +161,7 @@ def finish(
             plain(config),
             captions,
             environment_tags(),
-            command_of(config.hydra.overrides.task),
+            command,
             study_name(config),
         )
         OmegaConf.save(asked, folder / "config.yaml")
@@ -214,13 +235,13 @@ def params_of(trial: Trial) -> dict[str, str]:
     }
 
 
-def record(store: Any, trials: Sequence[Trial], outcome: Outcome, names: Sequence[str], parent: str | None = None) -> list[str]:
-    """Records the runs of a batch; gives their ids."""
-    return [row["run_id"] for row in record_rows(store, trials, outcome, names, parent)]
-
-
 def record_rows(
-    store: Any, trials: Sequence[Trial], outcome: Outcome, names: Sequence[str], parent: str | None
+    store: Any,
+    trials: Sequence[Trial],
+    outcome: Outcome,
+    names: Sequence[str],
+    parent: str | None = None,
+    tags: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[dict[str, Any]]:
     """Records the runs of a batch one after the other; gives each one's row of results.parquet."""
     from pipeline.tracking import Record
@@ -238,7 +259,7 @@ def record_rows(
                 name=names[place],
                 params=params_of(trial),
                 metrics=metrics,
-                tags={"status": status, "trial.key": key, "result.digest": digest},
+                tags={"status": status, "trial.key": key, "result.digest": digest, **tags},
                 curve=outcome.curve(place),
                 arrays=weight_arrays(batch, outcome, place),
             ),

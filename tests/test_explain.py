@@ -323,8 +323,16 @@ def test_nothing_is_written_but_the_file_asked_for(folder, command):
     told = command("explain", "explain.format=markdown")
     assert os.listdir(folder) == []
     ended = command("explain", "explain.format=markdown", "explain.output=walk.md")
-    assert (ended.code, ended.out, os.listdir(folder)) == (0, "written to walk.md\n", ["walk.md"])
-    assert (folder / "walk.md").read_text(encoding="utf-8") == told.out
+    assert (ended.code, ended.out) == (0, "written to walk.md\n")
+    pictures = ["walk-backward.svg", "walk-forward.svg", "walk-update.svg"]
+    assert sorted(os.listdir(folder)) == [*pictures, "walk.md"]
+    lines = (folder / "walk.md").read_text(encoding="utf-8").splitlines()
+    shown = [line for line in lines if line.startswith("![")]
+    assert [line.rpartition("(")[2].rstrip(")") for line in shown] == [
+        f"walk-{step}.svg" for step in ("forward", "backward", "update")
+    ]
+    without = "\n".join(line for line in lines if line not in shown)
+    assert [line for line in without.splitlines() if line] == [line for line in told.out.splitlines() if line]
 
 
 def test_the_real_command(folder):

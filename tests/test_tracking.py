@@ -154,6 +154,7 @@ def test_hydras_own_sweeper_records_a_run_for_each_job(store, command):
     _, runs, children = runs_of(store)
     assert not children
     assert {run.data.params["learning_rate"] for run in runs} == {"0.5", "5"}
+    assert len({run.data.tags["multirun"] for run in runs}) == 1
 
 
 def test_the_summary_can_be_printed_again(store, command):
@@ -193,11 +194,11 @@ def test_an_interrupted_sweep_is_marked_killed(store, command, monkeypatch):
 def test_a_run_that_breaks_while_it_is_written_is_marked_failed(store, monkeypatch):
     opened = Store(f"sqlite:///{store}", "backpropagation")
     outcome = trainer.train(make_batch([read_run(config_of(max_epochs=3))[0]]))
-    from pipeline.sweep import record
+    from pipeline.sweep import record_rows
 
     monkeypatch.setattr(opened.client, "log_artifact", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        record(opened, [read_run(config_of(max_epochs=3))[0]], outcome, ["x"])
+        list(record_rows(opened, [read_run(config_of(max_epochs=3))[0]], outcome, ["x"]))
     _, [run], _ = runs_of(store)
     assert run.info.status == "FAILED"
 
