@@ -13,7 +13,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from pipeline import convergence
+from pipeline import comparison, convergence
 from pipeline.config import written
 from pipeline.convergence import count
 from pipeline.trainer import STATUSES
@@ -44,6 +44,12 @@ MEANINGS = {
     "median": "epochs by which half of the runs have converged",
     "q3": "epochs by which three quarters of the runs have converged",
     "restricted_mean": "mean of the epochs to convergence or, without it, to the cap",
+    "share": "of the variance of log epochs (of runs that did not converge, those to the cap), by one axis or a pair of them",
+    "share_best": "of the bootstrap samples of the seeds, those in which this value has the lowest ert",
+    "earlier, later": "pairs in which the second value converged before the first, or after it",
+    "ratio": "of epochs, second value over first (median and quartiles of the pairs); of ert, the step over the best value",
+    "p_epochs_holm": "p of a paired Prentice–Wilcoxon test that respects censoring, corrected for all pairs of values (Holm)",
+    "p_rate_holm": "p of McNemar's test that one converges where the other does not, corrected likewise",
     "(low–high)": "a 95 % interval: Wilson's of a rate, by bootstrap over the seeds of an ert, log-log of a median",
 }
 TELLING = (
@@ -54,6 +60,8 @@ PLACES = ("tracking", "hydra.sweep.dir", "hydra.run.dir", "hydra.mode")  # overr
 SECRET = "tracking"  # says where runs are stored, perhaps with a password: not part of the experiment
 MOST_ROWS = 100
 MOST_TABLES = 12
+MOST_COMPARED_AXES, MOST_COMPARED_VALUES = 3, 8  # in pairs: few enough to be read
+COMPARED = ["first", "second", "pairs", "earlier", "later", "ratio", "ratio_q1", "ratio_q3", "p_epochs_holm", "p_rate_holm"]
 MOST_SVG, MOST_PNG = 400_000, 1_500_000  # bytes of a picture
 
 
@@ -174,6 +182,7 @@ def elements(
         Prose("Answer", sentences(convergence.in_words(results)) if len(results) else ["There are no runs."]),
         Tables("Tables", tables(results)),
         Pictures("Figures", f"Held fixed: {held_fixed(asked)}." if asked else "", list(images(figures))),
+        Tables("Comparisons", comparisons(results)),
         Tables("All settings", all_settings(results)),
         Terms("Configuration", [*((axis, values(results, axis)) for axis in axes), *asked]),
         Prose("How it was computed", METHOD),
@@ -248,6 +257,30 @@ def tables(results: pd.DataFrame) -> list[Table]:
     if not convergence.settings_of(results):
         found["All runs"] = convergence.summarize(results, [], intervals=True)
     return [sortable(caption, part) for caption, part in list(found.items())[:MOST_TABLES] if len(part)]
+
+
+def comparisons(results: pd.DataFrame) -> list[Table]:
+    """What a value of an axis gains over another from the same start, what a step costs, and which axis matters most."""
+    axes = [axis for axis in convergence.settings_of(results) if results[axis].nunique(dropna=False) > 1]
+    if not axes:
+        return []
+    found = {"Which axis matters: share of the variance of log epochs": matters(results)}
+    for axis in [axis for axis in axes if axis != convergence.NESTED][:MOST_COMPARED_AXES]:
+        within = [other for other in (convergence.NESTED,) if other in axes]
+        found[f"Best {axis}: expected running time, and the share of bootstrap samples in which it is best"] = (
+            comparison.best_values(results, axis, within)
+        )
+        if results[axis].nunique(dropna=False) <= MOST_COMPARED_VALUES:
+            found[f"Two values of {axis} from the same start: ratio of epochs, and p of a paired test (Holm)"] = (
+                comparison.paired(results, axis)[COMPARED]
+            )
+    found["What one step from the best value costs: ratio of expected running times"] = comparison.sensitivity(results)
+    return [sortable(caption, part) for caption, part in found.items() if len(part)]
+
+
+def matters(results: pd.DataFrame) -> pd.DataFrame:
+    """The shares of variance by axis and by pair of axes; empty where the design is not balanced."""
+    return pd.DataFrame() if comparison.imbalance(results) else comparison.variance_shares(results)
 
 
 def all_settings(results: pd.DataFrame) -> list[Table]:

@@ -268,8 +268,6 @@ def configuration(client: Any, child: Any, points: int) -> dict[str, Any]:
 
 def value_of(key: str, written: str) -> Any:
     """A param as the value it was: a number, truth value or list, or else text."""
-    if key == "task.targets":
-        return written.removeprefix("[").removesuffix("]").split(",")
     if key.endswith(".path"):
         return written
     try:

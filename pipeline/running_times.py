@@ -208,7 +208,7 @@ def positions(values: Sequence[Any]) -> tuple[Floats, str]:
     if not all(map(is_number, values)):
         return np.arange(len(values), dtype=float), "category"
     numbers = np.array(values, float)
-    return numbers, "log" if numbers.min() > 0 and numbers.max() / numbers.min() > 8 else "linear"
+    return numbers, "log" if numbers.min() > 0 and numbers.max() > 8 * numbers.min() else "linear"
 
 
 def finite(numbers: Floats) -> Floats:

@@ -72,11 +72,10 @@ REFUSED = {
     ("-m", "learning_rate=0.1,1", "treshold=1"): "treshold=1: unknown key; did you mean threshold?",
     ("-m", "task=seed_example,foo"): "task=foo: must be one of",
     ("-m", "task=seed_example,xor"): "initial=published: belongs to task=seed_example",
-    ("-m", "learning_rate=interval(0,1)"): "a sweep of type INTERVAL_SWEEP is not supported",
+    ("-m", "learning_rate=interval(0,1)"): "learning_rate=interval(0,1): an interval cannot be swept; use range or choice",
     ("task=1",): "Config group override must be a string or a list. Got int",
     ("-m", "task=1,2"): "Config group override must be a string or a list. Got int",
     ("-m", "seed=range(0)"): "sweep=seed=range(0): has no jobs: an axis has no values",
-    ("hydra.run.dir=/proc/x",): "No such file or directory: '/proc/x'",
     ("-m", "tracking.experiment=a,b"): "tracking=…: cannot be swept",
 }
 
@@ -98,6 +97,13 @@ def test_wrong_input_is_refused_in_one_line_and_nothing_is_written(arguments, fi
     assert ended.err.count("\n") == 1
     assert REFUSED[arguments] in ended.err
     assert sorted(os.listdir(folder)) == files
+
+
+@pytest.mark.parametrize("arguments", [["hydra.run.dir=/proc/x"], ["-m", "seed=0,1", "hydra.sweep.dir=/proc/x"]])
+def test_an_output_folder_that_cannot_be_made_is_named_in_one_line(arguments, store, command):
+    ended = command("train", *arguments)
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "No such file or directory: '/proc/x'" in ended.err
 
 
 def test_a_store_that_may_not_be_written_is_refused(store, command):
