@@ -16,7 +16,7 @@ from pipeline.batches import make_batch
 from pipeline.config import Shape, Trial
 from pipeline.engine import named as engine_named
 from pipeline.fingerprint import digests, keys
-from pipeline.sweep import weight_arrays
+from pipeline.records import weight_arrays
 from pipeline.trainer import STATUSES, Outcome, Progress
 
 Curve = tuple[NDArray[np.int64], Array]

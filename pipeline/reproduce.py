@@ -247,7 +247,7 @@ def recorded_run(client: Any, child: Any, points: int) -> Recorded:
 
 
 def configuration(client: Any, child: Any, points: int) -> dict[str, Any]:
-    """The configuration of a run from its params (see `sweep.params_of`); weights of one's own from its weights.npz."""
+    """The configuration of a run from its params (see `records.params_of`); weights of one's own from its weights.npz."""
     config: dict[str, Any] = {"curve_points": points}
     for key, written in child.data.params.items():
         group, _, name = key.partition(".")

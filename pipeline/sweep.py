@@ -1,12 +1,10 @@
 """From configurations to recorded runs: one run, or a whole sweep trained in batches."""
 
-import json
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +20,8 @@ from pipeline.application import plain, without_hydra
 from pipeline.axes import Job, expand
 from pipeline.batches import make_batch
 from pipeline.config import TRIAL_KEYS, ConfigError, Shape, Trial, read_trial, refuse_unknown, section, text, written
-from pipeline.fingerprint import digests, keys
-from pipeline.trainer import STATUSES, Batch, Outcome
+from pipeline.records import records, row_of
+from pipeline.trainer import STATUSES, Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +58,8 @@ def single(config: Mapping[str, Any]) -> int:
     with progress_bar() as bar:
         outcome = engine.named(trial.shape.engine)(batch, bar("training", 1))
     name = f"{trial.shape.task.name} {setting(trial)}"
-    [row] = record_rows(store, [trial], outcome, [name], tags=multirun_tag())
+    [record] = records([trial], outcome, [name], multirun_tag())
+    run_id = store.record(record)
     epochs, errors = outcome.curve(0)
     print(f"task {trial.shape.task.name}, network {'-'.join(map(str, batch.network.units))}, {setting(trial)}")
     goal = f"{trial.shape.criterion} threshold {written(trial.threshold)}"
@@ -68,7 +67,7 @@ def single(config: Mapping[str, Any]) -> int:
     print("error by epoch")
     for place in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
         print(f"{epochs[place]:>12,}  {errors[place]:.12g}")
-    print(f"recorded as run {row['run_id']} in {store.uri}; look at it with: make ui")
+    print(f"recorded as run {run_id} in {store.uri}; look at it with: make ui")
     return 0
 
 
@@ -120,9 +119,9 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
         recorded = bar("recording", len(jobs))
         for places, outcome in zip(shapes.values(), outcomes, strict=True):
             names = [run_name(jobs[place]) for place in places]
-            written_rows = record_rows(store, [trials[place] for place in places], outcome, names, parent)
-            for place, row in zip(places, written_rows, strict=True):
-                rows[place] = {**row, "horizon": trials[place].shape.max_epochs}
+            made = records([trials[place] for place in places], outcome, names)
+            for place, (record, run_id) in zip(places, store.record_all(made, parent), strict=True):
+                rows[place] = {**row_of(record, run_id), "horizon": trials[place].shape.max_epochs}
                 recorded(1, 0)
         axes = {key: axis_column([job.axes[key] for job in jobs]) for key in jobs[0].axes}
         results = pd.concat([pd.DataFrame(axes, index=range(len(jobs))), pd.DataFrame(rows)], axis="columns")
@@ -199,95 +198,6 @@ def run_name(job: Job) -> str:
     last = [key.rpartition(".")[2] for key in job.axes]
     short = [name if last.count(name) == 1 else key for key, name in zip(job.axes, last, strict=True)]
     return " ".join(f"{name}={written(value)}" for name, value in zip(short, job.axes.values(), strict=True)) or "trial"
-
-
-def params_of(trial: Trial) -> dict[str, str]:
-    """A trial as MLflow params, by the keys of the configuration."""
-    shape, initial = trial.shape, trial.initial
-    values: dict[str, Any] = {
-        "task": shape.task.name,
-        **{f"task.{key}": value for key, value in shape.task.options},
-        "network.hidden": shape.hidden,
-        "network.activation": shape.activation,
-        "network.output_activation": shape.output_activation,
-        "network.bias": shape.bias,
-        "network.train_bias": shape.train_bias,
-        "initial": initial.kind,
-        "learning_rate": trial.learning_rate if len(trial.learning_rate) > 1 else trial.learning_rate[0],
-        "momentum": trial.momentum,
-        "update": shape.update,
-        "criterion": shape.criterion,
-        "threshold": trial.threshold,
-        "max_epochs": shape.max_epochs,
-        "gradient_tolerance": shape.gradient_tolerance,
-        "seed": trial.seed,
-        "engine": shape.engine,
-    }
-    if initial.range:
-        low, high = initial.range
-        values["initial.range"] = high if low == -high else initial.range
-    if initial.path:
-        values["initial.path"] = initial.path
-    return {
-        # names in a list in quotes, so that the list can be read again
-        key: json.dumps(value) if isinstance(value, tuple) and isinstance(value[0], str) else written(value)
-        for key, value in values.items()
-    }
-
-
-def record_rows(
-    store: Any,
-    trials: Sequence[Trial],
-    outcome: Outcome,
-    names: Sequence[str],
-    parent: str | None = None,
-    tags: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[dict[str, Any]]:
-    """Records the runs of a batch one after the other; gives each one's row of results.parquet."""
-    from pipeline.tracking import Record
-
-    batch = outcome.batch
-    for place, (trial, key, digest) in enumerate(zip(trials, keys(batch), digests(outcome), strict=True)):
-        metrics = {
-            "epochs": float(outcome.epochs[place]),
-            "final_error": float(outcome.final_error[place]),
-            "gradient_norm": float(outcome.gradient_norm[place]),
-        }
-        status = STATUSES[outcome.status[place]]
-        run_id = store.record(
-            Record(
-                name=names[place],
-                params=params_of(trial),
-                metrics=metrics,
-                tags={"status": status, "trial.key": key, "result.digest": digest, **tags},
-                curve=outcome.curve(place),
-                arrays=weight_arrays(batch, outcome, place),
-            ),
-            parent,
-        )
-        yield {
-            "status": status,
-            "epochs": int(outcome.epochs[place]),
-            "final_error": metrics["final_error"],
-            "gradient_norm": metrics["gradient_norm"],
-            "run_id": run_id,
-            "key": key,
-            "digest": digest,
-        }
-
-
-def weight_arrays(batch: Batch, outcome: Outcome, trial: int) -> dict[str, Any]:
-    """A run's final and initial weights by name: weights_1, bias_1, …, initial_weights_1, …"""
-    arrays: dict[str, Any] = {}
-    for prefix, parameters in (
-        ("", outcome.parameters[:, trial]),
-        ("initial_", batch.initial_parameters[:, batch.training[trial]]),
-    ):
-        weights, biases = batch.network.split(parameters)
-        for name, array in zip(batch.network.names, [*weights, *biases], strict=True):
-            if array.size:
-                arrays[prefix + name] = array
-    return arrays
 
 
 def write_hydra_files(config: DictConfig, arguments: Sequence[str]) -> None:

@@ -12,11 +12,11 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from textwrap import shorten
 
@@ -30,10 +30,9 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from numpy.typing import NDArray
 
-from pipeline.arithmetic import Array
 from pipeline.config import ConfigError
+from pipeline.records import Record
 
 for name in ("alembic", "mlflow"):
     logging.getLogger(name).setLevel(logging.WARNING)
@@ -44,18 +43,6 @@ EXPERIMENT_NOTE = (
     "From which initial weights, at which learning rates and down to which error threshold does backpropagation converge, "
     "and how fast? A sweep is a parent run with a child run per trial; the metric `error` is the total error over epochs."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One run as it is written: see DESIGN's layout. `curve` are epochs and errors, `arrays` go to weights.npz."""
-
-    name: str
-    params: Mapping[str, str]
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
-    curve: tuple[NDArray[np.int64], Array]
-    arrays: Mapping[str, Array]
 
 
 class Store:
@@ -118,6 +105,19 @@ class Store:
                 np.savez(os.path.join(folder, "weights.npz"), **record.arrays)  # type: ignore[arg-type]
                 self.client.log_artifact(run_id, os.path.join(folder, "weights.npz"))
         return run_id
+
+    def record_all(self, records: Iterable[Record], parent: str) -> Iterator[tuple[Record, str]]:
+        """Writes the runs of a sweep, many at a time where the store is one that `bulk` knows; gives each one's id."""
+        from pipeline.bulk import RUNS_AT_ONCE, BulkWriter
+
+        writer = BulkWriter.open(sqlite_path(self.uri), self.client.get_experiment(self.experiment_id), user())
+        waiting = iter(records)
+        while chunk := list(islice(waiting, RUNS_AT_ONCE if writer else 1)):
+            if writer:
+                ids = writer.write(chunk, {**source_tags(), "mlflow.parentRunId": parent})
+            else:
+                ids = [self.record(record, parent) for record in chunk]
+            yield from zip(chunk, ids, strict=True)
 
     def log_files(self, run_id: str, folder: Path) -> None:
         """Stores all files of a folder as artifacts of the run."""

@@ -12,8 +12,9 @@ import pytest
 from mlflow import MlflowClient
 from omegaconf import OmegaConf
 
-from pipeline import fingerprint, trainer
+from pipeline import bulk, fingerprint, trainer
 from pipeline.batches import make_batch
+from pipeline.records import records
 from pipeline.sweep import read_run
 from pipeline.tracking import Store, prepare_sqlite
 
@@ -177,30 +178,95 @@ def test_a_summary_without_a_store_says_so(folder, command):
 def test_an_interrupted_sweep_is_marked_killed(store, command, monkeypatch):
     calls = iter(range(100))
 
-    def interrupted(self, record, parent=None):
+    def interrupted(self, records, tags):
         if next(calls) == 2:
             raise KeyboardInterrupt
-        return real(self, record, parent)
+        return real(self, records, tags)
 
-    real = Store.record
-    monkeypatch.setattr(Store, "record", interrupted)
+    real = bulk.BulkWriter.write
+    monkeypatch.setattr(bulk.BulkWriter, "write", interrupted)
+    monkeypatch.setattr(bulk, "RUNS_AT_ONCE", 3)
     ended = command("train", *SWEEP)
     assert ended.code == 130
     _, [parent], children = runs_of(store)
     assert parent.info.status == "KILLED"
-    assert [run.info.status for run in children] == ["FINISHED", "FINISHED"]
+    assert [run.info.status for run in children] == ["FINISHED"] * 6
 
 
 def test_a_run_that_breaks_while_it_is_written_is_marked_failed(store, monkeypatch):
     opened = Store(f"sqlite:///{store}", "backpropagation")
-    outcome = trainer.train(make_batch([read_run(config_of(max_epochs=3))[0]]))
-    from pipeline.sweep import record_rows
-
+    trial, _ = read_run(config_of(max_epochs=3))
+    [record] = records([trial], trainer.train(make_batch([trial])), ["x"])
     monkeypatch.setattr(opened.client, "log_artifact", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        list(record_rows(opened, [read_run(config_of(max_epochs=3))[0]], outcome, ["x"]))
+        opened.record(record)
     _, [run], _ = runs_of(store)
     assert run.info.status == "FAILED"
+
+
+def told(client: MlflowClient, run, folder: Path) -> dict:
+    """All that MLflow tells of a run, without its id and the times."""
+    history = {
+        key: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, key)]
+        for key in run.data.metrics
+    }
+    weights = np.load(client.download_artifacts(run.info.run_id, "weights.npz", str(folder / run.info.run_id)))
+    info = run.info
+    return {
+        "info": (info.run_name, info.status, info.lifecycle_stage, info.user_id, info.experiment_id),
+        "place": info.artifact_uri.replace(info.run_id, "id"),
+        "params": run.data.params,
+        "tags": {key: value for key, value in run.data.tags.items() if key != "mlflow.parentRunId"},
+        "metrics": {key: repr(value) for key, value in run.data.metrics.items()},
+        "history": repr(history),
+        "weights": {name: array.tolist() for name, array in weights.items()},
+    }
+
+
+def test_a_run_reads_the_same_whichever_way_it_was_written(store, command, monkeypatch, folder):
+    """By bulk inserts or by MLflow's client; also runs whose metrics are infinite or no number."""
+    sweep = (*SWEEP[:-1], "learning_rate=0.5,1e308", "network.output_activation=identity", "max_epochs=40")
+    found = []
+    for schemas in (bulk.KNOWN_SCHEMAS, ()):
+        monkeypatch.setattr(bulk, "KNOWN_SCHEMAS", schemas)
+        assert command("train", *sweep).code == 0
+        client, parents, children = runs_of(store)
+        newest = max(parents, key=lambda run: run.info.start_time).info.run_id
+        mine = [run for run in children if run.data.tags["mlflow.parentRunId"] == newest]
+        for run in mine:
+            (folder / run.info.run_id).mkdir()
+        found.append(sorted((told(client, run, folder) for run in mine), key=lambda run: run["info"]))
+    assert len(found[0]) == 8
+    assert found[0] == found[1]
+    assert any("1.797" in run["metrics"]["final_error"] or "nan" in run["metrics"]["final_error"] for run in found[0])
+
+
+def test_a_run_written_in_bulk_can_be_searched_changed_and_deleted(store, command):
+    command("train", *SWEEP)
+    client, [parent], children = runs_of(store)
+    experiment = [parent.info.experiment_id]
+    found = client.search_runs(experiment, "params.learning_rate = '5' and metrics.epochs > 0 and tags.status != 'x'")
+    assert len(found) == 4
+    best, *_ = client.search_runs(experiment, order_by=["metrics.epochs DESC"])
+    assert best.data.metrics["epochs"] == max(run.data.metrics["epochs"] for run in children)
+    run_id = children[0].info.run_id
+    client.set_tag(run_id, "seen", "yes")
+    client.log_metric(run_id, "epochs", 7.0, step=1)
+    assert client.get_run(run_id).data.metrics["epochs"] == 7.0
+    client.delete_run(run_id)
+    assert len(client.search_runs(experiment)) == 8
+    client.restore_run(run_id)
+    assert client.get_run(run_id).data.tags["seen"] == "yes"
+
+
+def test_what_cannot_be_written_leaves_neither_rows_nor_weights(store, command, monkeypatch, folder):
+    monkeypatch.setattr(bulk.BulkWriter, "_insert", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    ended = command("train", *SWEEP)
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1].endswith("No space left on device")
+    _, [parent], children = runs_of(store)
+    assert (parent.info.status, children) == ("FAILED", [])
+    assert not list((folder / "mlruns/artifacts").rglob("weights.npz"))
 
 
 def config_of(**changes) -> dict:
