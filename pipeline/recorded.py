@@ -103,19 +103,12 @@ def read_runs(tracking: Mapping[str, Any]) -> Sweep:
 
 def loose_runs(client: Any, experiment: str) -> Iterator[Any]:
     """The finished runs of the experiment that have no parent and a status, latest first."""
-    token = None
-    while True:
-        page = client.search_runs(
-            [experiment], "attributes.status = 'FINISHED'", max_results=1000, page_token=token,
-            order_by=["attributes.start_time DESC"],
-        )  # fmt: skip
-        for one in page:
-            tags = one.data.tags
-            if tags.get("status") in STATUSES and "mlflow.parentRunId" not in tags and "epochs" in one.data.metrics:
-                yield one
-        token = page.token
-        if not token:
-            return
+    from pipeline.tracking import finished_runs
+
+    for one in finished_runs(client, experiment, newest_first=True):
+        tags = one.data.tags
+        if tags.get("status") in STATUSES and "mlflow.parentRunId" not in tags and "epochs" in one.data.metrics:
+            yield one
 
 
 def value_of(param: str) -> Any:

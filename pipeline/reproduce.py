@@ -27,7 +27,6 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 KEYS = ("baseline", "folder", "sweep", "sample", "seed", "engines", "tracking")
 DRIFTS_TOLD = 10
-PAGE = 1000
 TABLE = "reproduced.csv"
 NOTE = (
     "Do recorded results still come out, to the last bit? Each run is one check (`python -m pipeline.reproduce`): the metric "
@@ -195,24 +194,12 @@ def recorded_sweep(uri: str | None, which: str) -> Source:
     """A sweep and its finished runs, from MLflow. Raises ConfigError where they cannot be read."""
     from mlflow.exceptions import MlflowException
 
-    from pipeline.tracking import find_sweep, store_uri, unopened
+    from pipeline.tracking import find_sweep, finished_runs, store_uri, unopened
 
     client, parent = find_sweep(uri, which)
-    children: list[Any] = []
+    mine = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     try:
-        token = None
-        while True:
-            page = client.search_runs(
-                [parent.info.experiment_id],
-                f"tags.`mlflow.parentRunId` = '{parent.info.run_id}' and attributes.status = 'FINISHED'",
-                max_results=PAGE,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-            children += page
-            token = page.token
-            if not token:
-                break
+        children = list(finished_runs(client, parent.info.experiment_id, mine))
     except MlflowException as error:
         raise unopened(store_uri(uri), error) from None
     if not children:

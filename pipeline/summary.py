@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig
 
-from pipeline import comparison, convergence
+from pipeline import convergence, two_sweeps
 from pipeline.application import plain, run
 from pipeline.config import ConfigError, choice, refuse_unknown, section, text, written
 from pipeline.recorded import Sweep, read_sweep
@@ -193,7 +193,7 @@ def conclusions(sweeps: Sequence[Sweep]) -> list[str]:
     found = [f"{label}: {convergence.in_words(sweep.results)}" for label, sweep in zip(labels(sweeps), sweeps, strict=True)]
     if len(sweeps) == 2:
         try:
-            found.append(comparison.comparison_in_words(*aligned(sweeps)))
+            found.append(two_sweeps.comparison_in_words(*aligned(sweeps)))
         except ValueError as error:  # they cannot be paired
             found.append(str(error))
     return found

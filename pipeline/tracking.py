@@ -39,6 +39,7 @@ for name in ("alembic", "mlflow"):
 
 DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
 METRICS_AT_ONCE = 1000
+PAGE = 1000  # runs of one answer
 EXPERIMENT_NOTE = (
     "From which initial weights, at which learning rates and down to which error threshold does backpropagation converge, "
     "and how fast? A sweep is a parent run with a child run per trial; the metric `error` is the total error over epochs."
@@ -175,6 +176,19 @@ def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
     if not runs:
         raise ConfigError("sweep", which, f"there is no finished sweep in {uri}")
     return client, runs[0]
+
+
+def finished_runs(client: MlflowClient, experiment_id: str, condition: str = "", newest_first: bool = False) -> Iterator[Run]:
+    """The finished runs of an experiment that meet a condition in MLflow's search language, page by page."""
+    order = ["attributes.start_time " + ("DESC" if newest_first else "ASC")]
+    search = "attributes.status = 'FINISHED'" + (f" and {condition}" if condition else "")
+    token = None
+    while True:
+        page = client.search_runs([experiment_id], search, max_results=PAGE, order_by=order, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def download(client: MlflowClient, run: Run, name: str, folder: str) -> Path:

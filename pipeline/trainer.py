@@ -153,7 +153,7 @@ def train(batch: Batch, progress: Progress | None = None) -> Outcome:
     return outcome
 
 
-class _Block:
+class Block:
     """The trainings of one block that still run: their state, a column each, and the trials that each has yet to end."""
 
     def __init__(self, outcome: Outcome, columns: NDArray[np.intp], order: NDArray[np.intp]) -> None:
@@ -227,7 +227,7 @@ class _Block:
 @np.errstate(all="ignore")  # a run that diverges is a result, not an accident
 def _train_block(outcome: Outcome, columns: NDArray[np.intp], order: NDArray[np.intp], progress: Progress | None) -> None:
     batch, network = outcome.batch, outcome.batch.network
-    block, room = _Block(outcome, columns, order), Room()
+    block, room = Block(outcome, columns, order), Room()
     kept = {int(epoch): point for point, epoch in enumerate(outcome.curve_epochs)}
     told, trials, epochs = time.monotonic(), 0, 0
     for epoch in count():

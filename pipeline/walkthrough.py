@@ -22,7 +22,7 @@ import numpy as np
 
 from pipeline.arithmetic import Array
 from pipeline.network import Network, Room, backward, forward, times_derivative, total_error
-from pipeline.trainer import STATUSES, Batch, _Block, train
+from pipeline.trainer import STATUSES, Batch, Block, train
 
 # What is shown of what is longer: units of a layer, parameters of a layer.
 UNITS, PARAMETERS = 8, 16
@@ -244,10 +244,10 @@ def walk(batch: Batch, weight: str, iteration: int = 1, pattern: int = 1) -> Wal
     )
 
 
-def state_before(batch: Batch, iteration: int, pattern: int) -> _Block:
+def state_before(batch: Batch, iteration: int, pattern: int) -> Block:
     """The trainer's state just before the update: with update=online, the one that the pattern meets in its turn."""
     first = np.zeros(1, np.intp)
-    block = _Block(train(replace(batch, max_epochs=0)), first, first)
+    block = Block(train(replace(batch, max_epochs=0)), first, first)
     if batch.update == "batch":
         turns = [slice(None)] * (iteration - 1)
     else:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import comparison, convergence
+from pipeline import comparison, convergence, two_sweeps
 from pipeline.trainer import STATUSES
 
 HORIZON = 1000
@@ -179,13 +179,13 @@ def base(vary, **changed):
 
 def test_a_sweep_compared_with_itself_has_not_changed():
     table = base(noise())
-    compared = comparison.compare(table, table.sample(frac=1, random_state=0), ["learning_rate"])
+    compared = two_sweeps.compare(table, table.sample(frac=1, random_state=0), ["learning_rate"])
     assert (compared["same"] == compared["pairs"]).all()
     assert (compared["ratio"] == 1).all()
     assert (compared[["p_rate", "p_epochs"]] == 1).all(axis=None)
     assert (compared["change"] == "").all()
-    assert len(comparison.changes(table, table)) == 0
-    words = comparison.comparison_in_words(table, table)
+    assert len(two_sweeps.changes(table, table)) == 0
+    words = two_sweeps.comparison_in_words(table, table)
     assert "Of 90 runs that both have, 90 ended the same" in words
     assert "Nothing changed beyond chance." in words
 
@@ -196,14 +196,14 @@ def test_what_changed_between_two_sweeps_is_found_where_it_is():
     after.loc[slowed, "epochs"] = (after.loc[slowed, "epochs"] * 0.7).astype(int)
     broken = after["learning_rate"] == 4
     after.loc[broken, ["status", "epochs"]] = ["diverged", 3]
-    table = comparison.compare_axes(before, after.astype({"learning_rate": float}))
+    table = two_sweeps.compare_axes(before, after.astype({"learning_rate": float}))
     change = table.set_index(["axis", "value"])["change"]
     assert change["learning_rate", 1] == ""
     assert change["learning_rate", 2] == "faster"
     assert change["learning_rate", 4].startswith("less often")
     assert table.loc[0, "axis"] == ""
     assert table.loc[0, "pairs"] == 90
-    said = comparison.comparison_in_words(before, after)
+    said = two_sweeps.comparison_in_words(before, after)
     assert "momentum: no axis only before, 0.9 only after." in said
     assert "faster at learning_rate=2;" in said
     assert "less often, slower at learning_rate=4" in said
@@ -211,27 +211,27 @@ def test_what_changed_between_two_sweeps_is_found_where_it_is():
 
 def test_only_shared_runs_are_compared():
     before, after = base(noise(), learning_rate=[1, 2]), base(noise(), learning_rate=[2.0, 8.0], seed=range(5, 30))
-    assert comparison.compare(before, after).loc[0, "pairs"] == 25
-    changes = comparison.changes(before, after).set_index("axis")
+    assert two_sweeps.compare(before, after).loc[0, "pairs"] == 25
+    changes = two_sweeps.changes(before, after).set_index("axis")
     assert changes.loc["learning_rate"].tolist() == ["1", "8", 1]
     assert changes.loc["seed"].tolist() == ["0, 1, 2, 3, 4", "", 25]
     nothing = base(noise(), learning_rate=[16])
-    assert len(comparison.compare(before, nothing)) == 0
-    assert "no runs in common" in comparison.comparison_in_words(before, nothing)
+    assert len(two_sweeps.compare(before, nothing)) == 0
+    assert "no runs in common" in two_sweeps.comparison_in_words(before, nothing)
 
 
 def test_a_longer_sweep_is_compared_up_to_the_horizon_of_the_shorter():
     rate, seeds = [1], range(20)
     short = sweep(lambda learning_rate, seed: 100 + 20 * seed, horizon=200, learning_rate=rate, seed=seeds)
     long = sweep(lambda learning_rate, seed: 100 + 20 * seed, horizon=1000, learning_rate=rate, seed=seeds)
-    row = comparison.compare(short, long).loc[0]
+    row = two_sweeps.compare(short, long).loc[0]
     assert (row["rate_before"], row["rate_after"]) == (0.3, 0.3)
     assert row["p_rate"] == row["p_epochs"] == 1
 
 
 def test_an_axis_of_one_sweep_alone_must_be_settled_first():
     with pytest.raises(ValueError, match="momentum: takes several values in one sweep"):
-        comparison.compare(base(noise()), base(noise(), momentum=[0, 0.9]))
+        two_sweeps.compare(base(noise()), base(noise(), momentum=[0, 0.9]))
 
 
 def test_chance_alone_changes_something_in_one_comparison_of_twenty_at_most():
@@ -242,7 +242,7 @@ def test_chance_alone_changes_something_in_one_comparison_of_twenty_at_most():
             sweep(lambda learning_rate, seed: 300 / learning_rate * rng.exponential(), learning_rate=[1, 2, 4], seed=range(12))  # noqa: B023
             for _ in range(2)
         ]
-        changed.append((comparison.compare_axes(*tables)["change"] != "").any())
+        changed.append((two_sweeps.compare_axes(*tables)["change"] != "").any())
     assert np.mean(changed) < 0.12
 
 
@@ -272,9 +272,9 @@ def test_every_kind_of_sweep_can_be_compared(table):
     assert comparison.variance_shares(table)["share"].between(0, 1 + 1e-9).all()
     steps = comparison.sensitivity(table)
     assert (steps["ratio"] >= 1).all()
-    assert (comparison.compare(table, table)["same"] == len(table)).all()
-    assert (comparison.compare_axes(table, table)["change"] == "").all()
-    assert "ended the same" in comparison.comparison_in_words(table, table)
+    assert (two_sweeps.compare(table, table)["same"] == len(table)).all()
+    assert (two_sweeps.compare_axes(table, table)["change"] == "").all()
+    assert "ended the same" in two_sweeps.comparison_in_words(table, table)
 
 
 @pytest.mark.slow
