@@ -57,6 +57,14 @@ def make_batch(trials: Sequence[Trial]) -> Batch:
     )
 
 
+def make_batches(trials: Sequence[Trial]) -> list[tuple[Shape, list[int], Batch]]:
+    """One batch for each shape, with the places of its trials. Raises ConfigError like `make_batch`."""
+    shapes: dict[Shape, list[int]] = {}
+    for place, trial in enumerate(trials):
+        shapes.setdefault(trial.shape, []).append(place)
+    return [(shape, places, make_batch([trials[place] for place in places])) for shape, places in shapes.items()]
+
+
 def rates_by_layer(rates: tuple[float, ...], layers: int) -> tuple[float, ...]:
     """One learning rate for each layer."""
     if len(rates) == 1:

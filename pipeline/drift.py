@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arithmetic import Array
-from pipeline.batches import make_batch
-from pipeline.config import Shape, Trial
+from pipeline.batches import make_batches
+from pipeline.config import Trial
 from pipeline.engine import named as engine_named
 from pipeline.fingerprint import digests, keys
 from pipeline.records import weight_arrays
@@ -96,12 +96,8 @@ class Check:
 
 def train_again(trials: Sequence[Trial], engine: str, progress: Progress | None = None) -> list[Result]:
     """Trains the trials, those of one shape together; gives their results in their order. Raises ConfigError."""
-    shapes: dict[Shape, list[int]] = {}
-    for place, trial in enumerate(trials):
-        shapes.setdefault(trial.shape, []).append(place)
-    batches = [make_batch([trials[place] for place in places]) for places in shapes.values()]
     results: list[Any] = [None] * len(trials)
-    for places, batch in zip(shapes.values(), batches, strict=True):
+    for _, places, batch in make_batches(trials):
         outcome = engine_named(engine)(batch, progress)
         found = zip(places, keys(batch), digests(outcome), strict=True)
         for column, (place, key, digest) in enumerate(found):

@@ -18,8 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pipeline import engine
 from pipeline.application import plain, without_hydra
 from pipeline.axes import Job, expand
-from pipeline.batches import make_batch
-from pipeline.config import TRIAL_KEYS, ConfigError, Shape, Trial, read_trial, refuse_unknown, section, text, written
+from pipeline.batches import make_batch, make_batches
+from pipeline.config import TRIAL_KEYS, ConfigError, Trial, read_trial, refuse_unknown, section, text, written
 from pipeline.records import records, row_of
 from pipeline.trainer import STATUSES, Outcome
 
@@ -98,14 +98,11 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
     tracking = runs[0][1]
     if any(other != tracking for _, other in runs):
         raise ConfigError("tracking", "…", "cannot be swept: a sweep is recorded in one place")
-    shapes: dict[Shape, list[int]] = {}
-    for place, trial in enumerate(trials):
-        shapes.setdefault(trial.shape, []).append(place)
-    batches = [make_batch([trials[place] for place in places]) for places in shapes.values()]
+    batches = make_batches(trials)
     store = Store(**tracking)
     write_hydra_files(config, arguments)
 
-    trainings = sum(batch.initial_parameters.shape[1] for batch in batches)
+    trainings = sum(batch.initial_parameters.shape[1] for _, _, batch in batches)
     print(f"{len(jobs):,} trials in {trainings:,} trainings; trials that differ in the threshold alone share one")
     params = {key: written(axis_values(jobs, key)) for key in jobs[0].axes} or {"axes": "none"}
     rows: list[dict[str, Any]] = [{} for _ in jobs]
@@ -115,9 +112,9 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
         progress_bar() as bar,
     ):
         trained = bar("training", len(jobs))
-        outcomes = [engine.named(shape.engine)(batch, trained) for shape, batch in zip(shapes, batches, strict=True)]
+        outcomes = [(places, engine.named(shape.engine)(batch, trained)) for shape, places, batch in batches]
         recorded = bar("recording", len(jobs))
-        for places, outcome in zip(shapes.values(), outcomes, strict=True):
+        for places, outcome in outcomes:
             names = [run_name(jobs[place]) for place in places]
             made = records([trials[place] for place in places], outcome, names)
             for place, (record, run_id) in zip(places, store.record_all(made, parent), strict=True):
@@ -125,7 +122,7 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
                 recorded(1, 0)
         axes = {key: axis_column([job.axes[key] for job in jobs]) for key in jobs[0].axes}
         results = pd.concat([pd.DataFrame(axes, index=range(len(jobs))), pd.DataFrame(rows)], axis="columns")
-        results = finish(store, parent, results, config, list(zip(shapes.values(), outcomes, strict=True)), command)
+        results = finish(store, parent, results, config, outcomes, command)
     from pipeline.summary import report
 
     print()

@@ -9,7 +9,7 @@ passes all the higher ones. So a batch has T trainings (columns of its arrays) a
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from itertools import count
 
@@ -61,20 +61,13 @@ class Batch:
         place = np.full(self.initial_parameters.shape[1], -1)
         place[chosen] = np.arange(len(chosen))
         trials = np.flatnonzero(place[self.training] >= 0)
-        return Batch(
-            self.network,
-            self.inputs,
-            self.targets,
-            self.initial_parameters[:, chosen],
-            self.learning_rate[:, chosen],
-            self.momentum[chosen],
-            place[self.training[trials]],
-            self.threshold[trials],
-            self.update,
-            self.criterion,
-            self.max_epochs,
-            self.gradient_tolerance,
-            self.curve_points,
+        return replace(
+            self,
+            initial_parameters=self.initial_parameters[:, chosen],
+            learning_rate=self.learning_rate[:, chosen],
+            momentum=self.momentum[chosen],
+            training=place[self.training[trials]],
+            threshold=self.threshold[trials],
         )
 
 
@@ -143,14 +136,18 @@ def train(batch: Batch, progress: Progress | None = None) -> Outcome:
     number of epochs that were trained, summed over trainings.
     """
     trainings = batch.initial_parameters.shape[1]
-    widest = max(batch.network.units) * len(batch.inputs)
-    block = max(16, BLOCK_NUMBERS // widest)
+    block = block_size(batch)
     outcome = Outcome.empty(batch)
     # by training, and within one from the highest threshold to the lowest: the order in which they are reached
     order = np.lexsort((-batch.threshold, batch.training))
     for start in range(0, trainings, block):
         _train_block(outcome, np.arange(start, min(start + block, trainings)), order, progress)
     return outcome
+
+
+def block_size(batch: Batch) -> int:
+    """How many trainings are trained together."""
+    return max(16, BLOCK_NUMBERS // (max(batch.network.units) * len(batch.inputs)))
 
 
 class Block:

@@ -421,7 +421,7 @@ def test_a_check_that_breaks_off_is_marked_so(store, command, folder, monkeypatc
     def broken(*_):
         raise error
 
-    monkeypatch.setattr(drift, "make_batch", broken)
+    monkeypatch.setattr(drift, "make_batches", broken)
     arguments = ("reproduce", f"folder={write(folder / 'b', SHORT[0])}")
     if error is KeyboardInterrupt:
         assert command(*arguments).code == 130

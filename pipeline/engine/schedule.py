@@ -67,11 +67,10 @@ def numpy_seconds(batch: Batch) -> float:
     """How long the NumPy trainer would take if no run ended before max_epochs, roughly."""
     network, patterns = batch.network, len(batch.inputs)
     trainings = batch.initial_parameters.shape[1]
-    block = max(16, trainer.BLOCK_NUMBERS // (max(network.units) * patterns))
     calls = sum(network.units) + network.layers * (40 + patterns)
     if batch.update == "online":
         calls *= patterns
-    seconds = math.ceil(trainings / block) * calls * NUMPY_SECONDS_PER_CALL
+    seconds = math.ceil(trainings / trainer.block_size(batch)) * calls * NUMPY_SECONDS_PER_CALL
     seconds += trainings * operations(network, patterns) * NUMPY_SECONDS_PER_OPERATION
     return float(seconds * batch.max_epochs)
 
