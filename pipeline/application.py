@@ -67,7 +67,7 @@ class CheckBeforeWork(Callback):
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Called by Hydra with the composed configuration. Hydra swallows Exceptions here, but not an exit."""
-        from pipeline.sweep import check_run
+        from pipeline.single import check_run
 
         study = config.hydra.runtime.choices.get("study")
         try:

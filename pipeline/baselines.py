@@ -31,7 +31,7 @@ from pipeline.axes import expand
 from pipeline.batches import make_batch
 from pipeline.config import ConfigError, Trial
 from pipeline.drift import Curve, Recorded, Result
-from pipeline.sweep import read_run
+from pipeline.settings import read_run
 from pipeline.trainer import STATUSES
 
 FOLDER = CONF.parent / "baselines"

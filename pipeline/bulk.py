@@ -23,7 +23,7 @@ from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, Sq
 from pipeline.records import Record
 
 KNOWN_SCHEMAS = ("dc11669786a5",)  # MLflow 3.17
-BUSY_SECONDS = 60.0
+BUSY_SECONDS = 0.5  # after which a store that others write to is tried again
 RUNS_AT_ONCE = 200
 
 

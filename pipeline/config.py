@@ -189,10 +189,7 @@ def read_trial(config: Mapping[str, Any]) -> Trial:
     return Trial(
         shape=read_shape(config),
         initial=read_initial(config),
-        learning_rate=read_learning_rate(config["learning_rate"]),
-        momentum=number("momentum", config["momentum"], "at least 0 and below 1", lambda value: 0.0 <= value < 1.0),
-        threshold=number("threshold", config["threshold"], POSITIVE, lambda value: value > 0.0),
-        seed=integer("seed", config["seed"], 0, 2**64 - 1),
+        **{key: read(config[key]) for key, read in INDEPENDENT.items()},  # type: ignore[arg-type]
     )
 
 
@@ -232,6 +229,15 @@ def read_learning_rate(value: object) -> tuple[float, ...]:
     if not rates:
         raise ConfigError("learning_rate", value, "must be one number, or one per layer")
     return tuple(number("learning_rate", rate, POSITIVE, lambda rate: rate > 0.0) for rate in rates)
+
+
+# The keys that are read without a look at any other.
+INDEPENDENT: dict[str, Callable[[object], object]] = {
+    "learning_rate": read_learning_rate,
+    "momentum": lambda given: number("momentum", given, "at least 0 and below 1", lambda value: 0.0 <= value < 1.0),
+    "threshold": lambda given: number("threshold", given, POSITIVE, lambda value: value > 0.0),
+    "seed": lambda given: integer("seed", given, 0, 2**64 - 1),
+}
 
 
 def read_task(config: Mapping[str, Any]) -> TaskChoice:

@@ -75,7 +75,9 @@ class Result:
     @property
     def weights(self) -> dict[str, Array]:
         """Final and initial weights, by name."""
-        return weight_arrays(self.outcome.batch, self.outcome, self.place)
+        batch = self.outcome.batch
+        initial = batch.initial_parameters[:, batch.training[self.place]]
+        return weight_arrays(batch.network, initial, self.outcome.parameters[:, self.place])
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from pipeline.application import plain, refuse, run
 from pipeline.batches import make_batch
 from pipeline.config import TRIAL_KEYS, ConfigError, Trial, choice, integer, read_trial, refuse_unknown, section, text
 from pipeline.network import Network
+from pipeline.settings import RUN_KEYS
 from pipeline.walkthrough import PARAMETERS, UNITS, Unit, Walkthrough, connection, few, place, position, unit_name
 
 Equation = tuple[str, ...]  # sides that equal each other
@@ -376,7 +377,7 @@ class OneWalk(Callback):
 def main(config: DictConfig) -> None:
     """Tells the walk that is asked for."""
     values = plain(config)
-    refuse_unknown(values, (*TRIAL_KEYS, "tracking", "explain"))
+    refuse_unknown(values, (*TRIAL_KEYS, *RUN_KEYS, "explain"))
     asked = section(values, "explain", KEYS)
     trial = read_trial({key: values[key] for key in TRIAL_KEYS})
     batch = make_batch([trial])

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from pipeline.config import ConfigError
 from pipeline.convergence import RUN_COLUMNS
+from pipeline.settings import Tracking
 from pipeline.trainer import STATUSES
 
 LOOSE = "runs"  # the name of runs that have no parent, such as those of Hydra's own sweeper
@@ -29,14 +30,14 @@ class Sweep:
     command: str = ""
 
 
-def read_sweep(tracking: Mapping[str, Any], which: str) -> Sweep:
+def read_sweep(tracking: Tracking, which: str) -> Sweep:
     """The sweep of that run id, the latest one, or the runs of the experiment that have no parent. Raises ConfigError."""
     from pipeline.tracking import download, find_sweep
 
     if which == LOOSE:
         return read_runs(tracking)
     try:
-        client, parent = find_sweep(tracking["uri"], which)
+        client, parent = find_sweep(tracking.uri, which)
     except ConfigError:
         if which != "latest":
             raise
@@ -59,7 +60,7 @@ def read_sweep(tracking: Mapping[str, Any], which: str) -> Sweep:
     return Sweep(parent.info.run_name, parent.info.run_id, results, configuration, shown, tags.get("command", ""))
 
 
-def read_runs(tracking: Mapping[str, Any]) -> Sweep:
+def read_runs(tracking: Tracking) -> Sweep:
     """The finished runs of the experiment that have no parent, as one sweep: axes are the params that differ.
 
     Where runs say which multirun they belong to, they are those of the latest one. Raises ConfigError if there are none.
@@ -69,7 +70,7 @@ def read_runs(tracking: Mapping[str, Any]) -> Sweep:
 
     from pipeline.tracking import sqlite_path, store_uri, unopened
 
-    uri, name = store_uri(tracking["uri"]), tracking["experiment"]
+    uri, name = store_uri(tracking.uri), tracking.experiment
     if (path := sqlite_path(uri)) and not path.exists():
         raise ConfigError("tracking.uri", uri, "no such store; `make sweep` makes one")
     client = MlflowClient(tracking_uri=uri)

@@ -7,12 +7,16 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.arithmetic import Array
+from pipeline.chunks import Results
 from pipeline.config import Trial, written
-from pipeline.fingerprint import digests, keys
-from pipeline.trainer import STATUSES, Batch, Outcome
+from pipeline.network import Network
+
+PLACE_TAG = "trial.place"  # the trial's row in results.parquet, from 0
+RECORDED = ["place", "status", "epochs", "final_error", "gradient_norm", "key", "digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,35 +32,26 @@ class Record:
 
 
 def records(
-    trials: Sequence[Trial], outcome: Outcome, names: Sequence[str], tags: Mapping[str, str] = MappingProxyType({})
+    trials: Sequence[Trial], table: pa.Table, names: Sequence[str], tags: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Record]:
-    """The records of a batch's runs, in the order of its trials."""
-    for place, (trial, key, digest) in enumerate(zip(trials, keys(outcome.batch), digests(outcome), strict=True)):
+    """The records of a chunk's runs: of its result, with the trial and the name of each row."""
+    results = Results(table)
+    network, initial, parameters = results.network, results.column("initial"), results.column("parameters")
+    for row, (trial, run) in enumerate(zip(trials, table.select(RECORDED).to_pylist(), strict=True)):
         yield Record(
-            name=names[place],
+            name=names[row],
             params=params_of(trial),
-            metrics={
-                "epochs": float(outcome.epochs[place]),
-                "final_error": float(outcome.final_error[place]),
-                "gradient_norm": float(outcome.gradient_norm[place]),
+            metrics={name: float(run[name]) for name in ("epochs", "final_error", "gradient_norm")},
+            tags={
+                "status": run["status"],
+                "trial.key": run["key"],
+                "result.digest": run["digest"],
+                PLACE_TAG: str(run["place"]),
+                **tags,
             },
-            tags={"status": STATUSES[outcome.status[place]], "trial.key": key, "result.digest": digest, **tags},
-            curve=outcome.curve(place),
-            arrays=weight_arrays(outcome.batch, outcome, place),
+            curve=results.curve(row),
+            arrays=weight_arrays(network, initial[row], parameters[row]),
         )
-
-
-def row_of(record: Record, run_id: str) -> dict[str, Any]:
-    """A run's row in results.parquet, without its axes."""
-    return {
-        "status": record.tags["status"],
-        "epochs": int(record.metrics["epochs"]),
-        "final_error": record.metrics["final_error"],
-        "gradient_norm": record.metrics["gradient_norm"],
-        "run_id": run_id,
-        "key": record.tags["trial.key"],
-        "digest": record.tags["result.digest"],
-    }
 
 
 def params_of(trial: Trial) -> dict[str, str]:
@@ -93,15 +88,12 @@ def params_of(trial: Trial) -> dict[str, str]:
     }
 
 
-def weight_arrays(batch: Batch, outcome: Outcome, trial: int) -> dict[str, Any]:
-    """A run's final and initial weights by name: weights_1, bias_1, …, initial_weights_1, …"""
-    arrays: dict[str, Any] = {}
-    for prefix, parameters in (
-        ("", outcome.parameters[:, trial]),
-        ("initial_", batch.initial_parameters[:, batch.training[trial]]),
-    ):
-        weights, biases = batch.network.split(parameters)
-        for name, array in zip(batch.network.names, [*weights, *biases], strict=True):
+def weight_arrays(network: Network, initial: Array, final: Array) -> dict[str, Array]:
+    """A run's final and initial weights by name, from its parameters (N,): weights_1, bias_1, …, initial_weights_1, …"""
+    arrays: dict[str, Array] = {}
+    for prefix, parameters in (("", final), ("initial_", initial)):
+        weights, biases = network.split(parameters)
+        for name, array in zip(network.names, [*weights, *biases], strict=True):
             if array.size:
                 arrays[prefix + name] = array
     return arrays

@@ -19,9 +19,10 @@ from omegaconf import DictConfig
 
 from pipeline import baselines, drift
 from pipeline.application import plain, run
-from pipeline.config import ENGINES, ConfigError, choice, integer, read_trial, refuse_unknown, section, text
+from pipeline.config import ENGINES, ConfigError, choice, integer, read_trial, refuse_unknown, text
+from pipeline.control import progress_bar
 from pipeline.drift import Check, Recorded, compare, train_again
-from pipeline.sweep import TRACKING_KEYS, progress_bar
+from pipeline.settings import read_tracking
 
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
@@ -61,7 +62,7 @@ def read_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     if not asked:
         raise ConfigError("engines", asked, f"must be some of {', '.join(ENGINES)}")
     settings["engines"] = list(dict.fromkeys(choice("engines", engine, ENGINES) for engine in asked))
-    settings["tracking"] = section(config, "tracking", TRACKING_KEYS)
+    settings["tracking"] = read_tracking(config)
     if config["baseline"] == "update":
         for key in ("sweep", "sample"):
             if config[key] is not None:
@@ -81,11 +82,13 @@ def check(settings: Mapping[str, Any]) -> int:
     """Trains again, compares, tells and records it; gives the exit code."""
     from pipeline.tracking import Store, environment_tags, source_tags
 
-    uri = settings["tracking"]["uri"]
-    source = recorded_baselines(settings["folder"]) if settings["sweep"] is None else recorded_sweep(uri, settings["sweep"])
+    tracking = settings["tracking"]
+    source = (
+        recorded_baselines(settings["folder"]) if settings["sweep"] is None else recorded_sweep(tracking.uri, settings["sweep"])
+    )
     chosen = sample(source.results, settings["sample"], settings["seed"])
     engines = settings["engines"]
-    store = Store(**settings["tracking"])
+    store = Store(tracking.uri, tracking.experiment)
     store.client.set_experiment_tag(store.experiment_id, "mlflow.note.content", NOTE)
     now = {**environment_tags(), **source_tags(), "mlflow.source.name": "pipeline.reproduce"}
     run_id = store.client.create_run(store.experiment_id, run_name=source.name, tags={**now, "kind": "check"}).info.run_id
@@ -122,7 +125,7 @@ def check(settings: Mapping[str, Any]) -> int:
     for part in said:
         print(part, end="\n\n")
     print(f"{source.name}: {summary}")
-    print(f"recorded as run {run_id} in {store.uri}, experiment {settings['tracking']['experiment']}")
+    print(f"recorded as run {run_id} in {store.uri}, experiment {tracking.experiment}")
     return 1 if drifted else 0
 
 

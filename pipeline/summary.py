@@ -10,8 +10,9 @@ from omegaconf import DictConfig
 
 from pipeline import convergence, two_sweeps
 from pipeline.application import plain, run
-from pipeline.config import ConfigError, choice, refuse_unknown, section, text, written
+from pipeline.config import ConfigError, choice, refuse_unknown, text, written
 from pipeline.recorded import Sweep, read_sweep
+from pipeline.settings import read_tracking
 
 KEYS = ("sweep", "by", "format", "output", "tracking")
 FORMATS = ("text", "csv", "markdown", "html", "parquet")
@@ -54,8 +55,7 @@ def plain_table(table: pd.DataFrame) -> str:
 
 
 def write_tables(results: pd.DataFrame, folder: Path) -> None:
-    """results.parquet and the summary tables, as files."""
-    storable(results).to_parquet(folder / "results.parquet", index=False)
+    """The summary tables, as files."""
     summary = folder / "summary"
     summary.mkdir()
     for axis, table in convergence.by_axis(results, intervals=True).items():
@@ -107,7 +107,7 @@ def main(config: DictConfig) -> int:
     output = settings["output"] and Path(text("output", settings["output"], "the name of a file, or null"))
     if style in ("html", "parquet") and not output:
         raise ConfigError("output", None, f"format={style} needs the name of a file")
-    tracking = section(settings, "tracking", ("uri", "experiment"))
+    tracking = read_tracking(settings)
     sweeps = [read_sweep(tracking, which) for which in asked or ["latest"]]
     results = sweeps[0].results if len(sweeps) == 1 else together(sweeps)
     for axis in by:

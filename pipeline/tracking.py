@@ -12,13 +12,14 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -30,20 +31,47 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.config import ConfigError
-from pipeline.records import Record
+from pipeline.control import Interrupts
+from pipeline.records import PLACE_TAG, Record
 
 for name in ("alembic", "mlflow"):
     logging.getLogger(name).setLevel(logging.WARNING)
 
 DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)  # what a store that is full, locked or away raises
+BUSY_SECONDS, BUSY_PAUSE = 60.0, 0.05
+SWEEP_KEY_TAG, SWEEP_FOLDER_TAG = "sweep.key", "sweep.folder"
 METRICS_AT_ONCE = 1000
 PAGE = 1000  # runs of one answer
 EXPERIMENT_NOTE = (
     "From which initial weights, at which learning rates and down to which error threshold does backpropagation converge, "
     "and how fast? A sweep is a parent run with a child run per trial; the metric `error` is the total error over epochs."
 )
+
+
+def patiently(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Makes a call again, for a minute, as long as it finds a SQLite store locked by others."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return call(*arguments, **options)
+        except STORE_ERRORS as error:
+            if "database is locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(BUSY_PAUSE)
+
+
+class Patient:
+    """MLflow's client, whose calls are made `patiently`."""
+
+    def __init__(self, client: MlflowClient) -> None:
+        self.client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(patiently, getattr(self.client, name))
 
 
 class Store:
@@ -53,7 +81,7 @@ class Store:
         self.uri = store_uri(uri)
         self.folder = prepare_sqlite(self.uri)
         try:
-            self.client = MlflowClient(tracking_uri=self.uri)
+            self.client: Any = Patient(MlflowClient(tracking_uri=self.uri))
             self.experiment_id = self._experiment(experiment)
         except (MlflowException, OSError) as error:
             raise unopened(self.uri, error) from None
@@ -80,13 +108,35 @@ class Store:
             created = found.experiment_id
         return str(created)
 
-    @contextmanager
-    def parent(self, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> Iterator[str]:
-        """The parent run of a sweep, which ends FINISHED, KILLED by Ctrl-C, or FAILED."""
+    def begin(self, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
+        """The parent run of a new sweep, RUNNING until `end`; gives its id."""
         run_id = self._create(name, {**source_tags(), **environment_tags(), **tags, "kind": "sweep"})
-        with self._ending(run_id):
-            self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
-            yield run_id
+        self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
+        return run_id
+
+    def begin_again(self, run_id: str) -> None:
+        """Puts the parent run of a sweep that was interrupted back to RUNNING."""
+        self.client.update_run(run_id, "RUNNING")
+
+    def end(self, run_id: str, status: str) -> None:
+        """Ends a run as FINISHED, KILLED or FAILED."""
+        self.client.set_terminated(run_id, status)
+
+    def unfinished(self, key: str) -> Iterator[Run]:
+        """The parent runs of sweeps with this key that have not finished, latest first."""
+        condition = f"tags.`{SWEEP_KEY_TAG}` = '{key}' and attributes.status != 'FINISHED'"
+        yield from found_runs(self.client, self.experiment_id, condition, newest_first=True)
+
+    def recorded(self, parent: str) -> dict[int, str]:
+        """The finished runs of a sweep: their ids by place. Those that were cut short are deleted."""
+        found = {}
+        for run in found_runs(self.client, self.experiment_id, f"tags.`mlflow.parentRunId` = '{parent}'"):
+            if run.info.status == "FINISHED":
+                found[int(run.data.tags[PLACE_TAG])] = str(run.info.run_id)
+            else:
+                self.client.set_terminated(run.info.run_id, "KILLED")
+                self.client.delete_run(run.info.run_id)
+        return found
 
     def record(self, record: Record, parent: str | None = None) -> str:
         """Writes one run; gives its id."""
@@ -107,18 +157,20 @@ class Store:
                 self.client.log_artifact(run_id, os.path.join(folder, "weights.npz"))
         return run_id
 
-    def record_all(self, records: Iterable[Record], parent: str) -> Iterator[tuple[Record, str]]:
+    def record_all(self, records: Iterable[Record], parent: str, interrupts: Interrupts) -> Iterator[tuple[Record, str]]:
         """Writes the runs of a sweep, many at a time where the store is one that `bulk` knows; gives each one's id."""
         from pipeline.bulk import RUNS_AT_ONCE, BulkWriter
 
         writer = BulkWriter.open(sqlite_path(self.uri), self.client.get_experiment(self.experiment_id), user())
         waiting = iter(records)
-        while chunk := list(islice(waiting, RUNS_AT_ONCE if writer else 1)):
+        while some := list(islice(waiting, RUNS_AT_ONCE if writer else 1)):
             if writer:
-                ids = writer.write(chunk, {**source_tags(), "mlflow.parentRunId": parent})
+                with interrupts.held():
+                    ids = patiently(writer.write, some, {**source_tags(), "mlflow.parentRunId": parent})
             else:
-                ids = [self.record(record, parent) for record in chunk]
-            yield from zip(chunk, ids, strict=True)
+                ids = [self.record(record, parent) for record in some]
+            yield from zip(some, ids, strict=True)
+            interrupts.look()
 
     def log_files(self, run_id: str, folder: Path) -> None:
         """Stores all files of a folder as artifacts of the run."""
@@ -179,12 +231,17 @@ def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
 
 
 def finished_runs(client: MlflowClient, experiment_id: str, condition: str = "", newest_first: bool = False) -> Iterator[Run]:
-    """The finished runs of an experiment that meet a condition in MLflow's search language, page by page."""
-    order = ["attributes.start_time " + ("DESC" if newest_first else "ASC")]
+    """The finished runs of an experiment that meet a condition in MLflow's search language."""
     search = "attributes.status = 'FINISHED'" + (f" and {condition}" if condition else "")
+    return found_runs(client, experiment_id, search, newest_first)
+
+
+def found_runs(client: MlflowClient, experiment_id: str, condition: str, newest_first: bool = False) -> Iterator[Run]:
+    """The runs of an experiment that meet a condition in MLflow's search language, page by page."""
+    order = ["attributes.start_time " + ("DESC" if newest_first else "ASC")]
     token = None
     while True:
-        page = client.search_runs([experiment_id], search, max_results=PAGE, order_by=order, page_token=token)
+        page = client.search_runs([experiment_id], condition, max_results=PAGE, order_by=order, page_token=token)
         yield from page
         token = page.token
         if not token:

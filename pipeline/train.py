@@ -7,7 +7,7 @@ from pipeline.application import plain, run
 
 def main(config: DictConfig) -> int:
     """One run, or one job of `hydra/sweeper=basic`."""
-    from pipeline.sweep import single
+    from pipeline.single import single
 
     return single(plain(config))
 

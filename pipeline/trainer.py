@@ -129,15 +129,15 @@ def curve_epochs(max_epochs: int, points: int) -> NDArray[np.int64]:
     return np.array([*(epoch for epoch in epochs[: points - 1] if epoch < max_epochs), max_epochs])
 
 
-def train(batch: Batch, progress: Progress | None = None) -> Outcome:
+def train(batch: Batch, progress: Progress | None = None, outcome: Outcome | None = None) -> Outcome:
     """Trains every trial of the batch to its end.
 
-    `progress` is called every now and then with the number of trials that have ended since the last call, and the
-    number of epochs that were trained, summed over trainings.
+    `progress` is called now and then with the number of trials that have ended since the last call, and that of epochs
+    trained, over all trainings. If it raises, an empty `outcome` of the caller's has what had ended.
     """
     trainings = batch.initial_parameters.shape[1]
     block = block_size(batch)
-    outcome = Outcome.empty(batch)
+    outcome = outcome or Outcome.empty(batch)
     # by training, and within one from the highest threshold to the lowest: the order in which they are reached
     order = np.lexsort((-batch.threshold, batch.training))
     for start in range(0, trainings, block):

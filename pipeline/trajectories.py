@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +29,7 @@ from pipeline.drawing import (
     title,
 )
 from pipeline.estimators import Booleans, Floats
-from pipeline.trainer import Outcome
+from pipeline.kept import Runs
 
 Curves = Sequence[tuple[NDArray[np.int64], Floats]]
 
@@ -43,33 +42,12 @@ MOST_SHOWN = 20_000  # runs that the quantiles of weights are taken from
 FAR_ABOVE = 1e30  # in the place of what is not finite
 
 
-class OutcomeCurves(Sequence[tuple[NDArray[np.int64], Floats]]):
-    """The curves of a sweep's runs by row, taken from the outcomes of its batches when they are asked for.
-
-    `outcomes` are pairs: the rows of a batch's trials in their order, and the batch's outcome.
-    """
-
-    def __init__(self, outcomes: Sequence[tuple[Sequence[int], Outcome]]) -> None:
-        self.outcomes = [outcome for _, outcome in outcomes]
-        rows = [np.asarray(rows, np.intp) for rows, _ in outcomes]
-        self.batch, self.trial = np.empty((2, sum(map(len, rows))), np.intp)
-        for number, some in enumerate(rows):
-            self.batch[some], self.trial[some] = number, np.arange(len(some))
-
-    def __len__(self) -> int:
-        return len(self.batch)
-
-    def __getitem__(self, row: Any) -> Any:
-        """(epochs, errors) of a row's run."""
-        return self.outcomes[self.batch[row]].curve(int(self.trial[row]))
-
-
-def weights_of(outcome: Outcome) -> "Weights":
-    """The weights w1, w2, … and biases b1, b2, … of a batch's trials, at the start and at the end."""
-    network, batch = outcome.batch.network, outcome.batch
+def weights_of(runs: Runs) -> "Weights":
+    """The weights w1, w2, … and biases b1, b2, … of runs of one network, at the start and at the end."""
+    network, places = runs.results[0].network, np.arange(len(runs))
     weights = sum(below * above for below, above in pairwise(network.units))
     names = [f"w{n + 1}" if n < weights else f"b{n - weights + 1}" for n in range(network.size)]
-    return Weights(names, batch.initial_parameters[:, batch.training], outcome.parameters)
+    return Weights(names, runs.parameters("initial", places), runs.parameters("parameters", places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +77,13 @@ def error_curves(results: pd.DataFrame, curves: Curves, axes: Sequence[str] | No
         chosen = spread(runs["row"].tolist(), CURVES)
         used += len(chosen)
         diverged = results["status"].to_numpy()[chosen] == "diverged"
-        epochs = max((curves[row][0] for row in chosen), key=lambda kept: int(kept[-1]))
-        errors = at_epochs([curves[row] for row in chosen], diverged, epochs)
+        mine = [curves[row] for row in chosen]
+        epochs = max((own for own, _ in mine), key=lambda kept: int(kept[-1]))
+        errors = at_epochs(mine, diverged, epochs)
         last, low = max(last, float(epochs[-1])), min(low, float(errors.min()))
         high = max(high, float(np.nanquantile(errors[:, 0], 0.95)))
         for line in spread(range(len(chosen)), THIN_CURVES):
-            own, error = curves[chosen[line]]
+            own, error = mine[line]
             plot.plot(own, positive(error), color="0.6", linewidth=0.4, alpha=0.6, rasterized=True)
         five, quarter, middle, three, most = (positive(quantile(errors, share)) for share in (0.05, 0.25, 0.5, 0.75, 0.95))
         plot.fill_between(epochs, five, most, color=BLUE, alpha=0.15, linewidth=0, label="90 % of runs")

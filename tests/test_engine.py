@@ -28,7 +28,7 @@ XOR_TARGETS = np.array([[0.0], [1.0], [1.0], [0.0]])
 
 def compiled_training(batch: Batch, threads: int | None = None) -> Outcome:
     """Training by compiled code, however short it is."""
-    return schedule.train_compiled(batch, schedule.choose_kernel(batch, compiled.processor()), None, threads)
+    return schedule.train_compiled(batch, schedule.choose_kernel(batch, compiled.processor()), threads=threads)
 
 
 def assert_same(ours: Outcome, definition: Outcome) -> None:

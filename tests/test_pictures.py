@@ -11,7 +11,7 @@ from pipeline import walkthrough
 from pipeline.application import CONF, plain
 from pipeline.batches import make_batch
 from pipeline.pictures import STEPS, draw, short
-from pipeline.sweep import read_run
+from pipeline.settings import read_run
 
 
 def walk(*overrides, weight="w5", **which):

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from pipeline import bulk, fingerprint, trainer
 from pipeline.batches import make_batch
 from pipeline.records import records
-from pipeline.sweep import read_run
+from pipeline.settings import read_run
 from pipeline.tracking import Store, prepare_sqlite
 
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(2)", "threshold=1e-2,1e-3", "max_epochs=500")

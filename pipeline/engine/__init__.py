@@ -10,15 +10,17 @@ if TYPE_CHECKING:
     from pipeline.trainer import Batch, Outcome, Progress
 
 
-def named(name: str) -> Callable[[Batch, Progress | None], Outcome]:
+def named(name: str) -> Callable[..., Outcome]:
     """The `train` of the engine with that name (`config.ENGINES`)."""
     from pipeline import trainer
 
     return {"numba": train, "numpy": trainer.train}[name]
 
 
-def train(batch: Batch, progress: Progress | None = None, threads: int | None = None) -> Outcome:
+def train(
+    batch: Batch, progress: Progress | None = None, outcome: Outcome | None = None, threads: int | None = None
+) -> Outcome:
     """What `pipeline.trainer.train` gives, bit for bit, by so many threads (None: one for each core)."""
     from pipeline.engine import schedule
 
-    return schedule.train(batch, progress, threads)
+    return schedule.train(batch, progress, outcome, threads)

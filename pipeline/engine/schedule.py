@@ -46,15 +46,17 @@ NUMPY_SECONDS_PER_OPERATION = 1e-9
 ACTIVATION_OPERATIONS = 45
 
 
-def train(batch: Batch, progress: Progress | None = None, threads: int | None = None) -> Outcome:
+def train(
+    batch: Batch, progress: Progress | None = None, outcome: Outcome | None = None, threads: int | None = None
+) -> Outcome:
     """Trains every trial: compiled, or by NumPy where that is done before the compiled code would be there."""
     shape = choose_kernel(batch, processor())
     numpy, start = numpy_seconds(batch), seconds_to_start(shape)
     if numpy < start:
         log.debug("NumPy: at most %.2g s of training, %.2g s until compiled code would be there", numpy, start)
-        return trainer.train(batch, progress)
+        return trainer.train(batch, progress, outcome)
     log.debug("compiled: up to %.2g s by NumPy, %.2g s until compiled code is there: %s", numpy, start, shape)
-    return train_compiled(batch, shape, progress, threads)
+    return train_compiled(batch, shape, progress, outcome, threads)
 
 
 def operations(network: Network, patterns: int) -> int:
@@ -106,10 +108,16 @@ def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
     )
 
 
-def train_compiled(batch: Batch, shape: Kernel, progress: Progress | None = None, threads: int | None = None) -> Outcome:
+def train_compiled(
+    batch: Batch,
+    shape: Kernel,
+    progress: Progress | None = None,
+    outcome: Outcome | None = None,
+    threads: int | None = None,
+) -> Outcome:
     """Trains every trial of the batch by this kernel."""
     code = compiled(shape)
-    outcome = Outcome.empty(batch)
+    outcome = outcome or Outcome.empty(batch)
     team = Team(outcome, shape, code)
     trainings = batch.initial_parameters.shape[1]
     workers = [

@@ -1,0 +1,97 @@
+"""What a sweep will take, said before it starts, and refused where that is more than there is."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.chunks import CHUNK_BYTES, row_bytes
+from pipeline.config import ConfigError
+from pipeline.plan import Plan
+from pipeline.settings import GIB, Settings
+
+# Bytes, measured; see tests/test_estimate.py.
+PROGRAM = 500 * 2**20  # Python with all that is imported
+TRIAL_IN_MEMORY = 700  # arrays of the plan, a row of the table that tables and figures are made from
+ROW_OF_RESULTS = 150
+RUN_IN_STORE, POINT_IN_STORE, FILES_OF_RUN = 9_000, 200, 12_288
+REPORT = 8 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How much of everything."""
+
+    trials: int
+    trainings: int
+    chunks: int
+    memory: int
+    disk: int
+
+    def __str__(self) -> str:
+        shared = "; trials that differ in the threshold alone share one" if self.trainings < self.trials else ""
+        return (
+            f"{number(self.trials, 'trial')} in {number(self.trainings, 'training')}{shared}; {number(self.chunks, 'chunk')}; "
+            f"up to {size(self.memory)} of memory and {size(self.disk)} of disk"
+        )
+
+
+def estimate(plan: Plan, trainings: int, chunks: int, recorded: int, executors: int) -> Estimate:
+    """What the sweep takes if `recorded` of its trials get a run each, and so many chunks are trained at once."""
+    kept = max(row_bytes(trial.shape) for trial in plan.groups)
+    points = max(min(trial.shape.curve_points, trial.shape.max_epochs + 1) for trial in plan.groups)
+    run = RUN_IN_STORE + POINT_IN_STORE * points + FILES_OF_RUN
+    trials = len(plan)
+    chunk = min(trials * kept, CHUNK_BYTES)
+    return Estimate(
+        trials=trials,
+        trainings=trainings,
+        chunks=chunks,
+        memory=PROGRAM + trials * TRIAL_IN_MEMORY + 4 * chunk * executors,
+        disk=trials * (kept + ROW_OF_RESULTS) + recorded * run + REPORT,
+    )
+
+
+def check(found: Estimate, settings: Settings, folder: Path) -> None:
+    """Raises ConfigError where the sweep takes more than it may, or than there is."""
+    for key, needed, limit, free, where in (
+        ("limits.memory", found.memory, settings.memory, free_memory(), "of memory are free"),
+        ("limits.disk", found.disk, settings.disk, free_disk(folder), f"are free in {folder.absolute()}"),
+    ):
+        allowed = free if limit is None else limit
+        if needed > allowed:
+            why = f"{size(free)} {where}" if limit is None else "that is the limit"
+            shown = None if limit is None else limit / GIB
+            raise ConfigError(key, shown, f"{number(found.trials, 'trial')} may take {size(needed)}, and {why}")
+
+
+def free_memory() -> int:
+    """Bytes of memory that this process may still take."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def free_disk(folder: Path) -> int:
+    """Bytes that are free where this folder is or will be."""
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def number(count: int, word: str) -> str:
+    """`1 trial`, `2,000 trials`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def size(count: int) -> str:
+    """Bytes in words."""
+    for unit, name in ((GIB, "GiB"), (2**20, "MiB")):
+        if count >= unit:
+            return f"{count / unit:.3g} {name}"
+    return f"{max(1, count // 1024)} KiB"
