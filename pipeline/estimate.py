@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pipeline.settings import GIB, Settings
 
 # Bytes, measured; see tests/test_estimate.py.
 PROGRAM = 500 * 2**20  # Python with all that is imported
-TRIAL_IN_MEMORY = 700  # arrays of the plan, a row of the table that tables and figures are made from
+TRIAL_IN_MEMORY = 1_100  # arrays of the plan, a row of the table that tables and figures are made from
 ROW_OF_RESULTS = 150
 RUN_IN_STORE, POINT_IN_STORE, FILES_OF_RUN = 9_000, 200, 12_288
 REPORT = 8 * 2**20
@@ -81,7 +82,7 @@ def free_disk(folder: Path) -> int:
     folder = folder.absolute()
     while not folder.exists():
         folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return shutil.disk_usage(folder).free or sys.maxsize  # /proc and its like say 0: what they say later is clearer
 
 
 def number(count: int, word: str) -> str:

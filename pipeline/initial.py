@@ -2,7 +2,7 @@
 
 import zipfile
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,18 @@ def uniform(low: float, high: float, size: int, seed: int) -> Array:
     They come from one stream, PCG64 seeded by `seed`, in the order of the parameters (weights first): another range
     stretches the same numbers, another kind of bias leaves the weights alone.
     """
-    return low + (high - low) * np.random.Generator(np.random.PCG64(seed)).random(size)
+    drawn = remembered(size, seed) if size <= SMALL else random(size, seed)
+    return low + (high - low) * drawn
+
+
+def random(size: int, seed: int) -> Array:
+    """`size` numbers from 0 to 1."""
+    return np.random.Generator(np.random.PCG64(seed)).random(size)
+
+
+# Seeding takes longer than all else that is done for a small network, and a sweep asks for a seed once for each range.
+SMALL = 64
+remembered = lru_cache(2**16)(random)
 
 
 def named(arrays: Mapping[str, Any], network: Network, where: Callable[[str], str]) -> Array:

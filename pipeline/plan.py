@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import product
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -72,17 +73,12 @@ class Plan:
 
     def trials(self, places: Places) -> list[Trial]:
         """The trials at these places."""
-        swept = {axis.path: self.digit(axis, places).tolist() for axis in self.product.axes if axis.path in self.free}
-        columns = [[self.free[name][digit] for digit in swept[name]] if name in swept else None for name in TRIAL_FIELDS]
-        trials = []
-        for row, group in enumerate(self.group(places).tolist()):
-            first = self.groups[group]
-            values = [
-                getattr(first, name) if column is None else column[row]
-                for name, column in zip(TRIAL_FIELDS, columns, strict=True)
-            ]
-            trials.append(Trial(*values))
-        return trials
+        firsts = [self.groups[group] for group in self.group(places).tolist()]
+        columns = {name: map(attrgetter(name), firsts) for name in TRIAL_FIELDS}
+        for axis in self.product.axes:
+            if axis.path in self.free:
+                columns[axis.path] = map(self.free[axis.path].__getitem__, self.digit(axis, places).tolist())
+        return list(map(Trial, *columns.values()))
 
     def shapes(self) -> Iterator[tuple[Shape, Places]]:
         """Every shape with the places of its trials."""

@@ -20,6 +20,7 @@ from pipeline import baselines, drift, network, reproduce
 from pipeline.batches import make_batch
 from pipeline.config import ENGINES
 from pipeline.fingerprint import digests
+from pipeline.settings import RUN_KEYS
 from pipeline.trainer import train
 
 ROOT = Path(__file__).parent.parent
@@ -487,7 +488,8 @@ def elsewhere(rows, python=sys.executable, engine="numpy", numpys_exp=False, **e
     """The digests of these rows, trained one by one in another process."""
     configs = [baselines.composed(baselines.shlex.split(row["overrides"])) for row in rows]
     for config in configs:
-        del config["tracking"]
+        for key in RUN_KEYS:
+            del config[key]
         config["engine"] = "numpy"
     asked = json.dumps({"configs": configs, "engine": engine, "numpys_exp": numpys_exp})
     variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}

@@ -23,10 +23,11 @@ def two_sweeps(tmp_path_factory, empty_store):
     for number, results in enumerate((first, second)):
         files = folder / str(number)
         files.mkdir()
-        summary.write_tables(results, files)
+        summary.storable(results).to_parquet(files / "results.parquet")
         (files / "config.yaml").write_text("task: {name: seed_example}\nlearning_rate: 0.5\n")
-        with store.parent("sweep", {"axes": "some"}, {"command": "python -m pipeline.train"}) as parent:
-            store.log_files(parent, files)
+        parent = store.begin("sweep", {"axes": "some"}, {"command": "python -m pipeline.train"})
+        store.log_files(parent, files)
+        store.end(parent, "FINISHED")
         ids.append(parent)
     return folder / "m.db", *ids
 
@@ -133,7 +134,7 @@ def test_markdown_cells_end_no_cell_and_open_no_tag():
 def test_tables_of_any_design_can_be_written(tmp_path):
     results = sweep(**{"learning_rate": [0.5, "[0.5,0.1]"], "a/b": [1, 2]}).assign(run_id="x")
     summary.write_tables(results, tmp_path)
-    assert pd.read_parquet(tmp_path / "results.parquet")["learning_rate"].tolist() == ["0.5", "0.5", "[0.5,0.1]", "[0.5,0.1]"]
+    assert summary.storable(results)["learning_rate"].tolist() == ["0.5", "0.5", "[0.5,0.1]", "[0.5,0.1]"]
     assert {path.name for path in (tmp_path / "summary").iterdir()} == {
         "by_learning_rate.csv", "by_a_b.csv", "by_setting.csv", "best.csv", "summary.txt",
     }  # fmt: skip
