@@ -5,7 +5,8 @@ Each step looks at what is there, so that all of it may be cut short at any time
 
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.chunks import Results, chunks, make_chunk
+from pipeline.chunks import Chunk, Results, chunks, make_chunk
 from pipeline.control import Interrupts, progress_bar
 from pipeline.executors import Executor
 from pipeline.kept import Kept, Runs
@@ -107,7 +108,7 @@ class Ongoing:
     def train(self, executor: Executor, chunk_size: int | None) -> None:
         """Trains what is missing, chunk by chunk; keeps and records each as soon as it is there."""
         missing = self.kept.missing(len(self.plan))
-        waiting = (make_chunk(self.plan, shape, places) for shape, places in chunks(self.plan, missing, chunk_size))
+        waiting = ahead(make_chunk(self.plan, shape, places) for shape, places in chunks(self.plan, missing, chunk_size))
         with progress_bar() as bar:
             move = bar("runs", len(missing), int(np.count_nonzero(~missing)))
             for table in executor.train(waiting, move):
@@ -214,6 +215,15 @@ class Ongoing:
             writer.write_table(table)
         assert writer
         writer.close()
+
+
+def ahead(items: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The items, each made while the one before is worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
 
 
 def chosen(runs: str | int | None, trials: int, places: Places) -> NDArray[np.bool_]:

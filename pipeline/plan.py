@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import product
@@ -31,15 +31,13 @@ class Plan:
 
     product: Product
     groups: Sequence[Trial]
-    free: Mapping[str, Sequence[Any]]
+    free: Mapping[str | None, Sequence[Any]]
 
     @classmethod
     def read(cls, jobs: Product, reader: Callable[[Mapping[str, Any]], Trial]) -> "Plan":
         """The plan of these jobs; raises ConfigError for any that cannot be trained."""
-        free = {
-            axis.path: [INDEPENDENT[axis.path](value) for value in axis.values]
-            for axis in jobs.axes
-            if axis.path in INDEPENDENT
+        free: dict[str | None, list[Any]] = {
+            axis.path: list(map(INDEPENDENT[axis.path], axis.values)) for axis in jobs.axes if axis.path in INDEPENDENT
         }
         digits = product(*([0] if axis.path in free else range(len(axis.values)) for axis in jobs.axes))
         return cls(jobs, [reader(jobs.config(chosen)) for chosen in digits], free)
@@ -74,7 +72,7 @@ class Plan:
     def trials(self, places: Places) -> list[Trial]:
         """The trials at these places."""
         firsts = [self.groups[group] for group in self.group(places).tolist()]
-        columns = {name: map(attrgetter(name), firsts) for name in TRIAL_FIELDS}
+        columns: dict[str | None, Iterable[Any]] = {name: map(attrgetter(name), firsts) for name in TRIAL_FIELDS}
         for axis in self.product.axes:
             if axis.path in self.free:
                 columns[axis.path] = map(self.free[axis.path].__getitem__, self.digit(axis, places).tolist())

@@ -23,6 +23,8 @@ from pipeline.settings import RECORDED_BY_DEFAULT, Settings
 if TYPE_CHECKING:
     from pipeline.tracking import Store
 
+MOST_VALUES = 100  # of an axis, in the parent run's params
+
 
 def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> None:
     """Trains and records every job of a multirun and prints the summary."""
@@ -107,11 +109,7 @@ def begin(store: "Store", description: dict[str, Any], kept: Kept) -> str:
     """A new parent run for a sweep; gives its id."""
     from pipeline.tracking import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG
 
-    axes = {
-        axis["name"]: written(list({written(value): value for value in axis["values"]}.values()))
-        for axis in description["jobs"]["axes"]
-        if len(axis["values"]) > 1
-    }
+    axes = {axis["name"]: values_in_short(axis["values"]) for axis in description["jobs"]["axes"] if len(axis["values"]) > 1}
     tags = {
         "sweep.trials": str(description["trials"]),
         "command": description["command"],
@@ -119,6 +117,14 @@ def begin(store: "Store", description: dict[str, Any], kept: Kept) -> str:
         SWEEP_FOLDER_TAG: str(kept.path),
     }
     return store.begin(description["study"], axes or {"axes": "none"}, tags)
+
+
+def values_in_short(values: Sequence[Any]) -> str:
+    """The different values of an axis, as a list; the first and the last where they are too many for MLflow."""
+    texts = list(dict.fromkeys(map(written, values)))
+    if len(texts) > MOST_VALUES:
+        texts = [*texts[: MOST_VALUES // 2], f"… {len(texts) - MOST_VALUES // 2 - 1:,} more …", texts[-1]]
+    return f"[{','.join(texts)}]"
 
 
 def interrupted(store: "Store", key: str, resume: str) -> tuple[Kept, str] | None:
