@@ -139,7 +139,7 @@ class Plan:
     def key(self) -> str:
         """SHA-256 over all trials and the shape of the sweep: the same command, with the same files, is the same sweep."""
         parts = [keys(make_batch([trial]))[0] for trial in self.groups]
-        axes = [(axis.name, [written(value) for value in axis.values]) for axis in self.product.axes]
+        axes = [(axis.name, [written(value) for value in axis.values]) for axis in self.axes.values()]
         points = sorted({trial.shape.curve_points for trial in self.groups})
         return hashlib.sha256(json.dumps([axes, parts, points]).encode()).hexdigest()
 

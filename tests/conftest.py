@@ -5,12 +5,15 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 from hypothesis import settings
 
 # the same examples at each run of CI, so that a change is judged by itself; new ones everywhere else
@@ -45,6 +48,32 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     prepare_sqlite(f"sqlite:///{path}")
     return path
+
+
+@pytest.fixture(scope="session")
+def multirun(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple]:
+    """What Hydra gives its sweeper: its loader, the configuration of the multirun, the arguments."""
+    from pipeline.application import CONF
+
+    sweeps = [f"hydra.sweep.dir={tmp_path_factory.mktemp('multirun')}", "hydra.output_subdir=null"]
+    composed = {}
+
+    def start(arguments=(), params=None, folder=None, name="train"):
+        folder = folder or CONF
+        own = [argument for argument in arguments if argument.lstrip("+").startswith(("hydra", "study"))]
+        key = (folder, name, *own)
+        if key not in composed:
+            with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
+                hydra = GlobalHydra.instance().hydra
+                master = hydra.compose_config(name, [*sweeps, *own], run_mode=RunMode.MULTIRUN, with_log_configuration=False)
+            composed[key] = hydra.config_loader, master
+        loader, master = composed[key]
+        if params:
+            master = deepcopy(master)
+            master.hydra.sweeper.params = params
+        return loader, master, [argument for argument in arguments if not argument.lstrip("+").startswith("hydra")]
+
+    return start
 
 
 @pytest.fixture

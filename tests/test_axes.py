@@ -4,25 +4,22 @@ import math
 import os
 import random
 import time
-from copy import deepcopy
 from itertools import islice
 
 import pytest
-from hydra import initialize_config_dir
 from hydra._internal.callbacks import Callbacks
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import run_job
 from hydra.errors import HydraException
-from hydra.types import HydraContext, RunMode
+from hydra.types import HydraContext
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.application import CONF, logspace
+from pipeline.application import logspace
 from pipeline.axes import expand
 from pipeline.config import ConfigError
 from tests.strategies import examples
@@ -80,29 +77,6 @@ def laboratory(tmp_path_factory):
         lines = text.splitlines()
         (folder / name).write_text("\n".join(line.removeprefix(" " * 8) for line in lines))
     return folder
-
-
-@pytest.fixture(scope="module")
-def multirun(tmp_path_factory):
-    """What Hydra gives its sweeper: its loader, the configuration of the multirun, the arguments."""
-    sweeps = [f"hydra.sweep.dir={tmp_path_factory.mktemp('multirun')}", "hydra.output_subdir=null"]
-    composed = {}
-
-    def start(arguments=(), params=None, folder=CONF, name="train"):
-        own = [argument for argument in arguments if argument.lstrip("+").startswith(("hydra", "study"))]
-        key = (folder, name, *own)
-        if key not in composed:
-            with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
-                hydra = GlobalHydra.instance().hydra
-                master = hydra.compose_config(name, [*sweeps, *own], run_mode=RunMode.MULTIRUN, with_log_configuration=False)
-            composed[key] = hydra.config_loader, master
-        loader, master = composed[key]
-        if params:
-            master = deepcopy(master)
-            master.hydra.sweeper.params = params
-        return loader, master, [argument for argument in arguments if not argument.lstrip("+").startswith("hydra")]
-
-    return start
 
 
 class Launcher:
