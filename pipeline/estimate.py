@@ -9,7 +9,9 @@ from pathlib import Path
 from pipeline.chunks import CHUNK_BYTES, row_bytes
 from pipeline.config import ConfigError
 from pipeline.plan import Plan
-from pipeline.settings import GIB, Settings
+from pipeline.settings import Settings
+
+GIB = 2**30
 
 # Bytes, measured; see tests/test_estimate.py.
 PROGRAM = 500 * 2**20  # Python with all that is imported
@@ -59,11 +61,9 @@ def check(found: Estimate, settings: Settings, folder: Path) -> None:
         ("limits.memory", found.memory, settings.memory, free_memory(), "of memory are free"),
         ("limits.disk", found.disk, settings.disk, free_disk(folder), f"are free in {folder.absolute()}"),
     ):
-        allowed = free if limit is None else limit
-        if needed > allowed:
-            why = f"{size(free)} {where}" if limit is None else "that is the limit"
-            shown = None if limit is None else limit / GIB
-            raise ConfigError(key, shown, f"{number(found.trials, 'trial')} may take {size(needed)}, and {why}")
+        if needed > (free if limit is None else limit * GIB):
+            why = f"{size(free)} {where}" if limit is None else f"the limit is {size(int(limit * GIB))}"
+            raise ConfigError(key, limit, f"{number(found.trials, 'trial')} may take {size(needed)}, and {why}")
 
 
 def free_memory() -> int:

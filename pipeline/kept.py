@@ -40,7 +40,7 @@ class Kept:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT)
+        self._lock: int | None = os.open(path / "lock", os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -68,7 +68,9 @@ class Kept:
 
     def close(self) -> None:
         """Lets others have it."""
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def remove(self) -> None:
         """Removes it, where all is recorded."""

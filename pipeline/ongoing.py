@@ -242,7 +242,7 @@ def runs_recorded(runs: str | int | None, trials: int) -> int:
 
 
 def write_curves(kept: Kept, trials: int, path: Path) -> None:
-    """curves.parquet: `place` (the row in results.parquet), `epoch` and `error` of every kept point but the last of a run."""
+    """curves.parquet: `place` (the row in results.parquet), `epoch` and `error` of every kept point and of a run's end."""
     schema = pa.schema({"place": pa.int64(), "epoch": pa.int64(), "error": pa.float64()})
     with pq.ParquetWriter(path, schema) as writer:
         for results in kept.results:
@@ -250,7 +250,12 @@ def write_curves(kept: Kept, trials: int, path: Path) -> None:
             curve = curve.chunk(0) if isinstance(curve, pa.ChunkedArray) else curve
             lengths = np.diff(curve.offsets.to_numpy())
             points = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-            columns = [np.repeat(results.places, lengths), results.curve_epochs[points], curve.flatten()]
+            ends = np.cumsum(lengths)
+            columns = [
+                np.repeat(results.places, lengths + 1),
+                np.insert(results.curve_epochs[points], ends, results.column("epochs")),
+                np.insert(curve.flatten().to_numpy(), ends, results.column("final_error")),
+            ]
             writer.write_table(pa.table(columns, schema=schema))
 
 

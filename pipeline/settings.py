@@ -22,7 +22,6 @@ RUN_KEYS = ("tracking", "executor", "resume", "limits")
 TRACKING_KEYS = ("uri", "experiment", "runs", "curves", "weights")
 EXECUTOR_KEYS = {"local": ("chunk",), "dask": ("chunk", "address", "workers")}
 RECORDED_BY_DEFAULT = 20_000  # trials, up to which each has a run of its own
-GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,13 @@ class ExecutorChoice:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a sweep is run. `resume` is auto, never, or a parent run's id; limits are bytes, None for what is free here."""
+    """How a sweep is run. `resume` is auto, never, or a parent run's id; limits are GiB, None for what is free here."""
 
     tracking: Tracking
     executor: ExecutorChoice = ExecutorChoice()
     resume: str = "auto"
-    memory: int | None = None
-    disk: int | None = None
+    memory: float | None = None
+    disk: float | None = None
 
 
 def read_run(config: Mapping[str, Any]) -> tuple[Trial, Settings]:
@@ -103,8 +102,6 @@ def read_executor(config: Mapping[str, Any]) -> ExecutorChoice:
     return ExecutorChoice(**options)
 
 
-def read_limit(key: str, value: object) -> int | None:
-    """So many GiB as bytes; None for no limit but the machine's."""
-    if value is None:
-        return None
-    return int(number(key, value, "GiB, greater than 0, or null", lambda size: size > 0.0) * GIB)
+def read_limit(key: str, value: object) -> float | None:
+    """So many GiB; None for no limit but the machine's. Raises ConfigError."""
+    return None if value is None else number(key, value, "GiB, greater than 0, or null", lambda size: size > 0.0)

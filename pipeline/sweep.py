@@ -50,6 +50,7 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
         "config.yaml": OmegaConf.to_yaml(without_hydra(config)),
         "overrides.yaml": OmegaConf.to_yaml(config.hydra.overrides),
     }
+    kept = None
     with Interrupts() as interrupts:
         trainer = executor(settings.executor, interrupts)
         try:
@@ -76,6 +77,8 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
                 sys.exit(1)
         finally:
             trainer.close()
+            if kept:
+                kept.close()
     from pipeline.summary import report
 
     assert results is not None  # all is trained
