@@ -55,15 +55,25 @@ def estimate(plan: Plan, trainings: int, chunks: int, recorded: int, executors: 
     )
 
 
+def check_number(trials: int, settings: Settings) -> None:
+    """Raises ConfigError where so many trials alone, before they are looked at, take more memory than they may."""
+    refuse_above(
+        "limits.memory", trials, PROGRAM + trials * TRIAL_IN_MEMORY, settings.memory, free_memory(), "of memory are free"
+    )
+
+
 def check(found: Estimate, settings: Settings, folder: Path) -> None:
     """Raises ConfigError where the sweep takes more than it may, or than there is."""
-    for key, needed, limit, free, where in (
-        ("limits.memory", found.memory, settings.memory, free_memory(), "of memory are free"),
-        ("limits.disk", found.disk, settings.disk, free_disk(folder), f"are free in {folder.absolute()}"),
-    ):
-        if needed > (free if limit is None else limit * GIB):
-            why = f"{size(free)} {where}" if limit is None else f"the limit is {size(int(limit * GIB))}"
-            raise ConfigError(key, limit, f"{number(found.trials, 'trial')} may take {size(needed)}, and {why}")
+    refuse_above("limits.memory", found.trials, found.memory, settings.memory, free_memory(), "of memory are free")
+    where = f"are free in {folder.absolute()}"
+    refuse_above("limits.disk", found.trials, found.disk, settings.disk, free_disk(folder), where)
+
+
+def refuse_above(key: str, trials: int, needed: int, limit: float | None, free: int, where: str) -> None:
+    """Raises ConfigError where more bytes are needed than the limit (GiB) or, without one, than are free."""
+    if needed > (free if limit is None else limit * GIB):
+        why = f"{size(free)} {where}" if limit is None else f"the limit is {size(int(limit * GIB))}"
+        raise ConfigError(key, limit, f"{number(trials, 'trial')} may take {size(needed)}, and {why}")
 
 
 def free_memory() -> int:

@@ -13,12 +13,12 @@ from pipeline.axes import expand
 from pipeline.chunks import chunks
 from pipeline.config import ConfigError, written
 from pipeline.control import Interrupts
-from pipeline.estimate import check, estimate
+from pipeline.estimate import check, check_number, estimate
 from pipeline.executors import executor
 from pipeline.kept import InUseError, Kept
 from pipeline.ongoing import NotRecordedError, Ongoing, runs_recorded
 from pipeline.plan import Plan, checked_plan
-from pipeline.settings import RECORDED_BY_DEFAULT, Settings
+from pipeline.settings import RECORDED_BY_DEFAULT, Settings, read_run
 
 if TYPE_CHECKING:
     from pipeline.tracking import Store
@@ -34,6 +34,7 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
     jobs = expand(loader, config, arguments)
     if not len(jobs):
         raise ConfigError("sweep", " ".join(arguments), "has no jobs: an axis has no values")
+    check_number(len(jobs), read_run(jobs[0].config)[1])
     folder = Path(str(config.hydra.sweep.dir))
     plan, settings = checked_plan(jobs)
     print("\n".join(prospect(plan, settings, folder)))
