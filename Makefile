@@ -8,7 +8,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup sweep ui explain reproduce schedule unschedule test test-all bench check format clean
+.PHONY: help setup sweep ui explain reproduce schedule unschedule test test-all torture bench check format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: $(READY)  ## run the tests (under 5 minutes)
 
 test-all: $(READY)  ## run all tests, the slow ones too
 	$(PY) -m pytest -n auto
+
+torture: $(READY)  ## kill 60 sweeps at random times and go on with them: make torture KILLS=60
+	$(PY) -m tests.torture $(KILLS)
 
 bench: $(READY)  ## time the engine against its peers: make bench BENCH=training
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

@@ -1,14 +1,15 @@
-"""Benchmarks by name, or all of them: `python -m benchmarks [training] [uneven] [scaling] [first_use]`."""
+"""Benchmarks by name, or all of them: `python -m benchmarks [training] [uneven] [scaling] [first_use] [sweep]`."""
 
 import sys
 
-from benchmarks import first_use, scaling, training, uneven
+from benchmarks import first_use, scaling, sweep, training, uneven
 
 BENCHMARKS = {
     "training": lambda: training.main([]),
     "uneven": uneven.main,
     "scaling": scaling.main,
     "first_use": first_use.main,
+    "sweep": sweep.main,
 }
 
 for name in sys.argv[1:] or BENCHMARKS:
