@@ -299,8 +299,15 @@ def download(client: MlflowClient, run: Run, name: str, folder: str) -> Path:
 
 def unopened(uri: str, error: Exception, what: str = "opened") -> ConfigError:
     """The error for a store that does not open."""
-    reason = str(error).strip().splitlines() or [type(error).__name__]
-    return ConfigError("tracking.uri", uri, f"cannot be {what}: {shorten(reason[0], 200)}")
+    return ConfigError("tracking.uri", uri, f"cannot be {what}: {reason(error)}")
+
+
+def reason(error: BaseException) -> str:
+    """Why a store failed, in one line: what was raised first, without what MLflow and SQLAlchemy say around it."""
+    while error.__cause__:
+        error = error.__cause__
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return shorten(lines[0], 200)
 
 
 def store_uri(uri: str | None) -> str:
