@@ -59,7 +59,9 @@ def left() -> list[Path]:
     return list(Path("multirun").rglob("kept*"))
 
 
-@pytest.mark.parametrize("schemas", [bulk.KNOWN_SCHEMAS, ()], ids=["in bulk", "by the client"])
+@pytest.mark.parametrize(
+    "schemas", [pytest.param(bulk.KNOWN_SCHEMAS, id="in bulk"), pytest.param((), id="by the client", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_store_that_refuses_gets_all_of_it_later(what, schemas, store, command, pragma, monkeypatch, compared):
     monkeypatch.setattr(bulk, "KNOWN_SCHEMAS", schemas)
