@@ -100,13 +100,10 @@ class Ongoing:
         finally:
             try:
                 self.store.end(self.parent, ended)
-                if ended == "FINISHED":
-                    self.kept.remove()
             except STORE_ERRORS as error:
                 if ended == "FINISHED":
                     raise NotRecordedError(self.kept.path, error) from None
-            finally:
-                self.kept.close()
+        self.kept.remove()
         return results
 
     def train(self, executor: Executor, chunk_size: int | None) -> None:

@@ -220,8 +220,8 @@ class Store:
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Adds numbers to a run, once however often it is done: they have the time of the run's begin."""
-        time = self.client.get_run(run_id).info.start_time
-        self.client.log_batch(run_id, [Metric(key, float(value), time, 0) for key, value in metrics.items()])
+        begun = self.client.get_run(run_id).info.start_time
+        self.client.log_batch(run_id, [Metric(key, float(value), begun, 0) for key, value in metrics.items()])
 
     def set_note(self, run_id: str, text: str) -> None:
         """The description that the UI shows on the run's page, in Markdown."""
