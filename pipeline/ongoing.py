@@ -37,10 +37,11 @@ NO_RUN = b""
 class NotRecordedError(Exception):
     """The store did not take all of it; `where` it is kept."""
 
-    def __init__(self, where: Path, reason: Exception) -> None:
-        lines = str(reason).strip().splitlines() or [type(reason).__name__]
+    def __init__(self, where: Path, error: Exception) -> None:
+        from pipeline.tracking import reason
+
         super().__init__(
-            f"the store has not taken everything ({lines[0][:200]}); what is trained is kept in {where}; "
+            f"the store has not taken everything ({reason(error)}); what is trained is kept in {where}; "
             f"record it later with: python -m pipeline.push folder={where}"
         )
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
         "key": plan.key,
         "trials": len(plan),
         "jobs": jobs.as_data(),
-        "tracking": {"uri": store.uri, "experiment": tracking.experiment, "runs": tracking.runs},
+        "tracking": {**asdict(tracking), "uri": store.uri},
         "study": study_name(config),
         "command": command_of(arguments),
         "configuration": plain(config),
@@ -55,17 +56,22 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
     with Interrupts() as interrupts:
         trainer = executor(settings.executor, interrupts)
         try:
-            found = interrupted(store, plan.key, settings.resume)
-            if found:
-                kept, parent = found
-                store.begin_again(parent)
-            else:
-                write_hydra_files(config, arguments)
-                kept = Kept.new(folder)
-                kept.describe(description)
-                parent = begin(store, description, kept)
-            kept.describe({**description, "parent": parent})
-            work = Ongoing.start(plan, tracking, kept, store, parent, description, interrupts)
+            with store.needed():
+                found = interrupted(store, plan.key, settings.resume)
+                if found:
+                    kept, parent = found
+                    store.begin_again(parent)
+                else:
+                    write_hydra_files(config, arguments)
+                    kept = Kept.new(folder)
+                    kept.describe(description)
+                    try:
+                        parent = begin(store, description, kept)
+                    except BaseException:  # nothing is trained yet
+                        kept.remove()
+                        raise
+                kept.describe({**description, "parent": parent})
+                work = Ongoing.start(plan, tracking, kept, store, parent, description, interrupts)
             if found:
                 print(going_on(work))
             try:
@@ -75,6 +81,9 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
                 raise
             except NotRecordedError as error:
                 print(error, file=sys.stderr)
+                sys.exit(1)
+            except OSError as error:  # of the sweep's folder
+                print(f"{error}; {stopped(work)}", file=sys.stderr)
                 sys.exit(1)
         finally:
             trainer.close()

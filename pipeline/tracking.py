@@ -23,7 +23,9 @@ from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # 3 s a call: a sweep that is not recorded is kept
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 import logging
 
@@ -31,6 +33,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.config import ConfigError
@@ -39,10 +42,13 @@ from pipeline.records import PLACE_TAG, Record
 
 for name in ("alembic", "mlflow"):
     logging.getLogger(name).setLevel(logging.WARNING)
+for name in ("mlflow.store.db.utils", "urllib3.connectionpool"):  # they tell of errors that are raised, too
+    logging.getLogger(name).setLevel(logging.CRITICAL)
 
 DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)  # what a store that is full, locked or away raises
 BUSY_SECONDS, BUSY_PAUSE = 60.0, 0.05
+SQLITE_SECONDS, A_MOMENT = 0.5, 0.3
 SWEEP_KEY_TAG, SWEEP_FOLDER_TAG = "sweep.key", "sweep.folder"
 METRICS_AT_ONCE = 1000
 PAGE = 1000  # runs of one answer
@@ -52,9 +58,17 @@ EXPERIMENT_NOTE = (
 )
 
 
-def patiently(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Makes a call again, for a minute, as long as it finds a SQLite store locked by others."""
-    deadline = time.monotonic() + BUSY_SECONDS
+@event.listens_for(Engine, "before_cursor_execute", retval=True)
+def shorten_waiting(_1: Any, _2: Any, statement: str, parameters: Any, _3: Any, _4: Any) -> tuple[str, Any]:
+    """Has SQLite wait shortly for a lock where MLflow says 20 s: Ctrl-C is not heard there, but it is in `patiently`."""
+    if statement.startswith("PRAGMA busy_timeout"):
+        statement = f"PRAGMA busy_timeout = {SQLITE_SECONDS * 1000:.0f}"
+    return statement, parameters
+
+
+def patiently(call: Callable[..., Any], *arguments: Any, seconds: float | None = None, **options: Any) -> Any:
+    """Makes a call again, for a minute or so many seconds, as long as it finds a SQLite store locked by others."""
+    deadline = time.monotonic() + (BUSY_SECONDS if seconds is None else seconds)
     while True:
         try:
             return call(*arguments, **options)
@@ -108,19 +122,43 @@ class Store:
             created = found.experiment_id
         return str(created)
 
+    @contextmanager
+    def needed(self) -> Iterator[None]:
+        """Work that is not begun without the store. Raises ConfigError where the store does not take part."""
+        try:
+            yield
+        except (MlflowException, SQLAlchemyError) as error:
+            raise unopened(self.uri, error, "used") from None
+
     def begin(self, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
         """The parent run of a new sweep, RUNNING until `end`; gives its id."""
         run_id = self._create(name, {**source_tags(), **environment_tags(), **tags, "kind": "sweep"})
-        self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
+        try:
+            self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
+        except BaseException:
+            with suppress(*STORE_ERRORS):
+                self.end(run_id, "FAILED")
+            raise
         return run_id
+
+    def status(self, run_id: str) -> str | None:
+        """The status of a run of this experiment; None where it has no such run."""
+        try:
+            run = self.client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        here = run.info.lifecycle_stage == "active" and run.info.experiment_id == self.experiment_id
+        return str(run.info.status) if here else None
 
     def begin_again(self, run_id: str) -> None:
         """Puts the parent run of a sweep that was interrupted back to RUNNING."""
         self.client.update_run(run_id, "RUNNING")
 
     def end(self, run_id: str, status: str) -> None:
-        """Ends a run as FINISHED, KILLED or FAILED."""
-        self.client.set_terminated(run_id, status)
+        """Ends a run as FINISHED; or as KILLED or FAILED, for which a locked store is not waited for long."""
+        patiently(self.client.client.set_terminated, run_id, status, seconds=BUSY_SECONDS if status == "FINISHED" else A_MOMENT)
 
     def unfinished(self, key: str) -> Iterator[Run]:
         """The parent runs of sweeps with this key that have not finished, latest first."""
@@ -163,12 +201,16 @@ class Store:
 
         writer = BulkWriter.open(sqlite_path(self.uri), self.client.get_experiment(self.experiment_id), user())
         waiting = iter(records)
+        tags = {**source_tags(), "mlflow.parentRunId": parent}
+
+        def write(some: list[Record]) -> list[str]:
+            assert writer
+            interrupts.look()
+            with interrupts.held():
+                return writer.write(some, tags)
+
         while some := list(islice(waiting, RUNS_AT_ONCE if writer else 1)):
-            if writer:
-                with interrupts.held():
-                    ids = patiently(writer.write, some, {**source_tags(), "mlflow.parentRunId": parent})
-            else:
-                ids = [self.record(record, parent) for record in some]
+            ids = patiently(write, some) if writer else [self.record(record, parent) for record in some]
             yield from zip(some, ids, strict=True)
             interrupts.look()
 
@@ -177,9 +219,9 @@ class Store:
         self.client.log_artifacts(run_id, str(folder))
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
-        """Adds numbers to a run."""
-        now = int(time.time() * 1000)
-        self.client.log_batch(run_id, [Metric(key, float(value), now, 0) for key, value in metrics.items()])
+        """Adds numbers to a run, once however often it is done: they have the time of the run's begin."""
+        begun = self.client.get_run(run_id).info.start_time
+        self.client.log_batch(run_id, [Metric(key, float(value), begun, 0) for key, value in metrics.items()])
 
     def set_note(self, run_id: str, text: str) -> None:
         """The description that the UI shows on the run's page, in Markdown."""
@@ -256,10 +298,17 @@ def download(client: MlflowClient, run: Run, name: str, folder: str) -> Path:
         raise ConfigError("sweep", run.info.run_id, f"has no artifact {name}") from None
 
 
-def unopened(uri: str, error: Exception) -> ConfigError:
+def unopened(uri: str, error: Exception, what: str = "opened") -> ConfigError:
     """The error for a store that does not open."""
-    reason = str(error).strip().splitlines() or [type(error).__name__]
-    return ConfigError("tracking.uri", uri, f"cannot be opened: {shorten(reason[0], 200)}")
+    return ConfigError("tracking.uri", uri, f"cannot be {what}: {reason(error)}")
+
+
+def reason(error: BaseException) -> str:
+    """Why a store failed, in one line: what was raised first, without what MLflow and SQLAlchemy say around it."""
+    while error.__cause__:
+        error = error.__cause__
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return shorten(lines[0], 200)
 
 
 def store_uri(uri: str | None) -> str:

@@ -1,0 +1,86 @@
+"""All that a store tells of its sweeps, to compare what came in by different ways; and stores that stop taking anything."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from pipeline.kept import Kept
+from tests.test_tracking import told
+
+EXPERIMENT = "backpropagation"
+SWEEP = (
+    "-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(4)", "threshold=1e-2,1e-3", "max_epochs=500",
+    "executor.chunk=4", "tracking.curves=true", "tracking.weights=true",
+)  # fmt: skip
+TRIALS, CHUNKS = 16, 4
+
+
+def sweeps_in(uri: str, folder: Path) -> list[dict]:
+    """What the store tells of each sweep, in the order in which they were begun, without ids, times and folders."""
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
+    runs = list(client.search_runs([experiment], max_results=5000, order_by=["attributes.start_time ASC"]))
+    parents = [run for run in runs if run.data.tags.get("kind") == "sweep"]
+    found = []
+    for parent in parents:
+        children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+        found.append(sweep_told(client, parent, children, folder))
+    assert len(runs) == len(parents) + sum(len(sweep["children"]) for sweep in found)
+    return found
+
+
+def sweep_told(client: MlflowClient, parent, children: list, folder: Path) -> dict:
+    """What MLflow tells of one sweep."""
+    run_id = parent.info.run_id
+    place = folder / run_id
+    place.mkdir()
+    files = {}
+    if client.list_artifacts(run_id):
+        top = Path(client.download_artifacts(run_id, "", str(place)))
+        files = {str(path.relative_to(top)): digest(path) for path in sorted(top.rglob("*")) if path.is_file()}
+        files["results.parquet"] = results_told(top / "results.parquet", children)
+    for run in children:
+        (folder / run.info.run_id).mkdir()
+    return {
+        "status": parent.info.status,
+        "name": parent.info.run_name,
+        "params": parent.data.params,
+        "tags": {key: value for key, value in parent.data.tags.items() if key != "sweep.folder"},
+        "metrics": {
+            key: [(point.step, point.value) for point in client.get_metric_history(run_id, key)] for key in parent.data.metrics
+        },
+        "files": files,
+        "children": sorted((told(client, run, folder) for run in children), key=lambda run: int(run["tags"]["trial.place"])),
+    }
+
+
+def results_told(path: Path, children: list) -> str:
+    """results.parquet without the ids, which are those of the children with the same place."""
+    results = pd.read_parquet(path)
+    by_place = {int(run.data.tags["trial.place"]): run.info.run_id for run in children}
+    assert results["run_id"].dropna().to_dict() == by_place
+    return results.drop(columns="run_id").to_csv()
+
+
+def digest(path: Path) -> str:
+    """A file's content, or what tells it from another one."""
+    content = path.read_bytes()
+    return hashlib.sha256(content).hexdigest() if b"\0" in content else content.decode()
+
+
+def after(monkeypatch: pytest.MonkeyPatch, chunks: int, action: Callable[[], object]) -> None:
+    """Lets something happen when so many chunks of a sweep are kept, before the last of them is recorded."""
+    calls = iter(range(1, 1000))
+    real = Kept.add
+
+    def add(self, table):
+        results = real(self, table)
+        if next(calls) == chunks:
+            action()
+        return results
+
+    monkeypatch.setattr(Kept, "add", add)
