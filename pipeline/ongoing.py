@@ -4,6 +4,7 @@ Each step looks at what is there, so that all of it may be cut short at any time
 """
 
 import random
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +43,7 @@ class NotRecordedError(Exception):
 
         super().__init__(
             f"the store has not taken everything ({reason(error)}); what is trained is kept in {where}; "
-            f"record it later with: python -m pipeline.push folder={where}"
+            f"record it later with: python -m pipeline.push {shlex.quote(f'folder={where}')}"
         )
 
 
