@@ -41,10 +41,10 @@ def read_run(config: Mapping[str, Any]) -> tuple[Trial, dict[str, Any]]:
 
 def check_run(config: Mapping[str, Any]) -> None:
     """Refuses, by ConfigError, what could not be trained or recorded."""
-    from pipeline.tracking import Store
-
     trial, tracking = read_run(config)
     make_batch([trial])
+    from pipeline.tracking import Store  # MLflow takes a second to import: a wrong value is told before that
+
     Store(**tracking)
 
 
