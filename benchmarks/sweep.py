@@ -18,14 +18,7 @@ from benchmarks.timing import lowest_and_median, show
 RUNS, FEW, SOME = 1000, 5, 40
 ROUNDS = 3
 OURS = ("pipeline.train", "-m", "initial=uniform", "learning_rate=0.1,0.5,1,2,5", f"seed=range({RUNS // 5})")
-USUAL = (
-    "benchmarks.usual",
-    "-m",
-    "learning_rate=0.5,1,2,5",
-    "seed=range({})",
-    "hydra.sweep.dir=out",
-    "uri=sqlite:///{}/usual.db",
-)
+USUAL = ("benchmarks.usual", "-m", "hydra.sweep.dir=out", "learning_rate=0.1,0.5,1,2,5")
 HERE = Path(__file__).parent.parent
 
 

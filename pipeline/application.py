@@ -3,6 +3,8 @@
 Exit codes: 0 done; 1 a check failed; 2 what was asked cannot be done, said in one line; 130 interrupted.
 """
 
+import atexit
+import gc
 import os
 import re
 import sys
@@ -22,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.config import ConfigError, unknown_key
 
 CONF = Path(__file__).parent.parent / "conf"
+OBJECTS_AT_ONCE = 100_000  # made between two rounds of the garbage collector; Python's own rule is 700 to 2000
 
 
 def logspace(low: str | float, high: str | float, points: int, digits: int = 3) -> str:
@@ -129,8 +132,20 @@ def refuse(error: Exception) -> NoReturn:
     sys.exit(2)
 
 
+def spare_the_collector() -> None:
+    """Has the garbage collector look less often at the 400,000 objects of the imported libraries: saves a second a command.
+
+    At the end they are frozen, after all else that is done at exit, so that they go with the process and are not taken apart
+    one by one. What must be closed is closed before that: by `with`, by `atexit`.
+    """
+    gc.set_threshold(OBJECTS_AT_ONCE)
+    atexit.unregister(gc.freeze)  # once, however often commands run in this process
+    atexit.register(gc.freeze)
+
+
 def run(main: Callable[[DictConfig], int | None], config_name: str) -> NoReturn:
     """Runs a command as a Hydra application and exits with its code."""
+    spare_the_collector()
     codes: list[int] = []
     refusals = (ConfigError, HydraException, OmegaConfBaseException)
     asked = os.environ.get("HYDRA_FULL_ERROR", "")

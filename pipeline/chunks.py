@@ -110,7 +110,8 @@ class Results:
     """A chunk's table, read row by row."""
 
     def __init__(self, table: pa.Table) -> None:
-        self.table = table.combine_chunks()
+        in_pieces = any(column.num_chunks > 1 for column in table.columns)
+        self.table = table.combine_chunks() if in_pieces else table  # a table on disk stays there
 
     def column(self, name: str) -> NDArray[Any]:
         """A column of numbers, (R,), or of lists of one length, (R, N)."""

@@ -18,10 +18,10 @@ from pipeline.trainer import STATUSES
 
 def check_run(config: Mapping[str, Any]) -> None:
     """Refuses, by ConfigError, what could not be trained or recorded."""
-    from pipeline.tracking import Store
-
     trial, settings = read_run(config)
     make_batch([trial])
+    from pipeline.tracking import Store  # MLflow takes a second to import: a wrong value is told before that
+
     Store(settings.tracking.uri, settings.tracking.experiment)
 
 

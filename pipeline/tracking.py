@@ -4,6 +4,7 @@ A run is a child of its sweep's parent run, or stands alone. It is written with 
 FINISHED only when all of it is there.
 """
 
+import atexit
 import getpass
 import os
 import platform
@@ -20,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
+from weakref import WeakSet
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -33,7 +35,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.config import ConfigError
@@ -56,6 +58,22 @@ EXPERIMENT_NOTE = (
     "From which initial weights, at which learning rates and down to which error threshold does backpropagation converge, "
     "and how fast? A sweep is a parent run with a child run per trial; the metric `error` is the total error over epochs."
 )
+
+
+ENGINES: WeakSet[Engine] = WeakSet()
+
+
+@event.listens_for(Engine, "engine_connect")
+def remember(connection: Connection) -> None:
+    """Keeps in mind which databases are connected to, by MLflow too."""
+    ENGINES.add(connection.engine)
+
+
+@atexit.register
+def disconnect() -> None:
+    """Closes their connections, so that SQLite moves what is in its write-ahead log into the store's file."""
+    for engine in ENGINES:
+        engine.dispose()
 
 
 @event.listens_for(Engine, "before_cursor_execute", retval=True)

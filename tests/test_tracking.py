@@ -295,6 +295,12 @@ def test_the_store_is_in_wal_mode_with_artifacts_beside_it(store, command, folde
     assert len(list((folder / "mlruns/artifacts").rglob("weights.npz"))) == 1
 
 
+def test_a_command_leaves_one_file_of_the_store_when_it_ends(store):
+    subprocess.run([sys.executable, "-m", "pipeline.train", "max_epochs=2"], capture_output=True, check=True)
+    assert sorted(path.name for path in store.parent.iterdir()) == ["artifacts", store.name]
+    assert len(runs_of(store)[1]) == 1
+
+
 def test_several_processes_may_make_the_store_at_once(folder):
     code = "from pipeline.tracking import Store; Store('sqlite:///new/m.db', 'e')"
     started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=folder) for _ in range(3)]
