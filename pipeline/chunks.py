@@ -6,8 +6,9 @@ The table has a row per run and all that is ever recorded of it, so that it can 
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -107,16 +108,19 @@ def rows_of(parameters: Array) -> pa.FixedSizeListArray:
 
 
 class Results:
-    """A chunk's table, read row by row."""
+    """The runs of a chunk, read row by row from its table, or from the file that holds it."""
 
-    def __init__(self, table: pa.Table) -> None:
-        in_pieces = any(column.num_chunks > 1 for column in table.columns)
-        self.table = table.combine_chunks() if in_pieces else table  # a table on disk stays there
+    def __init__(self, source: pa.Table | Path) -> None:
+        self.source = source
+
+    @property
+    def table(self) -> pa.Table:
+        """The table; a file's is where it is, and in memory no longer than it is used."""
+        return opened(self.source) if isinstance(self.source, Path) else self.source
 
     def column(self, name: str) -> NDArray[Any]:
         """A column of numbers, (R,), or of lists of one length, (R, N)."""
-        column = self.table.column(name)
-        array = column.chunk(0) if column.num_chunks else column.combine_chunks()
+        array = whole(self.table.column(name))
         if pa.types.is_fixed_size_list(array.type):
             return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), array.type.list_size)  # type: ignore[no-any-return]
         return array.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
@@ -130,7 +134,7 @@ class Results:
     @cached_property
     def places(self) -> Places:
         """The places of its runs in the sweep."""
-        return self.column("place")
+        return self.column("place").copy()
 
     @cached_property
     def curve_epochs(self) -> NDArray[np.int64]:
@@ -144,3 +148,20 @@ class Results:
             np.append(self.curve_epochs[: len(errors)], self.table.column("epochs")[row].as_py()),
             np.append(errors, self.table.column("final_error")[row].as_py()),
         )
+
+
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def write(table: pa.Table, file: IO[bytes]) -> None:
+    """Writes a chunk's table as an Arrow IPC file."""
+    with pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+
+
+@lru_cache(4)
+def opened(path: Path) -> pa.Table:
+    """The table in a file that `write` wrote, in memory as it is on disk. Raises OSError or ArrowInvalid."""
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()

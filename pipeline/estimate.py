@@ -15,7 +15,7 @@ GIB = 2**30
 
 # Bytes, measured; see tests/test_estimate.py.
 PROGRAM = 500 * 2**20  # Python with all that is imported
-TRIAL_IN_MEMORY = 1_100  # arrays of the plan, a row of the table that tables and figures are made from
+TRIAL_IN_MEMORY = 750  # arrays of the plan, a row of the table that tables and figures are made from
 ROW_OF_RESULTS = 150
 RUN_IN_STORE, POINT_IN_STORE, FILES_OF_RUN = 9_000, 200, 12_288
 REPORT = 8 * 2**20

@@ -22,7 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.arithmetic import Array
-from pipeline.chunks import Results
+from pipeline.chunks import Results, opened, write
 from pipeline.plan import Places
 
 NAME = "kept"
@@ -47,11 +47,15 @@ class Kept:
             os.close(self._lock)
             raise InUseError(path) from None
         self.results: list[Results] = []
+        self.done = 0
         for file in sorted(path.glob("*.arrow")):
+            results = Results(file)
             try:
-                self.results.append(Results(read(file)))
+                self.done += len(results.places)
             except (OSError, pa.ArrowInvalid):  # damaged: it is trained again
                 file.unlink()
+            else:
+                self.results.append(results)
 
     @classmethod
     def new(cls, sweep_folder: Path) -> "Kept":
@@ -75,6 +79,7 @@ class Kept:
     def remove(self) -> None:
         """Removes it, where all is recorded."""
         self.results.clear()
+        opened.cache_clear()
         for file in sorted(self.path.rglob("*"), reverse=True):
             file.rmdir() if file.is_dir() else file.unlink()
         self.path.rmdir()
@@ -96,9 +101,10 @@ class Kept:
         """Keeps the result of a chunk."""
         place = table.column("place")[0].as_py()
         path = self.path / f"{place:010d}.arrow"
-        with whole_file(path) as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table.combine_chunks())
-        self.results.append(Results(read(path)))
+        with whole_file(path) as file:
+            write(table, file)
+        self.results.append(Results(path))
+        self.done += len(table)
         return self.results[-1]
 
     def missing(self, trials: int) -> NDArray[np.bool_]:
@@ -149,11 +155,6 @@ class Runs(Sequence[tuple[NDArray[np.int64], Array]]):
             mine = self.chunk[places] == number
             found[:, mine] = self.results[number].column(which)[self.row[places[mine]]].T
         return found
-
-
-def read(path: Path) -> pa.Table:
-    """A table in memory as it is on disk."""
-    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.chunks import Chunk, Results, chunks, make_chunk
+from pipeline.chunks import Chunk, Results, chunks, make_chunk, whole
 from pipeline.control import Interrupts, progress_bar
 from pipeline.executors import Executor
 from pipeline.kept import Kept, Runs
@@ -248,8 +248,7 @@ def write_curves(kept: Kept, trials: int, path: Path) -> None:
     schema = pa.schema({"place": pa.int64(), "epoch": pa.int64(), "error": pa.float64()})
     with pq.ParquetWriter(path, schema) as writer:
         for results in kept.results:
-            curve = results.table.column("curve").combine_chunks()
-            curve = curve.chunk(0) if isinstance(curve, pa.ChunkedArray) else curve
+            curve = whole(results.table.column("curve"))
             lengths = np.diff(curve.offsets.to_numpy())
             points = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
             ends = np.cumsum(lengths)

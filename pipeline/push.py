@@ -75,9 +75,8 @@ def push(path: Path, elsewhere: Mapping[str, str]) -> int:
                 work = Ongoing.start(plan, tracking, kept, store, parent, description, interrupts)
                 complete = work.run(None) is not None
             if not complete:
-                trained = len(plan) - int(kept.missing(len(plan)).sum())
                 print(
-                    f"{path}: {trained:,} of {len(plan):,} trials are trained, and recorded as run {parent} in {store.uri}; "
+                    f"{path}: {kept.done:,} of {len(plan):,} trials are trained, and recorded as run {parent} in {store.uri}; "
                     f"go on with: {description['command']}"
                 )
                 return 0

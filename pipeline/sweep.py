@@ -166,14 +166,12 @@ def interrupted(store: "Store", key: str, resume: str) -> tuple[Kept, str] | Non
 
 def going_on(work: Ongoing) -> str:
     """What is there of a sweep that was interrupted."""
-    done = int((~work.kept.missing(len(work.plan))).sum())
-    return f"going on with run {work.parent}: {done:,} of {len(work.plan):,} trials are trained (resume=never starts anew)"
+    return f"going on with run {work.parent}: {work.kept.done:,} of {len(work.plan):,} are trained (resume=never starts anew)"
 
 
 def stopped(work: Ongoing) -> str:
     """What is there of a sweep that has just been interrupted."""
-    done = int((~work.kept.missing(len(work.plan))).sum())
-    return f"{done:,} of {len(work.plan):,} runs are kept in {work.kept.path}; the same command goes on from there"
+    return f"{work.kept.done:,} of {len(work.plan):,} runs are kept in {work.kept.path}; the same command goes on from there"
 
 
 def study_name(config: DictConfig) -> str:

@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline import chunks, control, ongoing, settings
-from pipeline.kept import InUseError, Kept, read
+from pipeline.kept import InUseError, Kept
 from tests.torture import torture
 
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(4)", "threshold=1e-2,1e-3", "max_epochs=300")
@@ -98,7 +98,7 @@ def test_the_same_command_goes_on_and_ends_as_if_never_interrupted(store, comman
     trained = interrupted_after(0)
     ended = command("train", *sweep)
     assert ended.code == 0, ended.err
-    assert f"going on with run {second.info.run_id}: 8 of {TRIALS} trials are trained" in ended.out
+    assert f"going on with run {second.info.run_id}: 8 of {TRIALS} are trained" in ended.out
     assert sorted(before | set(trained)) == list(range(TRIALS))
     assert not before & set(trained)
     first, second = parents_of(store)
@@ -123,7 +123,7 @@ def test_what_has_ended_in_an_interrupted_chunk_is_kept(store, command, folder, 
     assert ended.code == 130, ended.err
     assert "3 of 6 runs are kept" in ended.err
     [file] = folder.rglob("*.arrow")
-    table = read(file).to_pandas()
+    table = chunks.opened(file).to_pandas()
     assert set(table["status"]) == {"converged"}
     assert table["place"].tolist() == [0, 1, 2]
 
