@@ -48,6 +48,7 @@ class Kept:
             raise InUseError(path) from None
         self.results: list[Results] = []
         self.done = 0
+        opened.cache_clear()
         for file in sorted(path.glob("*.arrow")):
             results = Results(file)
             try:

@@ -3,6 +3,7 @@
 Each step looks at what is there, so that all of it may be cut short at any time and begun again.
 """
 
+import json
 import random
 import shlex
 import shutil
@@ -194,6 +195,7 @@ class Ongoing:
         )
         for name in ("config.yaml", "overrides.yaml"):
             (folder / name).write_text(self.description[name], encoding="utf-8")
+        (folder / "jobs.json").write_text(json.dumps(self.description["jobs"]), encoding="utf-8")
         if self.tracking.curves:
             write_curves(self.kept, len(self.plan), folder / "curves.parquet")
         if self.tracking.weights:

@@ -15,20 +15,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from omegaconf import DictConfig
 
 from pipeline import baselines, drift
 from pipeline.application import plain, run
+from pipeline.axes import Product
 from pipeline.config import ENGINES, ConfigError, choice, integer, read_trial, refuse_unknown, text
 from pipeline.control import progress_bar
 from pipeline.drift import Check, Recorded, compare, train_again
-from pipeline.settings import read_tracking
+from pipeline.plan import Plan
+from pipeline.settings import read_run, read_tracking
 
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 KEYS = ("baseline", "folder", "sweep", "sample", "seed", "engines", "tracking")
 DRIFTS_TOLD = 10
 TABLE = "reproduced.csv"
+JOBS = "jobs.json"  # of a sweep: all its trials
 NOTE = (
     "Do recorded results still come out, to the last bit? Each run is one check (`python -m pipeline.reproduce`): the metric "
     f"`share_reproduced` is its result, `{TABLE}` its table; it is FAILED if anything drifted."
@@ -205,12 +210,50 @@ def recorded_sweep(uri: str | None, which: str) -> Source:
         children = list(finished_runs(client, parent.info.experiment_id, mine))
     except MlflowException as error:
         raise unopened(store_uri(uri), error) from None
-    if not children:
+    results: Sequence[Recorded]
+    if len(children) < int(parent.data.tags.get("sweep.trials", 0)):
+        results = recorded_rows(client, parent)
+    elif children:
+        points = kept_points(client, parent)
+        results = [recorded_run(client, child, points) for child in children]
+    else:
         raise ConfigError("sweep", parent.info.run_id, "has no finished runs")
-    points = kept_points(client, parent)
-    results = [recorded_run(client, child, points) for child in children]
     name = f"sweep {parent.info.run_name}"
     return Source(name, results, parent.data.tags, {"sweep": parent.info.run_id})
+
+
+def recorded_rows(client: Any, parent: Any) -> "Rows":
+    """The results of a sweep whose trials have no runs of their own, from its artifacts. Raises ConfigError."""
+    from pipeline.tracking import download
+
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = json.loads(download(client, parent, JOBS, folder).read_text(encoding="utf-8"))
+        table = pq.read_table(download(client, parent, "results.parquet", folder))
+    try:
+        return Rows(Plan.read(Product.from_data(jobs), lambda config: read_run(config)[0]), table)
+    except ConfigError as error:
+        raise ConfigError("sweep", parent.info.run_id, f"cannot be trained again: {error}") from None
+
+
+class Rows(Sequence[Recorded]):
+    """The rows of a sweep's results.parquet as results to be compared, made as they are taken."""
+
+    def __init__(self, plan: Plan, table: pa.Table) -> None:
+        self.plan, self.table = plan, table
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, row: Any) -> Any:
+        """The result in that row."""
+        place = np.array([range(len(self))[row]])
+        [found] = self.table.slice(int(place[0]), 1).to_pylist()
+        return Recorded(
+            name=f"{self.plan.names(place)[0]} (row {place[0]} of results.parquet)",
+            trial=self.plan.trials(place)[0],
+            curve=lambda: (np.array([], np.int64), np.array([])),
+            **{name: found[name] for name in ("key", "status", "epochs", "final_error", "digest")},
+        )
 
 
 def recorded_run(client: Any, child: Any, points: int) -> Recorded:

@@ -228,6 +228,24 @@ def test_above_a_number_of_trials_only_the_sweep_is_recorded(store, command, mon
 
 
 @pytest.mark.usefixtures("without_figures")
+def test_trials_without_runs_can_be_trained_again_all_the_same(store, command, folder):
+    """From the sweep's own artifacts; a result that was changed is found."""
+    assert command("train", *SWEEP, "tracking.runs=3").code == 0
+    [parent] = parents_of(store)
+    again = command("reproduce", "sweep=latest")
+    assert (again.code, again.err) == (0, "")
+    assert f"reproduced {TRIALS} of {TRIALS}" in again.out
+    path = artifacts(parent) / "results.parquet"
+    results = pd.read_parquet(path)
+    results.loc[5, "epochs"] += 1
+    results.to_parquet(path)
+    again = command("reproduce", "sweep=latest", "engines=numpy")
+    assert again.code == 1
+    assert "learning_rate=0.5 seed=2 threshold=0.001 (row 5 of results.parquet)" in again.out
+    assert f"reproduced {TRIALS - 1} of {TRIALS}" in again.out
+    assert command("reproduce", "sweep=latest", "sample=2", "engines=numpy").code in (0, 1)
+
+
 def test_curves_and_weights_are_in_files_if_asked_for(store, command):
     sweep = (*SWEEP, "network.hidden=[2],[3]", "tracking.curves=true", "tracking.weights=true", "executor.chunk=5")
     assert command("train", *sweep).code == 0
