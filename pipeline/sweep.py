@@ -39,22 +39,22 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
     plan, settings = checked_plan(jobs)
     print("\n".join(prospect(plan, settings, folder)))
     tracking = settings.tracking
-    store = Store(tracking.uri, tracking.experiment)
-    description = {
-        "key": plan.key,
-        "trials": len(plan),
-        "jobs": jobs.as_data(),
-        "tracking": {"uri": store.uri, "experiment": tracking.experiment, "runs": tracking.runs},
-        "study": study_name(config),
-        "command": command_of(arguments),
-        "configuration": plain(config),
-        "config.yaml": OmegaConf.to_yaml(without_hydra(config)),
-        "overrides.yaml": OmegaConf.to_yaml(config.hydra.overrides),
-    }
     kept = None
     with Interrupts() as interrupts:
         trainer = executor(settings.executor, interrupts)
         try:
+            store = Store(tracking.uri, tracking.experiment)
+            description = {
+                "key": plan.key,
+                "trials": len(plan),
+                "jobs": jobs.as_data(),
+                "tracking": {"uri": store.uri, "experiment": tracking.experiment, "runs": tracking.runs},
+                "study": study_name(config),
+                "command": command_of(arguments),
+                "configuration": plain(config),
+                "config.yaml": OmegaConf.to_yaml(without_hydra(config)),
+                "overrides.yaml": OmegaConf.to_yaml(config.hydra.overrides),
+            }
             found = interrupted(store, plan.key, settings.resume)
             if found:
                 kept, parent = found
