@@ -35,7 +35,7 @@ BIN = Path(sys.executable).parent
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,[2,1]", "seed=range(10)", "threshold=1e-2,1e-3", "max_epochs=300")
 LONG = (  # some seconds, in 20 chunks; its end is quick
     *("-m", "task=xor", "network=trained", "initial=uniform", "learning_rate=0.01", "seed=range(400)", "threshold=1e-9"),
-    *("max_epochs=1000000", "tracking.runs=none", "executor.chunk=20", "hydra.sweep.dir=out"),
+    *("max_epochs=300000", "tracking.runs=none", "executor.chunk=20", "hydra.sweep.dir=out"),
 )
 DASK = "executor=dask"
 QUIET = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
@@ -340,7 +340,7 @@ def test_ctrl_c_is_answered_at_once_and_the_same_command_goes_on(folder, expecte
         _, errors = process.communicate(timeout=60)
         seconds = time.monotonic() - started
     assert (process.returncode, "Traceback" in errors) == (130, False), errors
-    assert seconds < 3.0  # about 1 where nothing else is at work
+    assert seconds < 5.0  # 1 where nothing else is at work
     assert not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers)
     assert kept(folder)
     with sweeping(folder, DASK, "executor.workers=2") as again:
