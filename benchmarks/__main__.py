@@ -1,14 +1,15 @@
-"""Benchmarks by name, or all of them: `python -m benchmarks [training] [uneven] [scaling] [first_use]`."""
+"""Benchmarks by name, or all of them: `python -m benchmarks [training] [uneven] [scaling] [first_use] [workers]`."""
 
 import sys
 
-from benchmarks import first_use, scaling, training, uneven
+from benchmarks import first_use, scaling, training, uneven, workers
 
 BENCHMARKS = {
     "training": lambda: training.main([]),
     "uneven": uneven.main,
     "scaling": scaling.main,
     "first_use": first_use.main,
+    "workers": workers.main,
 }
 
 for name in sys.argv[1:] or BENCHMARKS:

@@ -320,6 +320,7 @@ def start_local(workers: int, folder: str) -> Any:
             threads_per_worker=1,
             processes=True,
             dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it listens all the same: not where others do
             memory_limit=None,
             local_directory=folder,
             silence_logs=logging.ERROR,

@@ -135,7 +135,8 @@ def local() -> Iterator[Cluster]:
     made.close()
 
 
-def test_a_sweep_on_dask_gives_the_same_digests_and_says_nothing_more(store, command, folder):
+def test_a_sweep_on_dask_gives_the_same_digests_and_says_nothing_more(store, command, folder, local):
+    """Though there is another cluster on this machine."""
     assert command("train", *SWEEP).code == 0
     here = digests(store, folder)
     ended = command("train", *SWEEP, DASK, "executor.chunk=7")
