@@ -48,6 +48,7 @@ Result = TypeVar("Result")
 CHUNKS_PER_THREAD = 2  # in flight: one that is trained and one that waits for the worker
 SECONDS_TO_ANSWER = 10.0
 SECONDS_FOR_WORKERS = 30.0
+SECONDS_TO_START = 120.0
 SECONDS_TO_CLOSE = 0.5
 SECONDS_BETWEEN_LOOKS = 0.1
 SECONDS_BETWEEN_COUNTS = 1.0  # of the workers
@@ -107,7 +108,8 @@ def train_chunk(ours: dict[str, str], pickled: bytes, shared: tuple[Array, Array
     key, tasks = worker.get_current_task(), worker.state.tasks
 
     def looking(runs: int, epochs: int) -> None:
-        if key not in tasks or tasks[key].state == "cancelled":
+        task = tasks.get(key)
+        if task is None or task.state == "cancelled":
             raise StoppedError
 
     batch = replace(chunk.batch, inputs=shared[0], targets=shared[1])
@@ -153,12 +155,16 @@ class Cluster:
         if self.choice.address is None:
             self.folder = tempfile.TemporaryDirectory(prefix="workers-", ignore_cleanup_errors=True)
             with self.interrupts.held():
-                self.local = start_local(self.choice.workers, self.folder.name)
+                self.local = start_local(self.folder.name)
+                self.client = distributed.Client(self.local, set_as_default=False)
+                self.local.scale(self.choice.workers)
+            return
+        address = self.choice.address
         try:
-            place = self.local or self.choice.address
-            self.client = self._attentive(lambda: distributed.Client(place, timeout=SECONDS_TO_ANSWER, set_as_default=False))
-        except (OSError, ValueError, ImportError, TypeError) as error:
-            reason = str(error).partition("\n")[0]
+            self._attentive(lambda: asyncio.run(answer(address)))
+            self.client = self._attentive(lambda: distributed.Client(address, timeout=SECONDS_TO_ANSWER, set_as_default=False))
+        except Exception as error:  # whatever goes wrong when something else is there
+            reason = str(error).partition("\n")[0] or "nothing came"
             raise self._refusal(f"no Dask scheduler answers there ({reason})") from None
 
     def _attentive(self, action: Callable[[], Result]) -> Result:
@@ -183,8 +189,10 @@ class Cluster:
         started, told = time.monotonic(), False
         while len(self._threads()) < wanted:
             waited = time.monotonic() - started
-            if waited > SECONDS_FOR_WORKERS * (10 if self.local else 1):
-                raise self._refusal(f"has no workers; start one with: .venv/bin/dask worker {self.value or ''}".rstrip())
+            if self.local and waited > SECONDS_TO_START:
+                raise self._refusal(f"its workers on this machine do not start within {SECONDS_TO_START:.0f} s")
+            if not self.local and waited > SECONDS_FOR_WORKERS:
+                raise self._refusal(f"has no workers; start one with: .venv/bin/dask worker {self.value}")
             if not told and not self.local:
                 print(f"waiting for workers at {self.value}", file=sys.stderr, flush=True)
                 told = True
@@ -216,7 +224,7 @@ class Cluster:
                 raise self._refusal(f"the worker {address} has {different}")
         try:
             self._attentive(lambda: self.client.run_on_scheduler(identity))
-        except ImportError as error:
+        except (ImportError, AttributeError) as error:
             raise self._refusal(f"the scheduler cannot import the project ({error})") from None
 
     def train(self, chunks: Iterable[Chunk], progress: Progress) -> Iterator[pa.Table]:
@@ -306,8 +314,15 @@ def epochs_trained(batch: Batch, table: pa.Table) -> int:
     return int(longest.sum())
 
 
-def start_local(workers: int, folder: str) -> Any:
-    """A cluster on this machine, whose workers are on their way.
+async def answer(address: str) -> None:
+    """Returns if there is a scheduler. A Client that finds none is not told apart so well, nor let go so easily."""
+    arguments = distributed.Security().get_connection_args("client")
+    async with distributed.rpc(address, connection_args=arguments) as there:
+        await asyncio.wait_for(there.identity(), SECONDS_TO_ANSWER)
+
+
+def start_local(folder: str) -> Any:
+    """A cluster on this machine, as yet without workers.
 
     Ctrl-C in a terminal reaches all its processes; the workers do not hear it, since a process inherits the signals that are
     blocked in the thread that starts it.
@@ -315,7 +330,7 @@ def start_local(workers: int, folder: str) -> Any:
     resource_tracker.ensure_running()  # starting that later would let the signal through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        cluster = distributed.LocalCluster(
+        return distributed.LocalCluster(
             n_workers=0,
             threads_per_worker=1,
             processes=True,
@@ -327,8 +342,6 @@ def start_local(workers: int, folder: str) -> Any:
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    cluster.scale(workers)
-    return cluster
 
 
 def stop_local(cluster: Any) -> None:

@@ -6,13 +6,16 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
+import dask
 import distributed
 import numpy as np
 import pandas as pd
@@ -193,8 +196,8 @@ class Deadly(Chunk):
 @pytest.mark.slow
 def test_a_chunk_that_kills_its_workers_is_given_up_in_one_line(monkeypatch):
     monkeypatch.setattr(cluster, "TIMES_GIVEN_UP", 2)
-    monkeypatch.setitem(cluster.CONFIGURATION, "distributed.scheduler.allowed-failures", 0)
-    made = Cluster(ExecutorChoice("dask", workers=1), Interrupts())
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        made = Cluster(ExecutorChoice("dask", workers=1), Interrupts())
     try:
         with pytest.raises(ConfigError, match="workers died again and again over a chunk of 2 trials"):
             list(made.train(chunks(1, Deadly), lambda *_: None))
@@ -258,11 +261,15 @@ def test_a_worker_that_cannot_import_the_project_is_refused(tmp_path, store, com
 
 
 def test_no_scheduler_is_refused_in_one_line(folder, command, monkeypatch):
+    """Nothing there, no address, something silent, something that says something else."""
     monkeypatch.setattr(cluster, "SECONDS_TO_ANSWER", 0.5)
-    for address in ("tcp://127.0.0.1:1", "nonsense", "http://127.0.0.1:1"):
-        ended = command("train", *SWEEP, DASK, f"executor.address={address}")
-        assert (ended.code, ended.err.count("\n")) == (2, 1), ended.err
-        assert ended.err.startswith(f"executor.address={address}: no Dask scheduler answers there")
+    with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as other:
+        Thread(target=lambda: other.accept()[0].sendall(b"HTTP/1.0 400 Bad Request" * 9), daemon=True).start()
+        there = [f"tcp://127.0.0.1:{server.getsockname()[1]}" for server in (silent, other)]
+        for address in ("tcp://127.0.0.1:1", "nonsense", "http://127.0.0.1:1", *there):
+            ended = command("train", *SWEEP, DASK, f"executor.address={address}")
+            assert (ended.code, ended.err.count("\n")) == (2, 1), ended.err
+            assert ended.err.startswith(f"executor.address={address}: no Dask scheduler answers there (")
     assert list(folder.iterdir()) == []
 
 
