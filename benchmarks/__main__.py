@@ -1,8 +1,8 @@
-"""Benchmarks by name, or all of them: `python -m benchmarks [training] [uneven] [scaling] [first_use] [sweep]`."""
+"""Benchmarks by name, or all of them: `python -m benchmarks [training] [uneven] [scaling] [first_use] [sweep] [workers]`."""
 
 import sys
 
-from benchmarks import first_use, scaling, sweep, training, uneven
+from benchmarks import first_use, scaling, sweep, training, uneven, workers
 
 BENCHMARKS = {
     "training": lambda: training.main([]),
@@ -10,6 +10,7 @@ BENCHMARKS = {
     "scaling": scaling.main,
     "first_use": first_use.main,
     "sweep": sweep.main,
+    "workers": workers.main,
 }
 
 for name in sys.argv[1:] or BENCHMARKS:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,15 @@ from pipeline.chunks import chunks
 from pipeline.config import ConfigError, written
 from pipeline.control import Interrupts
 from pipeline.estimate import check, check_number, estimate
-from pipeline.executors import executor
+from pipeline.executors import Executor, executor
 from pipeline.kept import InUseError, Kept
 from pipeline.ongoing import NotRecordedError, Ongoing, runs_recorded
 from pipeline.plan import Plan, checked_plan
 from pipeline.settings import RECORDED_BY_DEFAULT, Settings, read_run
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.tracking import Store
 
 MOST_VALUES = 100  # of an axis, in the parent run's params
@@ -29,72 +32,43 @@ MOST_VALUES = 100  # of an axis, in the parent run's params
 
 def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> None:
     """Trains and records every job of a multirun and prints the summary."""
-    from pipeline.report import command_of
+    from pipeline.summary import report
     from pipeline.tracking import Store
 
     jobs = expand(loader, config, arguments)
     if not len(jobs):
         raise ConfigError("sweep", " ".join(arguments), "has no jobs: an axis has no values")
     check_number(len(jobs), read_run(jobs[0].config)[1])
-    folder = Path(str(config.hydra.sweep.dir))
     plan, settings = checked_plan(jobs)
-    print("\n".join(prospect(plan, settings, folder)))
-    tracking = settings.tracking
-    store = Store(tracking.uri, tracking.experiment)
-    description = {
-        "key": plan.key,
-        "trials": len(plan),
-        "jobs": jobs.as_data(),
-        "tracking": {**asdict(tracking), "uri": store.uri},
-        "study": study_name(config),
-        "command": command_of(arguments),
-        "configuration": plain(config),
-        "config.yaml": OmegaConf.to_yaml(without_hydra(config)),
-        "overrides.yaml": OmegaConf.to_yaml(config.hydra.overrides),
-    }
-    kept = None
-    with Interrupts() as interrupts:
-        trainer = executor(settings.executor, interrupts)
-        try:
-            with store.needed():
-                found = interrupted(store, plan.key, settings.resume)
-                if found:
-                    kept, parent = found
-                    store.begin_again(parent)
-                else:
-                    write_hydra_files(config, arguments)
-                    kept = Kept.new(folder)
-                    kept.describe(description)
-                    try:
-                        parent = begin(store, description, kept)
-                    except BaseException:  # nothing is trained yet
-                        kept.remove()
-                        raise
-                kept.describe({**description, "parent": parent})
-                work = Ongoing.start(plan, tracking, kept, store, parent, description, interrupts)
-            if found:
-                print(going_on(work))
-            try:
-                results = work.run(trainer, settings.executor.chunk)
-            except KeyboardInterrupt:
-                print(f"\n{stopped(work)}", file=sys.stderr)
-                raise
-            except NotRecordedError as error:
-                print(error, file=sys.stderr)
-                sys.exit(1)
-            except OSError as error:  # of the sweep's folder
-                print(f"{error}; {stopped(work)}", file=sys.stderr)
-                sys.exit(1)
-        finally:
-            trainer.close()
-            if kept:
-                kept.close()
-    from pipeline.summary import report
-
-    assert results is not None  # all is trained
+    print("\n".join(prospect(plan, settings, Path(str(config.hydra.sweep.dir)))))
+    with Interrupts() as interrupts, closing(executor(settings.executor, interrupts)) as trainer:
+        store = Store(settings.tracking.uri, settings.tracking.experiment)
+        with store.needed():
+            work = gone_on_with(store, plan, settings, interrupts) or begun(
+                store, plan, settings, interrupts, config, arguments
+            )
+        with closing(work.kept):
+            results = run(work, trainer, settings.executor.chunk)
     print()
     print(report(results))
-    print(f"\nrecorded as run {parent} in {store.uri}; look at it with: make ui")
+    print(f"\nrecorded as run {work.parent} in {store.uri}; look at it with: make ui")
+
+
+def run(work: Ongoing, trainer: Executor, chunk: int | None) -> "pd.DataFrame":
+    """The results of the sweep; ends the program with a line on what is kept where it does not come to its end."""
+    try:
+        results = work.run(trainer, chunk)
+    except KeyboardInterrupt:
+        print(f"\n{stopped(work)}", file=sys.stderr)
+        raise
+    except NotRecordedError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:  # of the sweep's folder
+        print(f"{error}; {stopped(work)}", file=sys.stderr)
+        sys.exit(1)
+    assert results is not None  # all is trained
+    return results
 
 
 def prospect(plan: Plan, settings: Settings, folder: Path) -> list[str]:
@@ -140,6 +114,48 @@ def values_in_short(values: Sequence[Any]) -> str:
     return f"[{','.join(texts)}]"
 
 
+def begun(
+    store: "Store", plan: Plan, settings: Settings, interrupts: Interrupts, config: DictConfig, arguments: Sequence[str]
+) -> Ongoing:
+    """A new sweep, with a folder and a parent run."""
+    from pipeline.report import command_of
+
+    description = {
+        "key": plan.key,
+        "trials": len(plan),
+        "jobs": plan.product.as_data(),
+        "tracking": {**asdict(settings.tracking), "uri": store.uri},
+        "study": study_name(config),
+        "command": command_of(arguments),
+        "configuration": plain(config),
+        "config.yaml": OmegaConf.to_yaml(without_hydra(config)),
+        "overrides.yaml": OmegaConf.to_yaml(config.hydra.overrides),
+    }
+    write_hydra_files(config, arguments)
+    kept = Kept.new(Path(str(config.hydra.sweep.dir)))
+    kept.describe(description)
+    try:
+        parent = begin(store, description, kept)
+    except BaseException:  # nothing is trained yet
+        kept.remove()
+        raise
+    kept.describe({**description, "parent": parent})
+    return Ongoing.start(plan, settings.tracking, kept, store, parent, description, interrupts)
+
+
+def gone_on_with(store: "Store", plan: Plan, settings: Settings, interrupts: Interrupts) -> Ongoing | None:
+    """The same sweep, if it was interrupted and is to be gone on with. Raises ConfigError."""
+    found = interrupted(store, plan.key, settings.resume)
+    if not found:
+        return None
+    kept, parent = found
+    store.begin_again(parent)
+    description = {**kept.description, "parent": parent}
+    kept.describe(description)
+    print(f"going on with run {parent}: {kept.done:,} of {len(plan):,} trials are trained (resume=never starts anew)")
+    return Ongoing.start(plan, settings.tracking, kept, store, parent, description, interrupts)
+
+
 def interrupted(store: "Store", key: str, resume: str) -> tuple[Kept, str] | None:
     """The folder and the parent run of the sweep to go on with, if there is one. Raises ConfigError."""
     from pipeline.tracking import SWEEP_FOLDER_TAG
@@ -162,11 +178,6 @@ def interrupted(store: "Store", key: str, resume: str) -> tuple[Kept, str] | Non
     if resume != "auto":
         raise ConfigError("resume", resume, "is not an interrupted sweep of this same command in this store")
     return None
-
-
-def going_on(work: Ongoing) -> str:
-    """What is there of a sweep that was interrupted."""
-    return f"going on with run {work.parent}: {work.kept.done:,} of {len(work.plan):,} are trained (resume=never starts anew)"
 
 
 def stopped(work: Ongoing) -> str:

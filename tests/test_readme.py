@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = re.findall(r"^```\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", (ROOT / "README.md").read_text(), flags=re.M)}
+TESTED_ELSEWHERE = ("More than one machine",)  # in test_cluster.py, beside a scheduler
+BLOCKS = [
+    block
+    for title, section in SECTIONS.items()
+    if title not in TESTED_ELSEWHERE
+    for block in re.findall(r"^```\n(.*?)^```", section, re.M | re.S)
+]
 LINES = [line.partition("   #")[0].strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = [line for line in LINES if line.startswith("python -m pipeline.")]
 TARGETS = sorted({line for line in LINES if line.startswith("make ")})
