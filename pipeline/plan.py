@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.axes import Product, Swept
 from pipeline.batches import make_batch
-from pipeline.config import INDEPENDENT, ConfigError, Shape, Trial, written
+from pipeline.config import INDEPENDENT, TRIAL_KEYS, ConfigError, Shape, Trial, read_trial, written
 from pipeline.fingerprint import keys
 from pipeline.settings import RUN_KEYS, Settings, read_run
 
@@ -134,6 +134,16 @@ class Plan:
         axis = self.axes[name]
         cells = axis_cells(axis.values)
         return [cells[digit] for digit in self.digit(axis, places)]
+
+    def as_data(self) -> dict[str, Any]:
+        """The trials, without how they are run, as what JSON can hold."""
+        data = self.product.as_data()
+        return {**data, "bases": [{key: base[key] for key in TRIAL_KEYS} for base in data["bases"]]}
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> "Plan":
+        """The plan of which `as_data` gave this. Raises ConfigError if the data are not such."""
+        return cls.read(Product.from_data(data), read_trial)
 
     @cached_property
     def key(self) -> str:

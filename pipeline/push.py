@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from pipeline.application import plain, run
-from pipeline.axes import Product
 from pipeline.config import ConfigError, refuse_unknown, section, text
 from pipeline.control import Interrupts
 from pipeline.kept import DESCRIPTION, InUseError, Kept
 from pipeline.ongoing import NotRecordedError, Ongoing
 from pipeline.plan import Plan
-from pipeline.settings import Tracking, read_run
+from pipeline.settings import Tracking
 from pipeline.sweep import begin
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def push(path: Path, elsewhere: Mapping[str, str]) -> int:
     from pipeline.tracking import STORE_ERRORS, Store
 
     description = read_description(path)
-    plan = Plan.read(Product.from_data(description["jobs"]), lambda config: read_run(config)[0])
+    plan = Plan.from_data(description["jobs"])
     tracking = Tracking(**{**description["tracking"], **elsewhere})
     kept = Kept(path)
     try:

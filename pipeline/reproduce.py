@@ -21,12 +21,11 @@ from omegaconf import DictConfig
 
 from pipeline import baselines, drift
 from pipeline.application import plain, run
-from pipeline.axes import Product
 from pipeline.config import ENGINES, ConfigError, choice, integer, read_trial, refuse_unknown, text
 from pipeline.control import progress_bar
 from pipeline.drift import Check, Recorded, compare, train_again
 from pipeline.plan import Plan
-from pipeline.settings import read_run, read_tracking
+from pipeline.settings import read_tracking
 
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
@@ -230,7 +229,7 @@ def recorded_rows(client: Any, parent: Any) -> "Rows":
         jobs = json.loads(download(client, parent, JOBS, folder).read_text(encoding="utf-8"))
         table = pq.read_table(download(client, parent, "results.parquet", folder))
     try:
-        return Rows(Plan.read(Product.from_data(jobs), lambda config: read_run(config)[0]), table)
+        return Rows(Plan.from_data(jobs), table)
     except ConfigError as error:
         raise ConfigError("sweep", parent.info.run_id, f"cannot be trained again: {error}") from None
 

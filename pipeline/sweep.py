@@ -43,10 +43,11 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
     print("\n".join(prospect(plan, settings, Path(str(config.hydra.sweep.dir)))))
     with Interrupts() as interrupts, closing(executor(settings.executor, interrupts)) as trainer:
         store = Store(settings.tracking.uri, settings.tracking.experiment)
+        description = described(plan, settings, store.uri, config, arguments)
         with store.needed():
-            work = gone_on_with(store, plan, settings, interrupts) or begun(
-                store, plan, settings, interrupts, config, arguments
-            )
+            kept, parent = interrupted(store, plan, settings.resume) or begun(store, description, config, arguments)
+            kept.describe({**description, "parent": parent})
+            work = Ongoing.start(plan, settings.tracking, kept, store, parent, description, interrupts)
         with closing(work.kept):
             results = run(work, trainer, settings.executor.chunk)
     print()
@@ -114,70 +115,60 @@ def values_in_short(values: Sequence[Any]) -> str:
     return f"[{','.join(texts)}]"
 
 
-def begun(
-    store: "Store", plan: Plan, settings: Settings, interrupts: Interrupts, config: DictConfig, arguments: Sequence[str]
-) -> Ongoing:
-    """A new sweep, with a folder and a parent run."""
+def begun(store: "Store", description: dict[str, Any], config: DictConfig, arguments: Sequence[str]) -> tuple[Kept, str]:
+    """A folder and a parent run for a new sweep."""
+    write_hydra_files(config, arguments)
+    kept = Kept.new(Path(str(config.hydra.sweep.dir)))
+    kept.describe(description)
+    try:
+        return kept, begin(store, description, kept)
+    except BaseException:  # nothing is trained yet
+        kept.remove()
+        raise
+
+
+def interrupted(store: "Store", plan: Plan, resume: str) -> tuple[Kept, str] | None:
+    """The folder and the parent run of this sweep, if it was interrupted and is to be gone on with. Raises ConfigError."""
+    from pipeline.tracking import SWEEP_FOLDER_TAG
+
+    for run in store.unfinished(plan.key) if resume != "never" else ():
+        if resume not in ("auto", run.info.run_id):
+            continue
+        path, parent = Path(run.data.tags.get(SWEEP_FOLDER_TAG, "")), run.info.run_id
+        try:
+            kept = Kept(path) if (path / "lock").exists() else None
+        except InUseError:
+            reason = "it is running, in another process"
+        else:
+            if kept:
+                store.begin_again(parent)
+                print(
+                    f"going on with run {parent}: {kept.done:,} of {len(plan):,} trials are trained (resume=never starts anew)"
+                )
+                return kept, parent
+            reason = f"its folder {path} is not here"
+        if resume != "auto":
+            raise ConfigError("resume", resume, f"cannot go on: {reason}")
+    if resume not in ("auto", "never"):
+        raise ConfigError("resume", resume, "is not an interrupted sweep of this same command in this store")
+    return None
+
+
+def described(plan: Plan, settings: Settings, uri: str, config: DictConfig, arguments: Sequence[str]) -> dict[str, Any]:
+    """What sweep it is and how it was asked for: all that is needed to record it."""
     from pipeline.report import command_of
 
-    description = {
+    return {
         "key": plan.key,
         "trials": len(plan),
-        "jobs": plan.product.as_data(),
-        "tracking": {**asdict(settings.tracking), "uri": store.uri},
+        "jobs": plan.as_data(),
+        "tracking": {**asdict(settings.tracking), "uri": uri},
         "study": study_name(config),
         "command": command_of(arguments),
         "configuration": plain(config),
         "config.yaml": OmegaConf.to_yaml(without_hydra(config)),
         "overrides.yaml": OmegaConf.to_yaml(config.hydra.overrides),
     }
-    write_hydra_files(config, arguments)
-    kept = Kept.new(Path(str(config.hydra.sweep.dir)))
-    kept.describe(description)
-    try:
-        parent = begin(store, description, kept)
-    except BaseException:  # nothing is trained yet
-        kept.remove()
-        raise
-    kept.describe({**description, "parent": parent})
-    return Ongoing.start(plan, settings.tracking, kept, store, parent, description, interrupts)
-
-
-def gone_on_with(store: "Store", plan: Plan, settings: Settings, interrupts: Interrupts) -> Ongoing | None:
-    """The same sweep, if it was interrupted and is to be gone on with. Raises ConfigError."""
-    found = interrupted(store, plan.key, settings.resume)
-    if not found:
-        return None
-    kept, parent = found
-    store.begin_again(parent)
-    description = {**kept.description, "parent": parent}
-    kept.describe(description)
-    print(f"going on with run {parent}: {kept.done:,} of {len(plan):,} trials are trained (resume=never starts anew)")
-    return Ongoing.start(plan, settings.tracking, kept, store, parent, description, interrupts)
-
-
-def interrupted(store: "Store", key: str, resume: str) -> tuple[Kept, str] | None:
-    """The folder and the parent run of the sweep to go on with, if there is one. Raises ConfigError."""
-    from pipeline.tracking import SWEEP_FOLDER_TAG
-
-    if resume == "never":
-        return None
-    for run in store.unfinished(key):
-        if resume not in ("auto", run.info.run_id):
-            continue
-        path = Path(run.data.tags.get(SWEEP_FOLDER_TAG, ""))
-        if not (path / "lock").exists():
-            reason = f"its folder {path} is not here"
-        else:
-            try:
-                return Kept(path), run.info.run_id
-            except InUseError:
-                reason = "it is running, in another process"
-        if resume != "auto":
-            raise ConfigError("resume", resume, f"cannot go on: {reason}")
-    if resume != "auto":
-        raise ConfigError("resume", resume, "is not an interrupted sweep of this same command in this store")
-    return None
 
 
 def stopped(work: Ongoing) -> str:

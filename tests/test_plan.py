@@ -13,7 +13,7 @@ from pipeline.axes import Product, expand
 from pipeline.chunks import chunks
 from pipeline.config import ConfigError, read_trial
 from pipeline.plan import Plan, axis_cells, checked_plan
-from pipeline.settings import RUN_KEYS, read_run
+from pipeline.settings import RUN_KEYS
 from tests.strategies import examples
 
 AXES = (
@@ -101,9 +101,9 @@ def test_names_say_what_varies(multirun):
 def test_a_plan_survives_being_written_down(multirun):
     arguments = ["initial=uniform", "learning_rate=[0.5,1],2", "seed=range(3)", "network.hidden=[2],[3]", "threshold=1e-2,1e-3"]
     jobs = expand(*multirun(arguments))
-    again = Product.from_data(json.loads(json.dumps(jobs.as_data())))
-    assert list(again) == list(jobs)
-    one, other = (Plan.read(product, lambda config: read_run(config)[0]) for product in (jobs, again))
+    assert list(Product.from_data(json.loads(json.dumps(jobs.as_data())))) == list(jobs)
+    one = checked_plan(jobs)[0]
+    other = Plan.from_data(json.loads(json.dumps(one.as_data())))
     assert one.key == other.key
     assert one.trials(np.arange(len(one))) == other.trials(np.arange(len(one)))
 

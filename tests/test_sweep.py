@@ -98,7 +98,7 @@ def test_the_same_command_goes_on_and_ends_as_if_never_interrupted(store, comman
     trained = interrupted_after(0)
     ended = command("train", *sweep)
     assert ended.code == 0, ended.err
-    assert f"going on with run {second.info.run_id}: 8 of {TRIALS} are trained" in ended.out
+    assert f"going on with run {second.info.run_id}: 8 of {TRIALS} trials are trained" in ended.out
     assert sorted(before | set(trained)) == list(range(TRIALS))
     assert not before & set(trained)
     first, second = parents_of(store)
