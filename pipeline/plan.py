@@ -138,7 +138,10 @@ class Plan:
     def as_data(self) -> dict[str, Any]:
         """The trials, without how they are run, as what JSON can hold."""
         data = self.product.as_data()
-        return {**data, "bases": [{key: base[key] for key in TRIAL_KEYS} for base in data["bases"]]}
+        return {
+            "axes": [axis for axis in data["axes"] if len(axis["values"]) > 1],
+            "bases": [{key: base[key] for key in TRIAL_KEYS} for base in data["bases"]],
+        }
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "Plan":
