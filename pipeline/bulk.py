@@ -5,13 +5,13 @@ in one transaction. Only schemas whose rows were compared with the client's are 
 everywhere else `pipeline.tracking` goes through the client.
 """
 
+import io
 import math
 import shutil
 import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -58,11 +58,9 @@ class BulkWriter:
         locations = [f"{self.experiment.artifact_location}/{run_id}/artifacts" for run_id in ids]
         folders = [Path(unquote(urlparse(location).path)) for location in locations]
         try:
-            with ThreadPoolExecutor() as pool:  # the file system takes its time
-                written = pool.map(write_weights, folders, records)
-                rows = self._rows(ids, records, locations, tags)
-                list(written)
-            self._insert(rows)
+            for folder, record in zip(folders, records, strict=True):
+                write_weights(folder, record)
+            self._insert(self._rows(ids, records, locations, tags))
         except BaseException:
             for folder in folders:
                 shutil.rmtree(folder.parent, ignore_errors=True)
@@ -117,9 +115,12 @@ class BulkWriter:
 
 
 def write_weights(folder: Path, record: Record) -> None:
-    """The artifacts of a run."""
-    folder.mkdir(parents=True)
-    np.savez(folder / "weights.npz", **record.arrays)  # type: ignore[arg-type]
+    """The artifacts of a run: put together in memory, as each call of the file system takes its time."""
+    content = io.BytesIO()
+    np.savez(content, **record.arrays)  # type: ignore[arg-type]
+    folder.parent.mkdir(parents=True)
+    folder.mkdir()
+    (folder / "weights.npz").write_bytes(content.getbuffer())
 
 
 def rows_of(ids: Sequence[str], pairs: Iterable[Mapping[str, str]]) -> list[tuple[str, str, str]]:
