@@ -7,10 +7,12 @@ import json
 import random
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,9 +33,10 @@ if TYPE_CHECKING:
 
     from pipeline.tracking import Store
 
-ARTIFACTS = "artifacts"
+ARTIFACTS, RESULTS = "artifacts", "results.parquet"
 MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
 NO_RUN = b""
+SECONDS_BETWEEN_LOOKS, SECONDS_TO_STOP = 0.05, 0.7
 
 
 class NotRecordedError(Exception):
@@ -86,88 +89,103 @@ class Ongoing:
         """
         from pipeline.tracking import STORE_ERRORS
 
-        ended = "FAILED"
+        ended, results = "FAILED", None
+        recorder = Recorder(self.record)
         try:
+            for kept in self.kept.results:
+                recorder.give(kept)
             if executor:
-                self.train(executor, chunk_size)
-            self.record_all()
-            if self.kept.missing(len(self.plan)).any():
+                self.train(executor, chunk_size, recorder)
+            if self.failures:
+                self.finish(recorder)
+            if self.kept.done == len(self.plan):
+                results = self.write_artifacts()
+            self.finish(recorder)
+            if results is None:
                 ended = "KILLED"
-                return None
-            results = self.sum_up()
-            ended = "FINISHED"
+            else:
+                self.store_artifacts(results)
+                ended = "FINISHED"
         except KeyboardInterrupt:
             ended = "KILLED"
             raise
         finally:
+            recorder.stop()
             try:
                 self.store.end(self.parent, ended)
             except STORE_ERRORS as error:
                 if ended == "FINISHED":
                     raise NotRecordedError(self.kept.path, error) from None
-        self.kept.remove()
+        if results is not None:
+            self.kept.remove()
         return results
 
-    def train(self, executor: Executor, chunk_size: int | None) -> None:
-        """Trains what is missing, chunk by chunk; keeps and records each as soon as it is there."""
+    def train(self, executor: Executor, chunk_size: int | None, recorder: "Recorder") -> None:
+        """Trains what is missing, chunk by chunk; keeps each as soon as it is there, and has it recorded."""
         missing = self.kept.missing(len(self.plan))
         waiting = ahead(make_chunk(self.plan, shape, places) for shape, places in chunks(self.plan, missing, chunk_size))
         with progress_bar() as bar:
-            move = bar("runs", len(missing), int(np.count_nonzero(~missing)))
+            move = bar("runs", len(missing), self.kept.done)
             for table in executor.train(waiting, move):
                 with self.interrupts.held():
                     results = self.kept.add(table)
                 self.interrupts.look()
-                if not self.failures:
-                    self.record(results)
+                recorder.give(results)
 
-    def record(self, results: Results) -> None:
-        """Records the runs of a chunk that are to be and are not yet; what goes wrong is among the failures."""
+    def record(self, results: Results, look: Callable[[], None]) -> None:
+        """Records the runs of a chunk that are to be and are not yet; what goes wrong is a failure, after which none is tried.
+
+        `look` is called between runs or some hundreds of them, and ends it by an exception.
+        """
         from pipeline.tracking import STORE_ERRORS
 
         rows = np.flatnonzero(
             chosen(self.tracking.runs, len(self.plan), results.places) & (self.run_ids[results.places] == NO_RUN)
         )
-        if not len(rows):
+        if self.failures or not len(rows):
             return
         places = results.places[rows]
         made = records(self.plan.trials(places), results.table.take(rows), self.plan.names(places))
         try:
-            for place, (_, run_id) in zip(places, self.store.record_all(made, self.parent, self.interrupts), strict=True):
+            for place, (_, run_id) in zip(places, self.store.record_all(made, self.parent, look), strict=True):
                 self.run_ids[place] = run_id
         except STORE_ERRORS as error:
             self.failures.append(error)
 
-    def record_all(self) -> None:
-        """Records what is kept and not yet recorded. Raises NotRecordedError where the store does not take it."""
-        self.failures.clear()
-        for results in self.kept.results:
-            self.record(results)
-            if self.failures:
-                raise NotRecordedError(self.kept.path, self.failures[0])
+    def finish(self, recorder: "Recorder") -> None:
+        """Waits until all is recorded, and tries what has failed once more. Raises NotRecordedError if it fails again."""
+        recorder.finish(self.interrupts.look)
+        if self.failures:
+            self.failures.clear()
+            again = Recorder(self.record)
+            try:
+                for results in self.kept.results:
+                    again.give(results)
+                again.finish(self.interrupts.look)
+            finally:
+                again.stop()
+        if self.failures:
+            raise NotRecordedError(self.kept.path, self.failures[0])
 
-    def sum_up(self) -> "pd.DataFrame":
-        """The sweep's tables, figures, report, configuration and description, stored with the parent run."""
+    def store_artifacts(self, results: "pd.DataFrame") -> None:
+        """Stores what `write_artifacts` wrote with the parent run, with metrics and a description."""
         from pipeline.summary import note
         from pipeline.tracking import STORE_ERRORS
 
         folder = self.kept.path / ARTIFACTS
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        results = self.write_artifacts(folder)
+        if (self.run_ids != NO_RUN).any():
+            self.write_results(folder / RESULTS)  # now with the ids of runs
         converged = int((results["status"] == "converged").sum())
+        metrics = {"runs": len(results), "converged": converged, "rate": converged / len(results)}
         try:
             self.store.log_files(self.parent, folder)
-            self.store.log_metrics(
-                self.parent, {"runs": len(results), "converged": converged, "rate": converged / len(results)}
-            )
+            self.store.log_metrics(self.parent, metrics)
             self.store.set_note(self.parent, note(results))
         except STORE_ERRORS as error:
             raise NotRecordedError(self.kept.path, error) from None
-        return results
 
-    def write_artifacts(self, folder: Path) -> "pd.DataFrame":
-        """All files of the parent run; gives the results with what tables and figures need of them."""
+    def write_artifacts(self) -> "pd.DataFrame":
+        """The sweep's tables, figures, report and configuration as files; gives what they need of the results."""
         import pandas as pd
 
         from pipeline.figures import write_figures
@@ -176,10 +194,13 @@ class Ongoing:
         from pipeline.tracking import environment_tags
         from pipeline.trajectories import weights_of
 
-        self.write_results(folder / "results.parquet")
+        folder = self.kept.path / ARTIFACTS
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        self.write_results(folder / RESULTS)
         unread = ("run_id", "key", "digest")
-        names = [name for name in pq.read_schema(folder / "results.parquet").names if name not in unread]
-        results = pd.read_parquet(folder / "results.parquet", columns=names)
+        names = [name for name in pq.read_schema(folder / RESULTS).names if name not in unread]
+        results = pd.read_parquet(folder / RESULTS, columns=names)
         write_tables(results, folder)
         runs = Runs(self.kept, len(self.plan))
         small = runs.networks == 1 and len(runs) * runs.results[0].network.size * 16 <= MOST_WEIGHT_BYTES
@@ -219,6 +240,48 @@ class Ongoing:
             writer.write_table(table)
         assert writer
         writer.close()
+
+
+class Recorder:
+    """A thread that records results, as they are given, while others are trained and figures are drawn."""
+
+    def __init__(self, record: Callable[[Results, Callable[[], None]], None]) -> None:
+        self.record = record
+        self.given: SimpleQueue[Results | None] = SimpleQueue()
+        self.stopped = False
+        self.error: BaseException | None = None
+        self.thread = Thread(target=self._work, daemon=True)
+        self.thread.start()
+
+    def _work(self) -> None:
+        try:
+            while results := self.given.get():
+                self.record(results, self._look)
+        except BaseException as error:
+            self.error = error
+
+    def _look(self) -> None:
+        if self.stopped:
+            raise KeyboardInterrupt
+
+    def give(self, results: Results) -> None:
+        """Has a chunk recorded, after those that were given before."""
+        self.given.put(results)
+
+    def finish(self, look: Callable[[], None]) -> None:
+        """Waits until all that was given is recorded, and calls `look` meanwhile. Raises what went wrong."""
+        self.given.put(None)
+        while self.thread.is_alive():
+            self.thread.join(SECONDS_BETWEEN_LOOKS)
+            look()
+        if self.error:
+            raise self.error
+
+    def stop(self) -> None:
+        """Has it stop after what it is writing, and waits for that a moment: a server may not answer."""
+        self.stopped = True
+        self.given.put(None)
+        self.thread.join(SECONDS_TO_STOP)
 
 
 def ahead(items: Iterator[Chunk]) -> Iterator[Chunk]:

@@ -39,7 +39,6 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.config import ConfigError
-from pipeline.control import Interrupts
 from pipeline.records import PLACE_TAG, Record
 
 for name in ("alembic", "mlflow"):
@@ -213,8 +212,11 @@ class Store:
                 self.client.log_artifact(run_id, os.path.join(folder, "weights.npz"))
         return run_id
 
-    def record_all(self, records: Iterable[Record], parent: str, interrupts: Interrupts) -> Iterator[tuple[Record, str]]:
-        """Writes the runs of a sweep, many at a time where the store is one that `bulk` knows; gives each one's id."""
+    def record_all(self, records: Iterable[Record], parent: str, look: Callable[[], None]) -> Iterator[tuple[Record, str]]:
+        """Writes the runs of a sweep, many at a time where the store is one that `bulk` knows; gives each one's id.
+
+        `look` is called before each time; it may end it by an exception.
+        """
         from pipeline.bulk import RUNS_AT_ONCE, BulkWriter
 
         writer = BulkWriter.open(sqlite_path(self.uri), self.client.get_experiment(self.experiment_id), user())
@@ -223,14 +225,13 @@ class Store:
 
         def write(some: list[Record]) -> list[str]:
             assert writer
-            interrupts.look()
-            with interrupts.held():
-                return writer.write(some, tags)
+            look()
+            return writer.write(some, tags)
 
         while some := list(islice(waiting, RUNS_AT_ONCE if writer else 1)):
+            look()
             ids = patiently(write, some) if writer else [self.record(record, parent) for record in some]
             yield from zip(some, ids, strict=True)
-            interrupts.look()
 
     def log_files(self, run_id: str, folder: Path) -> None:
         """Stores all files of a folder as artifacts of the run."""
