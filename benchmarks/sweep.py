@@ -1,7 +1,8 @@
 """What does a tracked sweep cost, from prompt to prompt? `python -m benchmarks.sweep`.
 
-1,000 runs of the worked example's network from random weights, recorded in a new SQLite store, with tables, figures and report:
-against the pipeline that people write today (`benchmarks/usual.py`), which is measured on 5 and on 40 runs and scaled.
+1,000 runs of the worked example's network from random weights, recorded in a SQLite store, with tables, figures and report:
+against the pipeline that people write today (`benchmarks/usual.py`), which is measured on 5 and on 40 runs and scaled. Both
+stores are there before, and what is compiled once is.
 """
 
 from __future__ import annotations
@@ -22,14 +23,13 @@ USUAL = ("benchmarks.usual", "-m", "hydra.sweep.dir=out", "learning_rate=0.1,0.5
 HERE = Path(__file__).parent.parent
 
 
-def seconds(module: str, *arguments: str) -> float:
-    """How long a command takes in an empty folder, as a process of its own."""
+def seconds(folder: str, module: str, *arguments: str) -> float:
+    """How long a command takes in this folder, as a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(HERE), "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", module, *arguments]
-        started = time.perf_counter()
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        taken = time.perf_counter() - started
+    started = time.perf_counter()
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    taken = time.perf_counter() - started
     if done.returncode:
         sys.exit(done.stderr)
     return taken
@@ -37,12 +37,14 @@ def seconds(module: str, *arguments: str) -> float:
 
 def main() -> None:
     """Prints and stores the ratio."""
-    seconds(*OURS)  # what is compiled once is not timed
     ours, few, some = [], [], []
-    for _ in range(ROUNDS):
-        ours.append(seconds(*OURS))
-        for runs, found in ((FEW, few), (SOME, some)):
-            found.append(seconds(*USUAL, f"seed=range({runs // 5})"))
+    with tempfile.TemporaryDirectory() as folder:
+        seconds(folder, *OURS)
+        seconds(folder, *USUAL, "seed=0")
+        for _ in range(ROUNDS):
+            ours.append(seconds(folder, *OURS))
+            for runs, found in ((FEW, few), (SOME, some)):
+                found.append(seconds(folder, *USUAL, f"seed=range({runs // 5})"))
     price = (min(some) - min(few)) / (SOME - FEW)
     usual = min(few) + price * (RUNS - FEW)
     lowest, middle = lowest_and_median(ours, 1.0)

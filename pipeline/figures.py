@@ -54,7 +54,8 @@ def pictures(results: pd.DataFrame, curves: Curves | None, weights: Weights | No
 
 def save(figure: Figure, path: Path, png: bool = True) -> None:
     """An SVG of that name and a PNG beside it, laid out once; the same figure is the same bytes."""
-    figure.draw_without_rendering()
+    if layout := figure.get_layout_engine():
+        layout.execute(figure)
     figure.set_layout_engine("none")
     with matplotlib.rc_context(STYLE):
         figure.savefig(path, metadata={"Date": None, "Creator": None}, dpi=DPI)

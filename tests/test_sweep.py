@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
-from pipeline import chunks, control, ongoing, settings
+import pipeline.sweep
+from pipeline import chunks, control, ongoing
 from pipeline.kept import InUseError, Kept
 from tests.torture import torture
 
@@ -218,10 +219,10 @@ def test_as_many_runs_are_recorded_as_asked_for(store, command, asked, runs, sai
 
 @pytest.mark.usefixtures("without_figures")
 def test_above_a_number_of_trials_only_the_sweep_is_recorded(store, command, monkeypatch):
-    for module in (settings, ongoing):
+    for module in (pipeline.sweep, ongoing):
         monkeypatch.setattr(module, "RECORDED_BY_DEFAULT", TRIALS - 1)
     ended = command("train", *SWEEP)
-    assert "tracking.runs=none: one run in MLflow for the sweep, as always above 20,000" in ended.out
+    assert "tracking.runs=none: one run in MLflow for the sweep, as always above 15" in ended.out
     [parent] = parents_of(store)
     assert not children_of(store, parent)
     assert command("summary").code == 0
