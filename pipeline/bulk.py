@@ -12,6 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -26,6 +27,7 @@ from pipeline.records import Record
 KNOWN_SCHEMAS = ("dc11669786a5",)  # MLflow 3.17
 BUSY_SECONDS = 0.5  # after which a store that others write to is tried again
 RUNS_AT_ONCE = 200
+MOST_VARIABLES = 32_000  # of one SQLite statement
 
 Metric = tuple[str, str, float, int, int, bool]
 Rows = tuple[type[Any], tuple[str, ...], Sequence[tuple[Any, ...]]]  # a table, its columns, their values
@@ -108,10 +110,13 @@ class BulkWriter:
             # a write lock from the first statement on: waiting for one half-way would fail at once
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             for table, columns, values in rows:
-                statement = sqlalchemy.insert(table).compile(self.engine, column_keys=columns)
-                order = [columns.index(name) for name in statement.positiontup or ()]
-                # handed to the driver as they are: SQLAlchemy's own way through them takes twice as long
-                connection.exec_driver_sql(str(statement), [tuple(map(row.__getitem__, order)) for row in values])
+                # thousands of rows a statement, without a look at each: so other threads are held up least
+                head = f"INSERT INTO {table.__tablename__} ({', '.join(columns)}) VALUES "
+                group = f"({', '.join('?' * len(columns))})"
+                at_once = MOST_VARIABLES // len(columns)
+                for start in range(0, len(values), at_once):
+                    some = values[start : start + at_once]
+                    connection.exec_driver_sql(head + ", ".join([group] * len(some)), tuple(chain.from_iterable(some)))
 
 
 def write_weights(folder: Path, record: Record) -> None:
