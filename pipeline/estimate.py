@@ -6,16 +6,20 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.chunks import CHUNK_BYTES, row_bytes
+import numpy as np
+
+from pipeline.chunks import chunks, row_bytes
 from pipeline.config import ConfigError
+from pipeline.ongoing import runs_recorded
 from pipeline.plan import Plan
 from pipeline.settings import Settings
 
 GIB = 2**30
 
-# Bytes, measured; see tests/test_estimate.py.
+# Bytes, measured: tests/test_estimate.py holds them to what sweeps really take.
 PROGRAM = 500 * 2**20  # Python with all that is imported
 TRIAL_IN_MEMORY = 750  # arrays of the plan, a row of the table that tables and figures are made from
+COPIES = 4  # of a chunk: in training, as a table, and the next one
 ROW_OF_RESULTS = 150
 RUN_IN_STORE, POINT_IN_STORE, FILES_OF_RUN = 9_000, 200, 12_288
 REPORT = 8 * 2**20
@@ -39,19 +43,20 @@ class Estimate:
         )
 
 
-def estimate(plan: Plan, trainings: int, chunks: int, recorded: int, executors: int) -> Estimate:
-    """What the sweep takes if `recorded` of its trials get a run each, and so many chunks are trained at once."""
+def estimate(plan: Plan, settings: Settings) -> Estimate:
+    """What the sweep takes."""
+    trials, choice = len(plan), settings.executor
+    pieces = [len(places) for _, places in chunks(plan, np.ones(trials, bool), choice.chunk)]
     kept = max(row_bytes(trial.shape) for trial in plan.groups)
     points = max(min(trial.shape.curve_points, trial.shape.max_epochs + 1) for trial in plan.groups)
     run = RUN_IN_STORE + POINT_IN_STORE * points + FILES_OF_RUN
-    trials = len(plan)
-    chunk = min(trials * kept, CHUNK_BYTES)
+    workers = choice.workers if choice.name == "dask" and not choice.address else 1
     return Estimate(
         trials=trials,
-        trainings=trainings,
-        chunks=chunks,
-        memory=PROGRAM + trials * TRIAL_IN_MEMORY + 4 * chunk * executors,
-        disk=trials * (kept + ROW_OF_RESULTS) + recorded * run + REPORT,
+        trainings=sum(int(plan.trainings(places).max()) + 1 for _, places in plan.shapes()),
+        chunks=len(pieces),
+        memory=PROGRAM * workers + trials * TRIAL_IN_MEMORY + COPIES * max(pieces) * kept * workers,
+        disk=trials * (kept + ROW_OF_RESULTS) + runs_recorded(settings.tracking.runs, trials) * run + REPORT,
     )
 
 

@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline.application import plain, without_hydra
 from pipeline.axes import expand
-from pipeline.chunks import chunks
 from pipeline.config import ConfigError, written
 from pipeline.control import Interrupts
 from pipeline.estimate import check, check_number, estimate
@@ -74,23 +73,16 @@ def run(work: Ongoing, trainer: Executor, chunk: int | None) -> "pd.DataFrame":
 
 def prospect(plan: Plan, settings: Settings, folder: Path) -> list[str]:
     """What the sweep will take and what is recorded of it, in a line each. Raises ConfigError where it is too much."""
-    import numpy as np
-
-    places = np.arange(len(plan))
-    trainings = sum(int(plan.trainings(mine).max()) + 1 for _, mine in plan.shapes())
-    pieces = sum(1 for _ in chunks(plan, np.ones(len(plan), bool), settings.executor.chunk))
-    recorded = runs_recorded(settings.tracking.runs, len(plan))
-    found = estimate(plan, trainings, pieces, recorded, max(1, settings.executor.workers))
+    found = estimate(plan, settings)
     check(found, settings, folder)
-    why = "" if settings.tracking.runs is not None else f", as always up to {RECORDED_BY_DEFAULT:,} trials"
-    if recorded == len(places):
-        what = f"tracking.runs=all: a run in MLflow for each trial{why}"
-    elif recorded:
-        what = f"tracking.runs={recorded}: a run in MLflow for so many trials, chosen at random; results.parquet has all"
-    else:
-        why = why.replace("as always up to", "as always above")
-        what = f"tracking.runs=none: one run in MLflow for the sweep{why}; results.parquet has all trials"
-    return [str(found), what]
+    asked, recorded = settings.tracking.runs, runs_recorded(settings.tracking.runs, len(plan))
+    if recorded == len(plan):
+        why = f", as always up to {RECORDED_BY_DEFAULT:,} trials" if asked is None else ""
+        return [str(found), f"tracking.runs=all: a run in MLflow for each trial{why}"]
+    if recorded:
+        return [str(found), f"tracking.runs={recorded}: a run in MLflow for so many trials, at random; results.parquet has all"]
+    why = f", as always above {RECORDED_BY_DEFAULT:,} trials" if asked is None else ""
+    return [str(found), f"tracking.runs=none: one run in MLflow for the sweep{why}; results.parquet has all trials"]
 
 
 def begin(store: "Store", description: dict[str, Any], kept: Kept) -> str:

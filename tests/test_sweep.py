@@ -198,7 +198,7 @@ def test_sweeps_that_are_killed_at_random_times_lose_nothing(folder):
     [
         ((), TRIALS, "tracking.runs=all: a run in MLflow for each trial, as always up to 20,000 trials"),
         (("tracking.runs=none",), 0, "tracking.runs=none: one run in MLflow for the sweep; results.parquet has all trials"),
-        (("tracking.runs=5",), 5, "tracking.runs=5: a run in MLflow for so many trials, chosen at random"),
+        (("tracking.runs=5",), 5, "tracking.runs=5: a run in MLflow for so many trials, at random"),
         (("tracking.runs=99",), TRIALS, "tracking.runs=all: a run in MLflow for each trial"),
     ],
 )
