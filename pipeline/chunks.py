@@ -25,9 +25,9 @@ from pipeline.tasks import load
 from pipeline.trainer import STATUSES, Batch, Outcome, Progress
 
 # What a chunk is held to where the user does not say how large it is.
-CHUNK_OPERATIONS = 4e11  # multiply-adds of a training to max_epochs, about: a minute or two on one core
+CHUNK_OPERATIONS = 4e11  # multiply-adds, about, if all is trained to max_epochs: up to a minute on one core
 CHUNK_BYTES = 64 * 2**20  # of its result
-SMALLEST, LARGEST = 256, 16_384  # trainings
+SMALLEST, LARGEST = 128, 16_384  # trainings
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,8 @@ def checked_plan(jobs: Product) -> tuple[Plan, Settings]:
     def reader(config: Mapping[str, Any]) -> Trial:
         trial, found = read_run(config)
         make_batch([trial])
-        settings.append(found)
+        if not settings:
+            settings.append(found)
         if found != settings[0]:
             different = next(key for key in RUN_KEYS if config[key] != jobs.bases[0][key])
             raise ConfigError(different, "…", "cannot be swept: it belongs to the sweep as a whole")
