@@ -177,6 +177,7 @@ def run(main: Callable[[DictConfig], int | None], config_name: str) -> NoReturn:
         refuse(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+        exec("")  # Python forgets that the interrupt came amid some exec(), which it would else die of at its end
         sys.exit(130)
     finally:
         os.environ["HYDRA_FULL_ERROR"] = asked

@@ -53,7 +53,7 @@ class NotRecordedError(Exception):
 
 @dataclass(frozen=True)
 class Ongoing:
-    """A sweep with its folder and its parent run. `description` says how it was asked for (`sweep.describe`)."""
+    """A sweep with its folder and its parent run. `description` says how it was asked for (`sweep.described`)."""
 
     plan: Plan
     tracking: Tracking

@@ -111,7 +111,8 @@ def torture(folder: Path, kills: int, seed: int = 0) -> Tally:
                 if process.returncode == 130:
                     tally.answers.append(time.monotonic() - asked)
                 # before its handlers are set, a process dies of SIGTERM, and Python of SIGINT, as any other does
-                assert process.returncode in (0, 130, -number, 1 if number == signal.SIGINT else 130), output
+                allowed = (0, 130, -number, 1 if number == signal.SIGINT else 130)
+                assert process.returncode in allowed, f"{number.name}: code {process.returncode}\n{output}"
         else:
             output, _ = process.communicate()
         check_store(folder)
