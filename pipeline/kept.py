@@ -86,13 +86,6 @@ class Kept:
         self.path.rmdir()
         self.close()
 
-    @property
-    def description(self) -> dict[str, Any]:
-        """What sweep it is."""
-        found = json.loads((self.path / DESCRIPTION).read_text(encoding="utf-8"))
-        assert isinstance(found, dict)
-        return found
-
     def describe(self, description: dict[str, Any]) -> None:
         """Says what sweep it is."""
         with whole_file(self.path / DESCRIPTION) as file:

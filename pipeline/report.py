@@ -56,7 +56,8 @@ TELLING = (
     "task.name", "network.hidden", "network.activation", "network.output_activation", "network.bias", "initial.kind",
     "initial.range", "learning_rate", "momentum", "update", "criterion", "threshold", "max_epochs", "seed",
 )  # fmt: skip
-PLACES = ("tracking", "hydra.sweep.dir", "hydra.run.dir", "hydra.mode")  # overrides that say where, not what
+# Overrides that say where and how, not what.
+PLACES = ("tracking", "executor", "resume", "limits", "hydra.sweep.dir", "hydra.run.dir", "hydra.mode")
 SECRET = "tracking"  # says where runs are stored, perhaps with a password: not part of the experiment
 MOST_ROWS = 100
 MOST_TABLES = 12
