@@ -188,10 +188,10 @@ class Ongoing:
         """The sweep's tables, figures, report and configuration as files; gives what they need of the results."""
         import pandas as pd
 
+        from pipeline.environment import environment_tags
         from pipeline.figures import write_figures
         from pipeline.report import write_report
         from pipeline.summary import write_tables
-        from pipeline.tracking import environment_tags
         from pipeline.trajectories import weights_of
 
         folder = self.kept.path / ARTIFACTS

@@ -84,7 +84,8 @@ def main(config: DictConfig) -> int:
 
 def check(settings: Mapping[str, Any]) -> int:
     """Trains again, compares, tells and records it; gives the exit code."""
-    from pipeline.tracking import Store, environment_tags, source_tags
+    from pipeline.environment import environment_tags, source_tags
+    from pipeline.tracking import Store
 
     tracking = settings["tracking"]
     source = (
