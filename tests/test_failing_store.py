@@ -215,7 +215,7 @@ def test_ctrl_c_is_heard_while_a_lock_is_waited_for(schemas, store, lock, folder
         ended = command("train", *SWEEP)
     taken = time.monotonic() - asked[0]
     assert ended.code == 130
-    assert taken < 2.0, taken
+    assert taken < 10.0, taken  # and not the minute for which a lock is waited for
     lock.execute("ROLLBACK")
     assert command("train", *SWEEP).code == 0
     [sweep] = told(f"sqlite:///{store}", folder)
