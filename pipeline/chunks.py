@@ -29,6 +29,8 @@ CHUNK_OPERATIONS = 4e11  # multiply-adds, about, if all is trained to max_epochs
 CHUNK_BYTES = 64 * 2**20  # of its result
 SMALLEST, LARGEST = 128, 16_384  # trainings
 
+SCALARS = ["place", "status", "epochs", "final_error", "gradient_norm", "key", "digest"]  # columns of one value a run
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:

@@ -22,12 +22,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.arithmetic import Array
-from pipeline.chunks import Results, opened, write
+from pipeline.chunks import SCALARS, Results, opened, write
 from pipeline.plan import Places
 
 NAME = "kept"
 DESCRIPTION = "sweep.json"
-COLUMNS = ["place", "status", "epochs", "final_error", "gradient_norm", "key", "digest"]
 ROWS_AT_ONCE = 100_000
 
 
@@ -108,14 +107,14 @@ class Kept:
             found[results.places] = False
         return found
 
-    def rows(self, trials: int, columns: Sequence[str] = tuple(COLUMNS)) -> Iterator[pa.Table]:
+    def rows(self, trials: int) -> Iterator[pa.Table]:
         """All rows in the order of their places, some at a time."""
         for start in range(0, trials, ROWS_AT_ONCE):
             parts = []
             for results in self.results:
                 first, last = np.searchsorted(results.places, [start, start + ROWS_AT_ONCE])
                 if first < last:
-                    parts.append(results.table.select(columns).slice(first, last - first))
+                    parts.append(results.table.select(SCALARS).slice(first, last - first))
             if parts:
                 rows = pa.concat_tables(part.replace_schema_metadata() for part in parts)
                 yield rows.sort_by("place") if len(parts) > 1 else rows

@@ -11,12 +11,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.arithmetic import Array
-from pipeline.chunks import Results
+from pipeline.chunks import SCALARS, Results
 from pipeline.config import Trial, written
 from pipeline.network import Network
 
 PLACE_TAG = "trial.place"  # the trial's row in results.parquet, from 0
-RECORDED = ["place", "status", "epochs", "final_error", "gradient_norm", "key", "digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ def records(
     """The records of a chunk's runs: of its result, with the trial and the name of each row."""
     results = Results(table)
     network, initial, parameters = results.network, results.column("initial"), results.column("parameters")
-    for row, (trial, run) in enumerate(zip(trials, table.select(RECORDED).to_pylist(), strict=True)):
+    for row, (trial, run) in enumerate(zip(trials, table.select(SCALARS).to_pylist(), strict=True)):
         yield Record(
             name=names[row],
             params=params_of(trial),
