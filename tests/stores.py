@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from pipeline.kept import Kept
 from tests.test_tracking import told
@@ -22,18 +23,22 @@ TRIALS, CHUNKS = 16, 4
 def sweeps_in(uri: str, folder: Path) -> list[dict]:
     """What the store tells of each sweep, in the order in which they were begun, without ids, times and folders."""
     client = MlflowClient(tracking_uri=uri)
+    return [sweep_told(client, parent, children, folder) for parent, children in sweeps_with_runs(client)]
+
+
+def sweeps_with_runs(client: MlflowClient) -> list[tuple[Run, list[Run]]]:
+    """The parent run of each sweep, in the order in which they were begun, with its children, whole or not; no other runs."""
     experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
     runs = list(client.search_runs([experiment], max_results=5000, order_by=["attributes.start_time ASC"]))
     parents = [run for run in runs if run.data.tags.get("kind") == "sweep"]
-    found = []
-    for parent in parents:
-        children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-        found.append(sweep_told(client, parent, children, folder))
-    assert len(runs) == len(parents) + sum(len(sweep["children"]) for sweep in found)
+    found = [
+        (parent, [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]) for parent in parents
+    ]
+    assert len(runs) == len(parents) + sum(len(children) for _, children in found)
     return found
 
 
-def sweep_told(client: MlflowClient, parent, children: list, folder: Path) -> dict:
+def sweep_told(client: MlflowClient, parent: Run, children: list[Run], folder: Path) -> dict:
     """What MLflow tells of one sweep."""
     run_id = parent.info.run_id
     place = folder / run_id
