@@ -69,7 +69,7 @@ def push(path: Path, elsewhere: Mapping[str, str]) -> int:
         if store.status(parent) == "FINISHED":  # it was only not removed any more
             kept.remove()
         else:
-            store.begin_again(parent)
+            store.begin_again(parent, path)
             with Interrupts() as interrupts:
                 work = Ongoing.start(plan, tracking, kept, store, parent, description, interrupts)
                 complete = work.run(None) is not None

@@ -44,7 +44,9 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
         store = Store(settings.tracking.uri, settings.tracking.experiment)
         description = described(plan, settings, store.uri, config, arguments)
         with store.needed():
-            kept, parent = interrupted(store, plan, settings.resume) or begun(store, description, config, arguments)
+            kept, parent = interrupted(store, plan, settings.resume, config, arguments) or begun(
+                store, description, config, arguments
+            )
             kept.describe({**description, "parent": parent})
             work = Ongoing.start(plan, settings.tracking, kept, store, parent, description, interrupts)
         with closing(work.kept):
@@ -109,8 +111,7 @@ def values_in_short(values: Sequence[Any]) -> str:
 
 def begun(store: "Store", description: dict[str, Any], config: DictConfig, arguments: Sequence[str]) -> tuple[Kept, str]:
     """A folder and a parent run for a new sweep."""
-    write_hydra_files(config, arguments)
-    kept = Kept.new(Path(str(config.hydra.sweep.dir)))
+    kept = new_folder(config, arguments)
     kept.describe(description)
     try:
         return kept, begin(store, description, kept)
@@ -119,28 +120,42 @@ def begun(store: "Store", description: dict[str, Any], config: DictConfig, argum
         raise
 
 
-def interrupted(store: "Store", plan: Plan, resume: str) -> tuple[Kept, str] | None:
-    """The folder and the parent run of this sweep, if it was interrupted and is to be gone on with. Raises ConfigError."""
+def new_folder(config: DictConfig, arguments: Sequence[str]) -> Kept:
+    """A folder for what is trained, beside what Hydra leaves of a sweep."""
+    write_hydra_files(config, arguments)
+    return Kept.new(Path(str(config.hydra.sweep.dir)))
+
+
+def interrupted(
+    store: "Store", plan: Plan, resume: str, config: DictConfig, arguments: Sequence[str]
+) -> tuple[Kept, str] | None:
+    """The folder and the parent run of this sweep, if it was interrupted and is to be gone on with. Raises ConfigError.
+
+    Where its folder is not here, another machine may be at work on it: it must be asked for by its run id.
+    """
     from pipeline.tracking import SWEEP_FOLDER_TAG
 
     for run in store.unfinished(plan.key) if resume != "never" else ():
-        if resume not in ("auto", run.info.run_id):
-            continue
         path, parent = Path(run.data.tags.get(SWEEP_FOLDER_TAG, "")), run.info.run_id
+        if resume not in ("auto", parent):
+            continue
+        here = (path / "lock").exists()
+        if not here and resume == "auto":
+            continue
         try:
-            kept = Kept(path) if (path / "lock").exists() else None
+            kept = Kept(path) if here else new_folder(config, arguments)
         except InUseError:
-            reason = "it is running, in another process"
-        else:
-            if kept:
-                store.begin_again(parent)
-                print(
-                    f"going on with run {parent}: {kept.done:,} of {len(plan):,} trials are trained (resume=never starts anew)"
-                )
-                return kept, parent
-            reason = f"its folder {path} is not here"
-        if resume != "auto":
-            raise ConfigError("resume", resume, f"cannot go on: {reason}")
+            if resume == "auto":
+                continue
+            raise ConfigError("resume", resume, "cannot go on: it is running, in another process") from None
+        store.begin_again(parent, kept.path)
+        trained = (
+            f"{kept.done:,} of {len(plan):,} trials are trained (resume=never starts anew)"
+            if here
+            else f"its folder {path} is not here, so all of it is trained again, but nothing recorded twice"
+        )
+        print(f"going on with run {parent}: {trained}")
+        return kept, parent
     if resume not in ("auto", "never"):
         raise ConfigError("resume", resume, "is not an interrupted sweep of this same command in this store")
     return None

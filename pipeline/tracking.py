@@ -165,9 +165,10 @@ class Store:
         here = run.info.lifecycle_stage == "active" and run.info.experiment_id == self.experiment_id
         return str(run.info.status) if here else None
 
-    def begin_again(self, run_id: str) -> None:
-        """Puts the parent run of a sweep that was interrupted back to RUNNING."""
+    def begin_again(self, run_id: str, folder: Path) -> None:
+        """Puts the parent run of a sweep that was interrupted back to RUNNING, with its results being kept in a folder."""
         self.client.update_run(run_id, "RUNNING")
+        self.client.set_tag(run_id, SWEEP_FOLDER_TAG, str(folder))
 
     def end(self, run_id: str, status: str) -> None:
         """Ends a run as FINISHED; or as KILLED or FAILED, for which a locked store is not waited for long."""

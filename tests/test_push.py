@@ -124,8 +124,8 @@ def test_a_sweep_that_is_not_trained_to_its_end_is_recorded_so_far_and_goes_on(s
     with monkeypatch.context() as patch:
         after(patch, 2, interrupt)
         assert command("train", *SWEEP).code == 130
-    path = kept_folder()
-    for _ in range(2):
+    for name in ("kept", "kept-moved"):
+        path = kept_folder().rename(kept_folder().with_name(name))
         pushed = command("push", f"folder={path}")
         assert (pushed.code, pushed.err, pushed.out.count("\n")) == (0, "", 1)
         assert "8 of 16 trials are trained" in pushed.out

@@ -167,6 +167,29 @@ def test_a_sweep_that_is_running_is_left_alone(store, command, interrupted_after
 
 
 @pytest.mark.usefixtures("without_figures")
+def test_a_sweep_whose_folder_is_gone_is_taken_over_where_it_is_named(store, command, folder, interrupted_after):
+    sweep = (*SWEEP, "executor.chunk=4")
+    assert command("train", *sweep).code == 0
+    interrupted_after(8)
+    assert command("train", *sweep).code == 130
+    first, second = parents_of(store)
+    recorded = {run.info.run_id for run in children_of(store, second)}
+    [path] = folder.rglob("kept")
+    path.rename(folder / "elsewhere")
+    interrupted_after(12)
+    taken = command("train", *sweep, f"resume={second.info.run_id}")
+    assert taken.code == 130
+    assert f"going on with run {second.info.run_id}: its folder {path} is not here" in taken.out
+    interrupted_after(0)
+    assert "12 of 16 trials are trained" in command("train", *sweep).out  # and goes on like any other
+    first, second = parents_of(store)
+    assert_as_if_never_interrupted(store, first, second)
+    assert recorded <= {run.info.run_id for run in children_of(store, second)}
+    assert command("train", *sweep, "resume=auto").code == 0
+    assert len(parents_of(store)) == 3
+
+
+@pytest.mark.usefixtures("without_figures")
 def test_a_damaged_chunk_and_a_run_cut_short_are_made_again(store, command, folder, interrupted_after):
     sweep = (*SWEEP, "executor.chunk=4")
     assert command("train", *sweep).code == 0
