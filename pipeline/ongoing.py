@@ -87,7 +87,7 @@ class Ongoing:
 
         Raises NotRecordedError where the store does not take it.
         """
-        from pipeline.tracking import STORE_ERRORS
+        from pipeline.tracking import A_MOMENT, STORE_ERRORS
 
         ended, results = "FAILED", None
         recorder = Recorder(self.record)
@@ -112,7 +112,7 @@ class Ongoing:
         finally:
             recorder.stop()
             try:
-                self.store.end(self.parent, ended)
+                self.store.end(self.parent, ended, None if ended == "FINISHED" else A_MOMENT)
             except STORE_ERRORS as error:
                 if ended == "FINISHED":
                     raise NotRecordedError(self.kept.path, error) from None

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,20 +65,12 @@ def read_runs(tracking: Tracking) -> Sweep:
 
     Where runs say which multirun they belong to, they are those of the latest one. Raises ConfigError if there are none.
     """
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
+    from pipeline.tracking import finished_runs_of, needed, reader
 
-    from pipeline.tracking import sqlite_path, store_uri, unopened
-
-    uri, name = store_uri(tracking.uri), tracking.experiment
-    if (path := sqlite_path(uri)) and not path.exists():
-        raise ConfigError("tracking.uri", uri, "no such store; `make sweep` makes one")
-    client = MlflowClient(tracking_uri=uri)
-    try:
-        experiment = client.get_experiment_by_name(name)
-        runs = list(loose_runs(client, experiment.experiment_id)) if experiment else []
-    except MlflowException as error:
-        raise unopened(uri, error) from None
+    client, uri = reader(tracking.uri)
+    name = tracking.experiment
+    with needed(uri):
+        runs = [run for run in finished_runs_of(client, name) if is_loose(run)]
     if not runs:
         raise ConfigError("sweep", LOOSE, f"there is no finished run without a parent in experiment {name} of {uri}")
     latest = runs[0].data.tags.get(LOOSE_TAG)
@@ -102,14 +94,10 @@ def read_runs(tracking: Tracking) -> Sweep:
     return Sweep(f"runs of {name}", "", pd.concat([axes, outcomes], axis=1), fixed)
 
 
-def loose_runs(client: Any, experiment: str) -> Iterator[Any]:
-    """The finished runs of the experiment that have no parent and a status, latest first."""
-    from pipeline.tracking import finished_runs
-
-    for one in finished_runs(client, experiment, newest_first=True):
-        tags = one.data.tags
-        if tags.get("status") in STATUSES and "mlflow.parentRunId" not in tags and "epochs" in one.data.metrics:
-            yield one
+def is_loose(run: Any) -> bool:
+    """Whether a run is a trial's without a parent."""
+    tags = run.data.tags
+    return tags.get("status") in STATUSES and "mlflow.parentRunId" not in tags and "epochs" in run.data.metrics
 
 
 def value_of(param: str) -> Any:

@@ -94,18 +94,15 @@ def check(settings: Mapping[str, Any]) -> int:
     chosen = sample(source.results, settings["sample"], settings["seed"])
     engines = settings["engines"]
     store = Store(tracking.uri, tracking.experiment)
-    store.client.set_experiment_tag(store.experiment_id, "mlflow.note.content", NOTE)
-    now = {**environment_tags(), **source_tags(), "mlflow.source.name": "pipeline.reproduce"}
-    run_id = store.client.create_run(store.experiment_id, run_name=source.name, tags={**now, "kind": "check"}).info.run_id
+    store.set_experiment_note(NOTE)
+    params = {"checked": source.name, "engines": " ".join(engines), **source.params}
+    if settings["sample"] is not None:
+        params |= {"sample": str(settings["sample"]), "seed": str(settings["seed"])}
+    run_id = store.begin("check", source.name, params, {"mlflow.source.name": "pipeline.reproduce"})
     ended, started = "FAILED", time.monotonic()
     try:
-        params = {"checked": source.name, "engines": " ".join(engines), **source.params}
-        if settings["sample"] is not None:
-            params |= {"sample": str(settings["sample"]), "seed": str(settings["seed"])}
-        for key, value in params.items():
-            store.client.log_param(run_id, key, value)
         checks = train_and_compare(chosen, engines)
-        said = report(checks, source.environment, now)
+        said = report(checks, source.environment, {**environment_tags(), **source_tags()})
         drifted = len({one.recorded.name for one in checks if one.changes})
         summary = in_short(len(chosen), drifted, engines)
         metrics = {
@@ -114,8 +111,7 @@ def check(settings: Mapping[str, Any]) -> int:
             "share_reproduced": (len(chosen) - drifted) / len(chosen),
             "seconds": time.monotonic() - started,
         }
-        for name, number in metrics.items():
-            store.client.log_metric(run_id, name, number)
+        store.log_metrics(run_id, metrics)
         with tempfile.TemporaryDirectory() as place:
             write_table(checks, Path(place, TABLE))
             store.log_files(run_id, Path(place))
@@ -126,7 +122,7 @@ def check(settings: Mapping[str, Any]) -> int:
         ended = "KILLED"
         raise
     finally:
-        store.client.set_terminated(run_id, ended)
+        store.end(run_id, ended)
     for part in said:
         print(part, end="\n\n")
     print(f"{source.name}: {summary}")
@@ -200,16 +196,12 @@ def recorded_baselines(folder: Path) -> Source:
 
 def recorded_sweep(uri: str | None, which: str) -> Source:
     """A sweep and its finished runs, from MLflow. Raises ConfigError where they cannot be read."""
-    from mlflow.exceptions import MlflowException
-
-    from pipeline.tracking import find_sweep, finished_runs, store_uri, unopened
+    from pipeline.tracking import find_sweep, finished_runs, needed, store_uri
 
     client, parent = find_sweep(uri, which)
     mine = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-    try:
+    with needed(store_uri(uri)):
         children = list(finished_runs(client, parent.info.experiment_id, mine))
-    except MlflowException as error:
-        raise unopened(store_uri(uri), error) from None
     results: Sequence[Recorded]
     if len(children) < int(parent.data.tags.get("sweep.trials", 0)):
         results = recorded_rows(client, parent)
@@ -258,6 +250,8 @@ class Rows(Sequence[Recorded]):
 
 def recorded_run(client: Any, child: Any, points: int) -> Recorded:
     """A sweep's run as a result to be compared."""
+    from pipeline.tracking import error_curve
+
     name, run_id, tags = child.info.run_name, child.info.run_id, child.data.tags
     try:
         config = configuration(client, child, points)
@@ -321,12 +315,6 @@ def kept_points(client: Any, parent: Any) -> int:
             return integer("curve_points", OmegaConf.select(config, "curve_points"), 2, 1000)
         except ConfigError:
             return 100
-
-
-def error_curve(client: Any, run_id: str) -> drift.Curve:
-    """A run's curve as recorded."""
-    points = sorted((point.step, point.value) for point in client.get_metric_history(run_id, "error"))
-    return np.array([step for step, _ in points], np.int64), np.array([value for _, value in points], float)
 
 
 def weights(client: Any, child: Any) -> dict[str, Any] | None:

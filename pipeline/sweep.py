@@ -32,7 +32,7 @@ MOST_VALUES = 100  # of an axis, in the parent run's params
 def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> None:
     """Trains and records every job of a multirun and prints the summary."""
     from pipeline.summary import report
-    from pipeline.tracking import Store
+    from pipeline.tracking import Store, needed
 
     jobs = expand(loader, config, arguments)
     if not len(jobs):
@@ -43,7 +43,7 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
     with Interrupts() as interrupts, closing(executor(settings.executor, interrupts)) as trainer:
         store = Store(settings.tracking.uri, settings.tracking.experiment)
         description = described(plan, settings, store.uri, config, arguments)
-        with store.needed():
+        with needed(store.uri):
             kept, parent = interrupted(store, plan, settings.resume, config, arguments) or begun(
                 store, description, config, arguments
             )
@@ -98,7 +98,7 @@ def begin(store: "Store", description: dict[str, Any], kept: Kept) -> str:
         SWEEP_KEY_TAG: description["key"],
         SWEEP_FOLDER_TAG: str(kept.path),
     }
-    return store.begin(description["study"], axes or {"axes": "none"}, tags)
+    return store.begin("sweep", description["study"], axes or {"axes": "none"}, tags)
 
 
 def values_in_short(values: Sequence[Any]) -> str:

@@ -30,6 +30,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -135,22 +136,14 @@ class Store:
             created = found.experiment_id
         return str(created)
 
-    @contextmanager
-    def needed(self) -> Iterator[None]:
-        """Work that is not begun without the store. Raises ConfigError where the store does not take part."""
-        try:
-            yield
-        except (MlflowException, SQLAlchemyError) as error:
-            raise unopened(self.uri, error, "used") from None
-
-    def begin(self, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
-        """The parent run of a new sweep, RUNNING until `end`; gives its id."""
-        run_id = self._create(name, {**source_tags(), **environment_tags(), **tags, "kind": "sweep"})
+    def begin(self, kind: str, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
+        """A run that is not a trial's, such as a sweep's parent run, RUNNING until `end`; gives its id."""
+        run_id = self._create(name, {**source_tags(), **environment_tags(), **tags, "kind": kind})
         try:
             self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
         except BaseException:
             with suppress(*STORE_ERRORS):
-                self.end(run_id, "FAILED")
+                self.end(run_id, "FAILED", A_MOMENT)
             raise
         return run_id
 
@@ -170,9 +163,9 @@ class Store:
         self.client.update_run(run_id, "RUNNING")
         self.client.set_tag(run_id, SWEEP_FOLDER_TAG, str(folder))
 
-    def end(self, run_id: str, status: str) -> None:
-        """Ends a run as FINISHED; or as KILLED or FAILED, for which a locked store is not waited for long."""
-        patiently(self.client.client.set_terminated, run_id, status, seconds=BUSY_SECONDS if status == "FINISHED" else A_MOMENT)
+    def end(self, run_id: str, status: str, seconds: float | None = None) -> None:
+        """Ends a run; a locked store is waited for as long as `patiently` does, or so many seconds."""
+        patiently(self.client.client.set_terminated, run_id, status, seconds=seconds)
 
     def unfinished(self, key: str) -> Iterator[Run]:
         """The parent runs of sweeps with this key that have not finished, latest first."""
@@ -243,6 +236,10 @@ class Store:
         """The description that the UI shows on the run's page, in Markdown."""
         self.client.set_tag(run_id, "mlflow.note.content", text)
 
+    def set_experiment_note(self, text: str) -> None:
+        """The description that the UI shows on the experiment's page, in Markdown."""
+        self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", text)
+
     def _create(self, name: str, tags: Mapping[str, str]) -> str:
         run = self.client.create_run(self.experiment_id, run_name=name, tags=dict(tags))
         return str(run.info.run_id)
@@ -260,13 +257,28 @@ class Store:
             self.client.set_terminated(run_id, status)
 
 
-def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
-    """The parent run of the sweep with that run id, or of the latest finished one. Raises ConfigError if there is none."""
+@contextmanager
+def needed(uri: str) -> Iterator[None]:
+    """Work that is not begun without the store. Raises ConfigError where the store does not take part."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        raise unopened(uri, error, "used") from None
+
+
+def reader(uri: str | None) -> tuple[MlflowClient, str]:
+    """MLflow's client for a store that is there, and the store's address. Raises ConfigError."""
     uri = store_uri(uri)
     if (path := sqlite_path(uri)) and not path.exists():
         raise ConfigError("tracking.uri", uri, "no such store; `make sweep` makes one")
+    with needed(uri):
+        return MlflowClient(tracking_uri=uri), uri
+
+
+def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
+    """The parent run of the sweep with that run id, or of the latest finished one. Raises ConfigError if there is none."""
+    client, uri = reader(uri)
     try:
-        client = MlflowClient(tracking_uri=uri)
         if which != "latest":
             run = client.get_run(which)
             if run.data.tags.get("kind") != "sweep":
@@ -294,6 +306,12 @@ def finished_runs(client: MlflowClient, experiment_id: str, condition: str = "",
     return found_runs(client, experiment_id, search, newest_first)
 
 
+def finished_runs_of(client: MlflowClient, experiment: str) -> Iterator[Run]:
+    """The finished runs of the experiment with that name, newest first; none where it is not there."""
+    if found := client.get_experiment_by_name(experiment):
+        yield from finished_runs(client, found.experiment_id, newest_first=True)
+
+
 def found_runs(client: MlflowClient, experiment_id: str, condition: str, newest_first: bool = False) -> Iterator[Run]:
     """The runs of an experiment that meet a condition in MLflow's search language, page by page."""
     order = ["attributes.start_time " + ("DESC" if newest_first else "ASC")]
@@ -312,6 +330,12 @@ def download(client: MlflowClient, run: Run, name: str, folder: str) -> Path:
         return Path(client.download_artifacts(run.info.run_id, name, folder))
     except (MlflowException, OSError):
         raise ConfigError("sweep", run.info.run_id, f"has no artifact {name}") from None
+
+
+def error_curve(client: MlflowClient, run_id: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """A run's curve: epochs and errors."""
+    points = sorted((point.step, point.value) for point in client.get_metric_history(run_id, "error"))
+    return np.array([step for step, _ in points], np.int64), np.array([value for _, value in points], float)
 
 
 def unopened(uri: str, error: Exception, what: str = "opened") -> ConfigError:

@@ -25,7 +25,7 @@ def two_sweeps(tmp_path_factory, empty_store):
         files.mkdir()
         summary.storable(results).to_parquet(files / "results.parquet")
         (files / "config.yaml").write_text("task: {name: seed_example}\nlearning_rate: 0.5\n")
-        parent = store.begin("sweep", {"axes": "some"}, {"command": "python -m pipeline.train"})
+        parent = store.begin("sweep", "sweep", {"axes": "some"}, {"command": "python -m pipeline.train"})
         store.log_files(parent, files)
         store.end(parent, "FINISHED")
         ids.append(parent)
