@@ -386,23 +386,3 @@ def test_the_readmes_commands_work(folder, store, command, tmp_path):
             for line in sweeps:
                 ended = command("train", *shlex.split(line)[3:], "seed=range(2)", "max_epochs=100")
                 assert ended.code == 0, f"{line}\n{ended.err}"
-
-
-@pytest.mark.parametrize("name", ["ssh", "scheduler", "worker"])
-def test_dask_knows_the_readmes_options(name):
-    asked = subprocess.run([BIN / "dask", name, "--help"], capture_output=True, text=True, check=True).stdout
-    for line in re.findall(rf"^\.venv/bin/dask {name} .*", SECTION, re.M):
-        for option in re.findall(r"--[\w-]+", line):
-            assert option in asked, line
-
-
-@pytest.mark.parametrize(("package", "name"), [("dask_jobqueue", "SLURMCluster"), ("dask_kubernetes.operator", "KubeCluster")])
-def test_the_readmes_deployments_exist(package, name):
-    """Where they are installed."""
-    import inspect
-
-    [call] = re.findall(rf"{name}\((.+)\)", SECTION)
-    made = getattr(pytest.importorskip(package), name)
-    known = {key for kind in made.__mro__ for key in inspect.signature(kind.__init__).parameters}
-    known |= set(inspect.signature(getattr(made, "job_cls", made).__init__).parameters)
-    assert set(re.findall(r"(\w+)=", call)) <= known

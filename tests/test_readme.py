@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", (ROOT / "README.md").read_text(), flags=re.M)}
-TESTED_ELSEWHERE = ("More than one machine",)  # in test_cluster.py, beside a scheduler
+TESTED_ELSEWHERE = ("More than one machine",)  # in test_cluster.py and test_deployments.py, with schedulers
 BLOCKS = [
     block
     for title, section in SECTIONS.items()
