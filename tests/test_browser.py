@@ -9,11 +9,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
+from pipeline import bulk
 from pipeline.figures import write_figures
 from pipeline.report import write_report
 from tests.test_figures import curves_of, sweep, weights_of
@@ -155,14 +158,9 @@ def test_the_report_prints(browser, report, tmp_path):
     opened.close()
 
 
-@pytest.fixture
-def pages_of_mlflow(store) -> Iterator[str]:
-    """The address of MLflow's pages, as `python -m pipeline.ui` prints it, of a store with one sweep."""
-    arguments = (
-        "study=convergence", "learning_rate=1,5", "initial.range=1", "seed=0,1", "threshold=1e-2,1e-3", "max_epochs=2000",
-        "hydra.sweep.dir=out",
-    )  # fmt: skip
-    subprocess.run([sys.executable, "-m", "pipeline.train", "-m", *arguments], check=True, capture_output=True, timeout=300)
+@contextmanager
+def pages_of_mlflow() -> Iterator[str]:
+    """The address of MLflow's pages of this folder's store, as `python -m pipeline.ui` prints it."""
     server = subprocess.Popen(
         [sys.executable, "-m", "pipeline.ui"],
         stdout=subprocess.PIPE,
@@ -191,40 +189,92 @@ def pages_of_mlflow(store) -> Iterator[str]:
         server.stdout.close()
 
 
-def test_mlflows_pages_show_the_sweep(browser, pages_of_mlflow, store):
-    from mlflow import MlflowClient
+SWEEP = (
+    "-m", "study=convergence", "learning_rate=1,5", "initial.range=1", "seed=0,1", "threshold=1e-2,1e-3", "max_epochs=2000",
+    "hydra.sweep.dir=out",
+)  # fmt: skip
 
+
+def test_mlflows_pages_show_the_sweep(browser, command, store):
+    assert command("train", *SWEEP).code == 0
     client = MlflowClient(tracking_uri=f"sqlite:///{store}")
     experiment = client.get_experiment_by_name("backpropagation").experiment_id
     runs = client.search_runs([experiment])
     parent = next(run for run in runs if run.data.tags.get("kind") == "sweep")
     child = next(run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id)
-    opened = browser.new_page(viewport={"width": 1600, "height": 1000})
-    opened.set_default_timeout(60_000)
+    with pages_of_mlflow() as address:
+        opened = browser.new_page(viewport={"width": 1600, "height": 1000})
+        opened.set_default_timeout(60_000)
 
-    def at(path: str) -> None:
-        opened.goto(f"{pages_of_mlflow}/#/experiments/{experiment}{path}")
+        def at(path: str) -> None:
+            opened.goto(f"{address}/#/experiments/{experiment}{path}")
 
-    at("/runs")
-    opened.get_by_text(parent.info.run_name, exact=True).first.wait_for()
+        at("/runs")
+        opened.get_by_text(parent.info.run_name, exact=True).first.wait_for()
 
-    at(f"/runs/{parent.info.run_id}")
-    opened.get_by_text("of 8 runs converged").first.wait_for()
-    opened.get_by_text("Lowest expected running time").first.wait_for()
+        at(f"/runs/{parent.info.run_id}")
+        opened.get_by_text("of 8 runs converged").first.wait_for()
+        opened.get_by_text("Lowest expected running time").first.wait_for()
 
-    at(f"/runs/{parent.info.run_id}/artifacts")
-    for name in ("results.parquet", "report.html", "figures", "summary"):
-        opened.get_by_text(name, exact=True).first.wait_for()
-    opened.get_by_text("report.html", exact=True).first.click()
-    framed = opened.frame_locator("iframe").get_by_role("heading", name="Answer")
-    framed.wait_for()
+        at(f"/runs/{parent.info.run_id}/artifacts")
+        for name in ("results.parquet", "report.html", "figures", "summary"):
+            opened.get_by_text(name, exact=True).first.wait_for()
+        opened.get_by_text("report.html", exact=True).first.click()
+        framed = opened.frame_locator("iframe").get_by_role("heading", name="Answer")
+        framed.wait_for()
 
-    at(f"/runs/{child.info.run_id}")
-    opened.get_by_text(child.info.run_name, exact=True).first.wait_for()
-    opened.get_by_text("learning_rate", exact=True).first.wait_for()
-    opened.get_by_role("link", name=parent.info.run_name).first.wait_for()
+        at(f"/runs/{child.info.run_id}")
+        opened.get_by_text(child.info.run_name, exact=True).first.wait_for()
+        opened.get_by_text("learning_rate", exact=True).first.wait_for()
+        opened.get_by_role("link", name=parent.info.run_name).first.wait_for()
 
-    at(f"/runs/{child.info.run_id}/model-metrics")
-    opened.get_by_text("error", exact=True).first.wait_for()
-    opened.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for()
-    opened.close()
+        at(f"/runs/{child.info.run_id}/model-metrics")
+        opened.get_by_text("error", exact=True).first.wait_for()
+        opened.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for()
+        opened.close()
+
+
+def settled(opened) -> str:
+    """The words of a page, when they change no more."""
+    before, now = None, opened.inner_text("body")
+    while now != before:
+        opened.wait_for_timeout(1_500)
+        before, now = now, opened.inner_text("body")
+    return now
+
+
+PAGES = {  # of a run, with what is there when one is complete
+    "": "text=trial.key",
+    "/model-metrics": ".js-plotly-plot .scatterlayer .trace path.js-line",
+    "/artifacts": "text=weights.npz",
+}
+
+
+TIMES = r"\d+/\d+/\d{4}, [\d:]+ [AP]M|^[\d.]+m?s$"
+
+
+def test_a_run_looks_the_same_whichever_way_it_was_written(browser, command, store, monkeypatch):
+    """By bulk inserts or by MLflow's client: its pages have the same words, ids and times apart, and the same curve."""
+    for schemas in (bulk.KNOWN_SCHEMAS, ()):
+        monkeypatch.setattr(bulk, "KNOWN_SCHEMAS", schemas)
+        assert command("train", *SWEEP).code == 0
+    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
+    experiment = client.get_experiment_by_name("backpropagation").experiment_id
+    runs = client.search_runs([experiment], "tags.`trial.place` = '3'")
+    assert len(runs) == 2
+    with pages_of_mlflow() as address:
+        opened = browser.new_page(viewport={"width": 1600, "height": 1000})
+        opened.set_default_timeout(60_000)
+        found = []
+        for run in runs:
+            pages = []
+            for page, sign in PAGES.items():
+                opened.goto(f"{address}/#/experiments/{experiment}/runs/{run.info.run_id}{page}")
+                shown = opened.locator(sign).first
+                shown.wait_for()
+                pages.append(settled(opened).replace(run.info.run_id, "id").replace(run.info.run_id[:8], "id"))
+                pages.append(shown.get_attribute("d"))  # the curve's points
+            found.append([re.sub(TIMES, "", page, flags=re.M) for page in pages if page])
+        opened.close()
+    assert len(found[0]) == len(PAGES) + 1
+    assert found[0] == found[1]
