@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.config import ConfigError, Shape, Trial
+from pipeline.config import ConfigError, InitialChoice, Shape, Trial
 from pipeline.initial import initial_parameters
 from pipeline.network import Network
 from pipeline.tasks import load
@@ -25,27 +25,21 @@ def make_batch(trials: Sequence[Trial]) -> Batch:
     """
     shape = trials[0].shape
     network, task = network_of(shape), load(shape.task)
-    columns: dict[tuple[object, ...], int] = {}
-    weights: dict[tuple[object, ...], int] = {}
-    starts, start_of, rates, momenta, training = [], [], [], [], []
+    starts: dict[tuple[InitialChoice, int], int] = {}
+    columns: dict[tuple[int, tuple[float, ...], float], int] = {}
+    training = []
     for trial in trials:
-        start = (trial.initial, trial.seed if trial.initial.kind == "uniform" else None)
-        column = (start, trial.learning_rate, trial.momentum)
-        if column not in columns:
-            columns[column] = len(columns)
-            if start not in weights:
-                weights[start] = len(weights)
-                starts.append(initial_parameters(trial.initial, network, trial.seed))
-            start_of.append(weights[start])
-            rates.append(rates_by_layer(trial.learning_rate, network.layers))
-            momenta.append(trial.momentum)
-        training.append(columns[column])
+        start = (trial.initial, trial.seed if trial.initial.kind == "uniform" else 0)
+        column = (starts.setdefault(start, len(starts)), trial.learning_rate, trial.momentum)
+        training.append(columns.setdefault(column, len(columns)))
+    start_of, rates, momenta = zip(*columns, strict=True)
+    by_layer = {rate: rates_by_layer(rate, network.layers) for rate in dict.fromkeys(rates)}
     return Batch(
         network=network,
         inputs=task.inputs,
         targets=task.targets,
-        initial_parameters=np.array(starts).T[:, start_of] + 0.0,  # + 0.0: no weight is −0
-        learning_rate=np.array(rates).T,
+        initial_parameters=initial_parameters(list(starts), network)[:, start_of] + 0.0,  # + 0.0: no weight is −0
+        learning_rate=np.array([by_layer[rate] for rate in rates]).T,
         momentum=np.array(momenta),
         training=np.array(training, np.intp),
         threshold=np.array([trial.threshold for trial in trials]),

@@ -1,12 +1,13 @@
 """Where the weights start."""
 
 import zipfile
-from collections.abc import Callable, Mapping
-from functools import cache, lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from pipeline import streams
 from pipeline.arithmetic import Array
 from pipeline.config import ConfigError, InitialChoice
 from pipeline.network import Network
@@ -16,20 +17,27 @@ PUBLISHED_WEIGHTS = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55)
 PUBLISHED_BIASES = (0.35, 0.60)
 
 
-def initial_parameters(choice: InitialChoice, network: Network, seed: int) -> Array:
-    """The parameters (N,) that a run of this network starts with. Raises ConfigError where they do not fit it."""
-    match choice.kind:
-        case "published":
-            return published(network)
-        case "uniform":
-            assert choice.range is not None
-            return uniform(*choice.range, network.size, seed)
-        case "explicit":
-            assert choice.values is not None
-            return named(dict(choice.values), network, lambda name: f"initial.values.{name}")
-        case _:
-            assert choice.path is not None
-            return named(load_npz(choice.path), network, lambda name: f"initial.path={choice.path}: {name}")
+def initial_parameters(starts: Sequence[tuple[InitialChoice, int]], network: Network) -> Array:
+    """The parameters (N, R) that runs start with, by choice and seed. Raises ConfigError where they do not fit the network."""
+    found = np.empty((network.size, len(starts)))
+    drawn = [column for column, (choice, _) in enumerate(starts) if choice.kind == "uniform"]
+    if drawn:
+        low, high = np.array([starts[column][0].range for column in drawn]).T
+        found[:, drawn] = uniform(low, high, network.size, [starts[column][1] for column in drawn])
+    for column, (choice, _) in enumerate(starts):
+        if choice.kind != "uniform":
+            found[:, column] = stated(choice, network)
+    return found
+
+
+def stated(choice: InitialChoice, network: Network) -> Array:
+    """Parameters (N,) for which there is no chance."""
+    if choice.kind == "published":
+        return published(network)
+    if choice.values is not None:
+        return named(dict(choice.values), network, lambda name: f"initial.values.{name}")
+    assert choice.path is not None
+    return named(load_npz(choice.path), network, lambda name: f"initial.path={choice.path}: {name}")
 
 
 def published(network: Network) -> Array:
@@ -41,24 +49,15 @@ def published(network: Network) -> Array:
     return np.array([*PUBLISHED_WEIGHTS, *biases])
 
 
-def uniform(low: float, high: float, size: int, seed: int) -> Array:
-    """`size` numbers from low to high.
+def uniform(low: Array, high: Array, size: int, seeds: Sequence[int]) -> Array:
+    """Numbers from low (R,) to high (R,), as (size, R).
 
-    They come from one stream, PCG64 seeded by `seed`, in the order of the parameters (weights first): another range
+    Those of a seed come from one stream, PCG64 seeded by it, in the order of the parameters (weights first): another range
     stretches the same numbers, another kind of bias leaves the weights alone.
     """
-    drawn = remembered(size, seed) if size <= SMALL else random(size, seed)
-    return low + (high - low) * drawn
-
-
-def random(size: int, seed: int) -> Array:
-    """`size` numbers from 0 to 1."""
-    return np.random.Generator(np.random.PCG64(seed)).random(size)
-
-
-# Seeding takes longer than all else that is done for a small network, and a sweep asks for a seed once for each range.
-SMALL = 64
-remembered = lru_cache(2**16)(random)
+    numbers: dict[int, int] = {}
+    column_of = [numbers.setdefault(seed, len(numbers)) for seed in seeds]
+    return low + (high - low) * streams.uniform(list(numbers), size)[:, column_of]
 
 
 def named(arrays: Mapping[str, Any], network: Network, where: Callable[[str], str]) -> Array:

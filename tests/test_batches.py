@@ -161,8 +161,8 @@ def test_every_trial_has_its_own_numbers(trials):
     assert batch.initial_parameters.shape[1] == batch.learning_rate.shape[1] == len(batch.momentum)
     assert sorted(set(batch.training)) == list(range(len(batch.momentum)))
     for column, threshold, trial in zip(batch.training, batch.threshold, trials, strict=True):
-        wanted = initial_parameters(trial.initial, batch.network, trial.seed)
-        assert same_bits(batch.initial_parameters[:, column], wanted)
+        wanted = initial_parameters([(trial.initial, trial.seed)], batch.network)
+        assert same_bits(batch.initial_parameters[:, [column]], wanted)
         assert batch.learning_rate[:, column].tolist() == list(rates_by_layer(trial.learning_rate, 2))
         assert batch.momentum[column] == trial.momentum
         assert threshold == trial.threshold
