@@ -67,8 +67,8 @@ def until(found: Callable[[], object], seconds: float = 60.0) -> object:
 @contextmanager
 def running(line: str, *more: str, folder: Path | None = None, **options: object) -> Iterator[subprocess.Popen]:
     """A command at work, in a session of its own; all that it started is gone afterwards."""
-    words = [*shlex.split(line.replace(".venv/bin/", f"{BIN}/")), *more]
-    words[0] = sys.executable if words[0] == "python" else words[0]
+    first, *rest = shlex.split(line)
+    words = [sys.executable if first == "python" else re.sub(r"^\.venv/bin", str(BIN), first), *rest, *more]
     process = subprocess.Popen(
         words, cwd=folder, text=True, start_new_session=True, **{"env": ENVIRONMENT, "stderr": subprocess.DEVNULL, **options}
     )
