@@ -148,7 +148,12 @@ def interrupted(
             if resume == "auto":
                 continue
             raise ConfigError("resume", resume, "cannot go on: it is running, in another process") from None
-        store.begin_again(parent, kept.path)
+        try:
+            store.begin_again(parent, kept.path)
+        except BaseException:
+            if not here:  # nothing is trained yet
+                kept.remove()
+            raise
         trained = (
             f"{kept.done:,} of {len(plan):,} trials are trained (resume=never starts anew)"
             if here

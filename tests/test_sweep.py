@@ -8,10 +8,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 import pipeline.sweep
 from pipeline import chunks, control, ongoing
 from pipeline.kept import InUseError, Kept
+from pipeline.tracking import Store
 from tests.torture import torture
 
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(4)", "threshold=1e-2,1e-3", "max_epochs=300")
@@ -167,7 +169,7 @@ def test_a_sweep_that_is_running_is_left_alone(store, command, interrupted_after
 
 
 @pytest.mark.usefixtures("without_figures")
-def test_a_sweep_whose_folder_is_gone_is_taken_over_where_it_is_named(store, command, folder, interrupted_after):
+def test_a_sweep_whose_folder_is_gone_is_taken_over_where_it_is_named(store, command, folder, interrupted_after, monkeypatch):
     sweep = (*SWEEP, "executor.chunk=4")
     assert command("train", *sweep).code == 0
     interrupted_after(8)
@@ -176,6 +178,11 @@ def test_a_sweep_whose_folder_is_gone_is_taken_over_where_it_is_named(store, com
     recorded = {run.info.run_id for run in children_of(store, second)}
     [path] = folder.rglob("kept")
     path.rename(folder / "elsewhere")
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "begin_again", lambda *_: (_ for _ in ()).throw(MlflowException("it is full")))
+        refused = command("train", *sweep, f"resume={second.info.run_id}")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert not list(folder.rglob("kept"))
     interrupted_after(12)
     taken = command("train", *sweep, f"resume={second.info.run_id}")
     assert taken.code == 130
