@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.arithmetic import Array
-from pipeline.network import Network
-from pipeline.trainer import Batch
+from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.network import Network
+from pipeline.backprop.trainer import Batch
 
 
 @dataclass(frozen=True, slots=True)

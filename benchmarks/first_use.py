@@ -21,7 +21,8 @@ from benchmarks.timing import show
 def measure(name: str) -> dict[str, float]:
     """Seconds until the engine is imported, and of a first training, in this process."""
     started = time.perf_counter()
-    from pipeline.engine import compiled, schedule
+    from pipeline.backprop.engines.compiled import machine_code as compiled
+    from pipeline.backprop.engines.compiled import schedule
 
     batch = next(case for case in cases() if case.name == name).batch(runs=1, epochs=1)
     imported = time.perf_counter()

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.arithmetic import Array
-from pipeline.trainer import Batch
+from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.trainer import Batch
 
 Training = Callable[[], Any]
 

@@ -23,8 +23,9 @@ EPOCHS = 1_000
 def measure(runs: int, threads: int) -> dict[str, Any]:
     """Seconds and peak memory of one training, in this process."""
     from benchmarks.uneven import xor
-    from pipeline import engine
-    from pipeline.engine import compiled, schedule
+    from pipeline.backprop.engines import compiled as engine
+    from pipeline.backprop.engines.compiled import machine_code as compiled
+    from pipeline.backprop.engines.compiled import schedule
 
     batch = replace(xor(runs, EPOCHS, 0.0), curve_points=10)
     schedule.train_compiled(xor(1, 1, 0.0), schedule.choose_kernel(batch, compiled.processor()))

@@ -13,10 +13,10 @@ import numpy as np
 
 from benchmarks.timing import alternate, lowest_and_median, show
 from benchmarks.uneven import xor
-from pipeline.chunks import Chunk
-from pipeline.cluster import Cluster
-from pipeline.control import Interrupts
-from pipeline.settings import ExecutorChoice
+from pipeline.app.interrupts import Interrupts
+from pipeline.sweeps.chunks import Chunk
+from pipeline.sweeps.dask_cluster import Cluster
+from pipeline.trials.settings import ExecutorChoice
 
 CHUNKS, RUNS, EPOCHS = 16, 1_024, 20_000
 ROUNDS = 3

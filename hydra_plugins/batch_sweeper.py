@@ -1,4 +1,4 @@
-"""Hydra's door to `pipeline.sweep`: the sweeper `hydra/sweeper=batch`, which trains a multirun as batches.
+"""Hydra's door to `pipeline.sweeps`: the sweeper `hydra/sweeper=batch`, which trains a multirun as batches.
 
 Hydra imports this file at each start, so it imports nothing of the pipeline until it sweeps.
 """
@@ -37,7 +37,7 @@ class BatchSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Called by Hydra with the command line's overrides."""
-        from pipeline.sweep import sweep
+        from pipeline.sweeps.multirun import sweep
 
         assert self.config is not None  # Hydra has called setup
         return sweep(self.context.config_loader, self.config, arguments)

@@ -8,93 +8,18 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig
 
-from pipeline import convergence, two_sweeps
-from pipeline.application import plain, run
-from pipeline.config import ConfigError, choice, refuse_unknown, text, written
-from pipeline.recorded import Sweep, read_sweep
-from pipeline.settings import read_tracking
+from pipeline.app.application import run
+from pipeline.app.composition import plain
+from pipeline.errors import ConfigError, written
+from pipeline.report import words
+from pipeline.report.tables import FORMATS, SWEEP, markdown, markdown_cell, plain_table, side_by_side, storable, tables
+from pipeline.results.columns import RUN_COLUMNS
+from pipeline.stats import convergence
+from pipeline.store.sweeps import RecordedSweep, read_sweep
+from pipeline.trials.checks import choice, refuse_unknown, text
+from pipeline.trials.settings import read_tracking
 
 KEYS = ("sweep", "by", "format", "output", "tracking")
-FORMATS = ("text", "csv", "markdown", "html", "parquet")
-GRID_ROWS = 60
-SWEEP = "sweep"  # the axis that several sweeps side by side have
-
-
-def report(results: pd.DataFrame) -> str:
-    """All that is printed about a sweep."""
-    parts = [f"{title}\n{plain_table(table)}" for title, table in tables(results).items()]
-    return "\n\n".join([*parts, convergence.in_words(results)])
-
-
-def tables(results: pd.DataFrame, by: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
-    """The tables of a sweep by their titles, in the order in which they are read; with `by` just the one."""
-    if by:
-        return {f"By {', '.join(by)}": convergence.summarize(results, by, intervals=True)}
-    found = {f"By {axis}": table for axis, table in convergence.by_axis(results).items()}
-    grid = convergence.grid(results)
-    if 0 < len(grid) <= GRID_ROWS:
-        found["Converged/runs and median epochs to convergence of each setting (– not reached)"] = grid
-    best = convergence.best_settings(results)
-    if len(best):
-        found["Lowest expected running time (ert, epochs per success)"] = best
-    return found
-
-
-def side_by_side(results: pd.DataFrame, by: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
-    """The tables of several sweeps, which the axis `sweep` tells apart: each one by sweep, and by each other axis."""
-    if by:
-        return tables(results, [*by, *([] if SWEEP in by else [SWEEP])])
-    axes = [axis for axis in convergence.settings_of(results) if axis != SWEEP]
-    groups = [[SWEEP], *([axis, SWEEP] for axis in axes)]
-    return {f"By {', '.join(group)}": convergence.summarize(results, group) for group in groups}
-
-
-def plain_table(table: pd.DataFrame) -> str:
-    """A table in plain text, numbers to the right."""
-    return convergence.readable(table).to_string(index=False)
-
-
-def write_tables(results: pd.DataFrame, folder: Path) -> None:
-    """The summary tables, as files."""
-    summary = folder / "summary"
-    summary.mkdir()
-    for axis, table in convergence.by_axis(results, intervals=True).items():
-        table.to_csv(summary / f"by_{file_name(axis)}.csv", index=False)
-    if settings := convergence.settings_of(results):
-        convergence.summarize(results, settings, intervals=True).to_csv(summary / "by_setting.csv", index=False)
-        convergence.best_settings(results).to_csv(summary / "best.csv", index=False)
-    (summary / "summary.txt").write_text(report(results) + "\n", encoding="utf-8")
-
-
-def storable(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with columns of one type each, as Parquet has them: a column of numbers and texts becomes text."""
-    mixed = [name for name in table if table[name].dtype == object and table[name].dropna().map(type).nunique() > 1]
-    return table.assign(**{str(name): table[name].map(written) for name in mixed})
-
-
-def file_name(axis: str) -> str:
-    """An axis as part of a file's name: without what names a folder."""
-    return "".join(letter if letter.isalnum() or letter in "._-+@" else "_" for letter in axis)
-
-
-def note(results: pd.DataFrame) -> str:
-    """The sweep's description in MLflow, in Markdown: the answer, and the main table."""
-    best = convergence.best_settings(results)
-    title = "Lowest expected running time (ert: epochs per success), by threshold" if "threshold" in best else "Best setting"
-    table = f"\n\n{title}:\n\n{markdown(best)}" if len(best) else ""
-    return convergence.in_words(results) + table + "\n\nMore in the artifacts: `report.html`, `figures/`, `summary/`."
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """A table in Markdown, its cells taken as plain text."""
-    escaped = convergence.readable(table).astype(str).map(markdown_cell)
-    escaped.columns = [markdown_cell(str(column)) for column in table.columns]
-    return convergence.to_markdown(escaped)
-
-
-def markdown_cell(cell: str) -> str:
-    """Text that ends no cell and opens no tag."""
-    return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
 
 
 def main(config: DictConfig) -> int:
@@ -124,33 +49,33 @@ def main(config: DictConfig) -> int:
     return 0
 
 
-def as_text(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
+def as_text(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
     """Which sweeps they are, their tables in plain text, and the answer in words."""
     parts = [f"{title}\n{plain_table(table)}" for title, table in asked_tables(sweeps, results, by).items()]
     return "\n\n".join(["\n".join(headings(sweeps)), *parts, *([] if by else conclusions(sweeps))])
 
 
-def as_markdown(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
+def as_markdown(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
     """The same in Markdown."""
     parts = [f"## {title}\n\n{markdown(table)}" for title, table in asked_tables(sweeps, results, by).items()]
     title = f"# {', '.join(markdown_cell(sweep.name) for sweep in sweeps)}"
     return "\n\n".join([title, *headings(sweeps), *([] if by else conclusions(sweeps)), *parts])
 
 
-def as_csv(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
+def as_csv(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
     """The one table by `by`, or by all settings, with its intervals."""
     return one_table(results, by).to_csv(index=False).rstrip("\n")
 
 
-def as_parquet(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> None:
+def as_parquet(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> None:
     """The same table as a Parquet file."""
     storable(one_table(results, by)).to_parquet(output, index=False)
 
 
-def as_html(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> None:
+def as_html(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> None:
     """A report on the sweeps in one HTML file."""
-    from pipeline.figures import write_figures
-    from pipeline.report import write_report
+    from pipeline.report.figures.files import write_figures
+    from pipeline.report.html import write_report
 
     assert output
     first = sweeps[0]
@@ -162,7 +87,7 @@ def as_html(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str], o
         write_report(output, results, same, figures, first.environment, command, title)
 
 
-WRITERS: dict[str, Callable[[Sequence[Sweep], pd.DataFrame, Sequence[str], Path | None], str | None]] = {
+WRITERS: dict[str, Callable[[Sequence[RecordedSweep], pd.DataFrame, Sequence[str], Path | None], str | None]] = {
     "text": as_text,
     "csv": as_csv,
     "markdown": as_markdown,
@@ -171,7 +96,7 @@ WRITERS: dict[str, Callable[[Sequence[Sweep], pd.DataFrame, Sequence[str], Path 
 }
 
 
-def asked_tables(sweeps: Sequence[Sweep], results: pd.DataFrame, by: Sequence[str]) -> dict[str, pd.DataFrame]:
+def asked_tables(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence[str]) -> dict[str, pd.DataFrame]:
     """The tables to show."""
     return tables(results, by) if len(sweeps) == 1 else side_by_side(results, by)
 
@@ -181,19 +106,19 @@ def one_table(results: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return convergence.summarize(results, by or convergence.settings_of(results), intervals=True)
 
 
-def headings(sweeps: Sequence[Sweep]) -> list[str]:
+def headings(sweeps: Sequence[RecordedSweep]) -> list[str]:
     """Which sweeps they are."""
     return [f"{sweep.name}: {f'run {sweep.run_id}' if sweep.run_id else f'{len(sweep.results):,} runs'}" for sweep in sweeps]
 
 
-def conclusions(sweeps: Sequence[Sweep]) -> list[str]:
+def conclusions(sweeps: Sequence[RecordedSweep]) -> list[str]:
     """The answers in words; of two sweeps also what has changed from the first to the second."""
     if len(sweeps) == 1:
-        return [convergence.in_words(sweeps[0].results)]
-    found = [f"{label}: {convergence.in_words(sweep.results)}" for label, sweep in zip(labels(sweeps), sweeps, strict=True)]
+        return [words.in_words(sweeps[0].results)]
+    found = [f"{label}: {words.in_words(sweep.results)}" for label, sweep in zip(labels(sweeps), sweeps, strict=True)]
     if len(sweeps) == 2:
         try:
-            found.append(two_sweeps.comparison_in_words(*aligned(sweeps)))
+            found.append(words.comparison_in_words(*aligned(sweeps)))
         except ValueError as error:  # they cannot be paired
             found.append(str(error))
     return found
@@ -210,16 +135,16 @@ def names(key: str, value: object) -> list[str]:
     return found
 
 
-def labels(sweeps: Sequence[Sweep]) -> list[str]:
+def labels(sweeps: Sequence[RecordedSweep]) -> list[str]:
     """What tells the sweeps apart: their names, with the beginning of their run ids where names are the same."""
     given = [sweep.name for sweep in sweeps]
     return [name if given.count(name) == 1 else f"{name} {sweep.run_id[:8]}" for name, sweep in zip(given, sweeps, strict=True)]
 
 
-def aligned(sweeps: Sequence[Sweep]) -> list[pd.DataFrame]:
+def aligned(sweeps: Sequence[RecordedSweep]) -> list[pd.DataFrame]:
     """The results of each sweep with the axes of all: an axis that a sweep does not have has its configured value there."""
     axes = list(dict.fromkeys(axis for sweep in sweeps for axis in convergence.axes_of(sweep.results)))
-    columns = [*axes, *(column for column in convergence.RUN_COLUMNS if all(column in sweep.results for sweep in sweeps))]
+    columns = [*axes, *(column for column in RUN_COLUMNS if all(column in sweep.results for sweep in sweeps))]
     found = []
     for sweep in sweeps:
         fixed = {axis: configured(sweep.configuration, axis) for axis in axes if axis not in sweep.results}
@@ -227,7 +152,7 @@ def aligned(sweeps: Sequence[Sweep]) -> list[pd.DataFrame]:
     return found
 
 
-def together(sweeps: Sequence[Sweep]) -> pd.DataFrame:
+def together(sweeps: Sequence[RecordedSweep]) -> pd.DataFrame:
     """The results of several sweeps, with the axis `sweep` in front."""
     parts = []
     for label, results in zip(labels(sweeps), aligned(sweeps), strict=True):

@@ -1,13 +1,35 @@
 """`python -m pipeline.train key=value …` trains one network; with `-m` and key=v1,v2 … a sweep of them."""
 
-from omegaconf import DictConfig
+from typing import Any
 
-from pipeline.application import plain, run
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.app.application import refuse, run
+from pipeline.app.composition import plain
+from pipeline.errors import ConfigError
+
+
+class CheckBeforeWork(Callback):
+    """Refuses a single run that cannot be trained or recorded before Hydra makes its output folder."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Called by Hydra with the composed configuration. Hydra swallows Exceptions here, but not an exit."""
+        from pipeline.sweeps.single import check_run
+
+        study = config.hydra.runtime.choices.get("study")
+        try:
+            if study and config.hydra.sweeper.params:
+                raise ConfigError("study", study, "is a sweep: add -m")
+            check_run(plain(config))
+        except (ConfigError, OmegaConfBaseException) as error:
+            refuse(error)
 
 
 def main(config: DictConfig) -> int:
     """One run, or one job of `hydra/sweeper=basic`."""
-    from pipeline.single import single
+    from pipeline.sweeps.single import single
 
     return single(plain(config))
 

@@ -6,8 +6,10 @@ import sys
 
 from omegaconf import DictConfig
 
-from pipeline.application import plain, run
-from pipeline.config import ConfigError, integer
+from pipeline.app.application import run
+from pipeline.app.composition import plain
+from pipeline.errors import ConfigError
+from pipeline.trials.checks import integer
 
 
 def free_port() -> int:
@@ -19,7 +21,8 @@ def free_port() -> int:
 
 def main(config: DictConfig) -> int:
     """Becomes MLflow's server."""
-    from pipeline.tracking import prepare_sqlite, store_uri
+    from pipeline.store.addresses import store_uri
+    from pipeline.store.sqlite import prepare_sqlite
 
     settings = plain(config)
     uri = store_uri(settings["tracking"]["uri"])

@@ -43,7 +43,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite store with MLflow's schema and nothing in it: copied, because making one takes a second or two."""
-    from pipeline.tracking import prepare_sqlite
+    from pipeline.store.sqlite import prepare_sqlite
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     prepare_sqlite(f"sqlite:///{path}")
@@ -53,7 +53,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def multirun(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple]:
     """What Hydra gives its sweeper: its loader, the configuration of the multirun, the arguments."""
-    from pipeline.application import CONF
+    from pipeline.app.composition import CONF
 
     sweeps = [f"hydra.sweep.dir={tmp_path_factory.mktemp('multirun')}", "hydra.output_subdir=null"]
     composed = {}
@@ -97,7 +97,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
     """Runs `python -m pipeline.<name> arguments…` in this process; gives exit code, output and error output."""
 
     def run(name: str, *arguments: str) -> SimpleNamespace:
-        from pipeline.application import run as run_application
+        from pipeline.app.application import run as run_application
 
         GlobalHydra.instance().clear()
         monkeypatch.setattr(sys, "argv", [f"pipeline.{name}", *arguments])

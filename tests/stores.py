@@ -9,8 +9,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from pipeline.kept import Kept
-from tests.test_tracking import told
+from pipeline.results.spool import Spool
+from tests.store.test_write import told
 
 EXPERIMENT = "backpropagation"
 SWEEP = (
@@ -80,7 +80,7 @@ def digest(path: Path) -> str:
 def after(monkeypatch: pytest.MonkeyPatch, chunks: int, action: Callable[[], object]) -> None:
     """Lets something happen when so many chunks of a sweep are kept, before the last of them is recorded."""
     calls = iter(range(1, 1000))
-    real = Kept.add
+    real = Spool.add
 
     def add(self, table):
         results = real(self, table)
@@ -88,4 +88,4 @@ def after(monkeypatch: pytest.MonkeyPatch, chunks: int, action: Callable[[], obj
             action()
         return results
 
-    monkeypatch.setattr(Kept, "add", add)
+    monkeypatch.setattr(Spool, "add", add)

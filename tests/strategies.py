@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from pipeline.network import ACTIVATIONS, Network
-from pipeline.trainer import CRITERIA, UPDATES, Batch, Outcome
+from pipeline.backprop.network import ACTIVATIONS, Network
+from pipeline.backprop.trainer import CRITERIA, UPDATES, Batch, BatchResult
 
 BIAS_MODES = (("shared", False), ("shared", True), ("per_unit", False), ("per_unit", True), ("none", False))
 
@@ -100,7 +100,7 @@ def alone(batch, trial):
     )
 
 
-def assert_same_result(one: Outcome, trial: int, other: Outcome, other_trial: int = 0):
+def assert_same_result(one: BatchResult, trial: int, other: BatchResult, other_trial: int = 0):
     """Everything that is known of a trial of one outcome has the same bits as that of a trial of another."""
     assert one.status[trial] == other.status[other_trial]
     assert one.epochs[trial] == other.epochs[other_trial]

@@ -1,0 +1,51 @@
+"""How far the work is."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def progress_bar() -> Iterator[Any]:
+    """A bar on the terminal, or a line every ten seconds where there is none.
+
+    Gives a function that adds a task to it, which gives the function that moves it on by so many runs and epochs.
+    """
+    console = Console(file=sys.stderr)
+    columns = (
+        TextColumn("{task.description:10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+
+        def add(description: str, total: int, done: int = 0) -> Any:
+            task = progress.add_task(description, total=total, completed=done, speed="")
+            started = told = time.monotonic()
+            runs = epochs = 0
+
+            def move(more_runs: int, more_epochs: int) -> None:
+                nonlocal runs, epochs, told
+                runs, epochs = runs + more_runs, epochs + more_epochs
+                now = time.monotonic()
+                speed = f"{epochs / (now - started):.3g} epochs/s" if epochs and now > started else ""
+                if not progress.disable:
+                    progress.update(task, advance=more_runs, speed=speed)
+                elif now - told >= SECONDS_BETWEEN_LINES:
+                    told = now
+                    left = f", {(total - done - runs) * (now - started) / runs:,.0f} s left" if runs else ""
+                    print(f"{description}: {done + runs:,} of {total:,} runs, {speed}{left}", file=sys.stderr, flush=True)
+
+            return move
+
+        yield add

@@ -1,0 +1,149 @@
+"""What shapes the compiled code, and where it finds its numbers in memory.
+
+The code of a kernel is two functions. `epochs(memory, patterns, stop)` trains all lanes until after some evaluation
+(number e, counted from 0) a lane may have ended, or e = stop. It leaves error and gradient of that evaluation in
+memory, the errors of all evaluations in `history`, and gives e. The step after that evaluation is then still to be
+taken, by `advance(memory, patterns)`.
+
+`memory` is a table of addresses in the order of MEMORY. All but the last three are rows of one number a lane.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+from llvmlite import ir
+
+from pipeline.backprop.engines.compiled.layers import Layer, Tile
+from pipeline.backprop.engines.compiled.vectors import INTEGER, POINTER, Code, Index, Mask, Numbers, Rows, Vector
+from pipeline.backprop.network import Network
+
+MEMORY = (
+    *("parameters", "velocity", "gradient", "rates", "lanes", "history", "outputs", "deltas"),
+    *("inputs", "targets", "halt"),
+)
+
+# The rows of `lanes`: what each lane is held to, and what it has reached.
+LANES = ("momentum", "limit", "threshold", "tolerance", "error", "worst")
+
+MOMENTUM, LIMIT, THRESHOLD, TOLERANCE, ERROR, WORST = range(len(LANES))
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """All that shapes the code of `epochs` and `advance`.
+
+    `momentum` and `tolerance` say whether any run has one. `patterns` is how many there are, if the code is for exactly
+    so many, else 0; `block` is how many are taken at once. If `unrolled`, all is written out and the parameters stay in
+    registers.
+    """
+
+    network: Network
+    update: str
+    criterion: str
+    momentum: bool
+    tolerance: bool
+    lanes: int
+    patterns: int
+    block: int
+    unrolled: bool
+    tile: Tile
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers of weights, from the first."""
+        network = self.network
+        biases = [prod(shape) for shape in network.shapes[network.layers :]]
+        return [
+            Layer(units, inputs, activation, count, network.train_bias, place == 0)
+            for place, ((inputs, units), activation, count) in enumerate(
+                zip(pairwise(network.units), network.activations, biases, strict=True)
+            )
+        ]
+
+    @property
+    def stride(self) -> int:
+        """Rows from one unit to the next in a block's outputs: one more than patterns, to spread over the cache."""
+        return self.block + 1
+
+    @property
+    def unit_rows(self) -> list[int]:
+        """The row of the first output of each layer, and last how many rows there are in all."""
+        rows = [0]
+        for layer in self.layers:
+            rows.append(rows[-1] + layer.units * self.stride)
+        return rows
+
+    @property
+    def parameter_rows(self) -> tuple[list[int], list[int]]:
+        """The rows of the first weight and of the first bias of each layer."""
+        rows = [0]
+        for shape in self.network.shapes:
+            rows.append(rows[-1] + prod(shape))
+        return rows[: self.network.layers], rows[self.network.layers : -1]
+
+    @property
+    def trained(self) -> list[tuple[int, int, int]]:
+        """(layer, first parameter, number) of the trained parameters that share a learning rate."""
+        sizes, start, found = list(map(prod, self.network.shapes)), 0, []
+        for place, size in enumerate(sizes):
+            if start < self.network.trained and size:
+                found.append((place % self.network.layers, start, size))
+            start += size
+        return found
+
+
+class Memory:
+    """The parts of a kernel's memory, by name, within one emitted function."""
+
+    def __init__(self, code: Code, pointers: list[ir.Value]) -> None:
+        (
+            *(self.parameters, self.velocity, self.gradient, self.rates, self.lanes, self.history, self.outputs),
+            self.deltas,
+        ) = (Rows(code, pointer) for pointer in pointers[:8])
+        self.inputs, self.targets = (Numbers(code, pointer) for pointer in pointers[8:10])
+        self.pointers = pointers
+        self.code = code
+
+    def halted(self) -> ir.Value:
+        """Whether training is to be given up."""
+        builder = self.code.builder
+        flag = builder.load_atomic(self.pointers[10], "monotonic", 8, typ=INTEGER)
+        return builder.icmp_signed("!=", flag, ir.Constant(INTEGER, 0))
+
+
+def function(module: ir.Module, kernel: Kernel, name: str, integers: int, gives: bool = False) -> Any:
+    """A new inner function of a kernel's memory and so many integers: (code, memory, arguments)."""
+    kind = ir.FunctionType(INTEGER if gives else ir.VoidType(), [POINTER] * len(MEMORY) + [INTEGER] * integers)
+    emitted = ir.Function(module, kind, name)
+    emitted.linkage = "internal"
+    pointers = list(emitted.args[: len(MEMORY)])
+    for pointer in pointers[:-1]:
+        pointer.add_attribute("noalias")
+    code = Code(emitted, kernel.lanes)
+    return code, Memory(code, pointers), [Index(code, value) for value in emitted.args[len(MEMORY) :]]
+
+
+def export(module: ir.Module, inner: ir.Function, name: str) -> None:
+    """The function by which `inner` is called from outside: with the table of its memory."""
+    integers = [INTEGER] * (len(inner.args) - len(MEMORY))
+    outer = ir.Function(module, ir.FunctionType(inner.ftype.return_type, [POINTER, *integers]), name)
+    builder = ir.IRBuilder(outer.append_basic_block())
+    pointers = [
+        builder.load(builder.gep(outer.args[0], [ir.Constant(INTEGER, place)], source_etype=POINTER), typ=POINTER)
+        for place in range(len(MEMORY))
+    ]
+    result = builder.call(inner, [*pointers, *outer.args[1:]])
+    if inner.ftype.return_type == INTEGER:
+        builder.ret(result)
+    else:
+        builder.ret_void()
+
+
+def going_on(kernel: Kernel, memory: Memory, error: Vector, worst: Vector) -> Mask:
+    """The lanes whose error is within its limit and whose measure is above the threshold."""
+    measure = error if kernel.criterion == "total_error" else worst
+    return (error <= memory.lanes[LIMIT]) & (measure > memory.lanes[THRESHOLD])

@@ -1,0 +1,206 @@
+"""From a kernel to machine code in memory, with a cache on disk.
+
+Compiled code is kept as one file for each kernel and processor, named by a hash of everything that shaped it. A file is
+written under another name and then moved into place, so any number of processes may share the folder; where it cannot
+be written, each process compiles anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+from pipeline.backprop.engines.compiled import blocks, registers
+from pipeline.backprop.engines.compiled.kernel import Kernel
+
+log = logging.getLogger("pipeline.engine")
+
+CACHE_NAME = "backpropagation-convergence"
+
+
+CHECKSUM_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """The processor that code is made for: it has so many vector `registers`, each of `width` doubles."""
+
+    name: str
+    features: str
+    width: int
+    registers: int
+
+
+@cache
+def processor() -> Processor:
+    """The processor of this machine, or the one that NUMBA_CPU_NAME and NUMBA_CPU_FEATURES ask for."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    name = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
+    if "NUMBA_CPU_FEATURES" in os.environ or "NUMBA_CPU_NAME" in os.environ:
+        features = os.environ.get("NUMBA_CPU_FEATURES", "")
+    else:
+        features = llvm.get_host_cpu_features().flatten()
+    machine = _target_machine(name, features)
+    width, count = _vector_registers(machine)
+    return Processor(name, features, width, count)
+
+
+def _target_machine(name: str, features: str) -> Any:
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=name, features=features, opt=3, reloc="pic", codemodel="jitdefault", jit=True)
+
+
+def _vector_registers(machine: Any) -> tuple[int, int]:
+    """(doubles in a vector register, number of registers), seen from the code that is made for eight doubles."""
+    if not machine.triple.startswith(("x86", "i386", "i686")):
+        return 2, 32
+    assembly = machine.emit_assembly(
+        llvm.parse_assembly(
+            "define void @f(ptr %p) { %a = load <8 x double>, ptr %p, align 8\n %b = fadd <8 x double> %a, %a\n"
+            "store <8 x double> %b, ptr %p, align 8\n ret void }"
+        )
+    )
+    return (8, 32) if "%zmm" in assembly else (4, 16) if "%ymm" in assembly else (2, 16)
+
+
+def cache_folder() -> Path:
+    """Where compiled code is kept: NUMBA_CACHE_DIR, or the user's cache."""
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    if named:
+        return Path(named) / CACHE_NAME
+    try:
+        user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # no home at all
+        user = Path(tempfile.gettempdir())
+    return user / CACHE_NAME
+
+
+@cache
+def source_hash() -> str:
+    """SHA-256 of everything that shapes compiled code but a kernel's own shape."""
+    digest = hashlib.sha256(repr((llvmlite.__version__, llvm.llvm_version_info, llvm.get_default_triple())).encode())
+    for file in sorted(Path(__file__).parents[2].rglob("*.py")):  # of the room `backprop`
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def cached_file(shape: Kernel) -> Path:
+    """The file that holds this kernel's machine code, if it has been compiled before."""
+    name = hashlib.sha256(repr((shape, processor(), source_hash())).encode()).hexdigest()
+    return cache_folder() / f"{name}.kernel"
+
+
+def new_module() -> ir.Module:
+    """An empty module for this machine."""
+    module = ir.Module("epochs")
+    module.triple = llvm.get_default_triple()
+    return module
+
+
+def emit(shape: Kernel) -> ir.Module:
+    """The kernel in LLVM's intermediate code."""
+    module = new_module()
+    (registers if shape.unrolled else blocks).emit(module, shape)
+    return module
+
+
+def optimised(emitted: ir.Module, machine: Any) -> Any:
+    """The emitted code after LLVM's passes, for this machine."""
+    module = llvm.parse_assembly(str(emitted))
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    # Everything is in vectors already: looking for more only costs time.
+    options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = False
+    passes = llvm.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(module, passes)
+    return module
+
+
+def machine_code(emitted: ir.Module) -> bytes:
+    """An object file for this processor."""
+    machine = _target_machine(processor().name, processor().features)
+    return bytes(machine.emit_object(optimised(emitted, machine)))
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The addresses of a kernel's functions; `owner` keeps the code alive."""
+
+    epochs: int
+    advance: int
+    owner: Any
+
+
+_loaded: dict[Kernel, Compiled] = {}
+
+_loading = Lock()
+
+
+def is_ready(shape: Kernel) -> bool:
+    """Whether the kernel needs no compiling."""
+    return shape in _loaded or cached_file(shape).is_file()
+
+
+def compiled(shape: Kernel) -> Compiled:
+    """The kernel's machine code: from this process, from the cache, or compiled now."""
+    with _loading:
+        if shape not in _loaded:
+            _loaded[shape] = _load(shape)
+        return _loaded[shape]
+
+
+def _load(shape: Kernel) -> Compiled:
+    file = cached_file(shape)
+    code = _kept(file)
+    if code is None:
+        units = "-".join(map(str, shape.network.units))
+        log.info("compiling the training of %s networks, once for this machine", units)
+        started = time.monotonic()
+        code = machine_code(emit(shape))
+        log.info("compiled in %.1f s", time.monotonic() - started)
+        _keep(file, code)
+    owner, (epochs, advance) = link(code, ("epochs", "advance"))
+    return Compiled(epochs, advance, owner)
+
+
+def link(code: bytes, names: tuple[str, ...]) -> tuple[Any, list[int]]:
+    """An object file, placed in memory as Numba does it: what keeps it there, and the addresses of these functions."""
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(processor().name, processor().features))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine, [engine.get_function_address(name) for name in names]
+
+
+def _kept(file: Path) -> bytes | None:
+    """The machine code in this file, or None if there is none or it is damaged."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None
+    code = content[CHECKSUM_BYTES:]
+    return code if hashlib.sha256(code).digest() == content[:CHECKSUM_BYTES] else None
+
+
+def _keep(file: Path, code: bytes) -> None:
+    """Writes the machine code to this file, if that is possible."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as temporary:
+            temporary.write(hashlib.sha256(code).digest() + code)
+        os.replace(temporary.name, file)
+    except OSError as error:
+        log.debug("compiled code is not kept: %s", error)

@@ -1,0 +1,251 @@
+"""Who trains what: compiled code or NumPy, the kernel for a batch, and the threads that share its trainings.
+
+Each thread has lanes of its own and takes waiting trainings from a shared counter whenever one ends, so that memory
+beyond the outcome does not grow with the number of trainings, and no thread idles while any wait. Which thread trains a
+run, and beside which others, leaves no trace in its result.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import sys
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.backprop import trainer
+from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.engines.compiled.kernel import LANES, Kernel
+from pipeline.backprop.engines.compiled.layers import Tile
+from pipeline.backprop.engines.compiled.machine_code import (
+    Compiled,
+    Processor,
+    cache_folder,
+    compiled,
+    is_ready,
+    processor,
+    source_hash,
+)
+from pipeline.backprop.network import Network
+from pipeline.backprop.trainer import Batch, BatchResult, Progress
+
+log = logging.getLogger("pipeline.engine")
+
+HISTORY = 64  # epochs between two looks at the lanes, at most
+
+PROGRESS_SECONDS = 0.1
+
+# What of a network is written out, with its parameters in registers.
+UNROLLED_PARAMETERS = 16
+
+UNROLLED_OPERATIONS = 1500
+
+CACHE_BYTES = 64 * 1024
+
+SMALLEST_BLOCK, LARGEST_BLOCK = 24, 32
+
+# Seconds, roughly, by which it is judged whether compiling pays.
+SECONDS_TO_LOAD = 0.4
+
+SECONDS_TO_COMPILE_LANES = 2.5  # once for all kernels
+
+SECONDS_TO_COMPILE_LAYER = 0.3
+
+NUMPY_SECONDS_PER_CALL = 2e-6
+
+NUMPY_SECONDS_PER_OPERATION = 1e-9
+
+ACTIVATION_OPERATIONS = 45
+
+
+def train(
+    batch: Batch, progress: Progress | None = None, outcome: BatchResult | None = None, threads: int | None = None
+) -> BatchResult:
+    """Trains every trial: compiled, or by NumPy where that is done before the compiled code would be there."""
+    shape = choose_kernel(batch, processor())
+    numpy, start = numpy_seconds(batch), seconds_to_start(shape)
+    if numpy < start:
+        log.debug("NumPy: at most %.2g s of training, %.2g s until compiled code would be there", numpy, start)
+        return trainer.train(batch, progress, outcome)
+    log.debug("compiled: up to %.2g s by NumPy, %.2g s until compiled code is there: %s", numpy, start, shape)
+    return train_compiled(batch, shape, progress, outcome, threads)
+
+
+def operations(network: Network, patterns: int) -> int:
+    """Arithmetic operations of one epoch of one run, roughly."""
+    weights = sum(map(math.prod, network.shapes[: network.layers]))
+    return patterns * (3 * weights + ACTIVATION_OPERATIONS * sum(network.units[1:]))
+
+
+def numpy_seconds(batch: Batch) -> float:
+    """How long the NumPy trainer would take if no run ended before max_epochs, roughly."""
+    network, patterns = batch.network, len(batch.inputs)
+    trainings = batch.initial_parameters.shape[1]
+    calls = sum(network.units) + network.layers * (40 + patterns)
+    if batch.update == "online":
+        calls *= patterns
+    seconds = math.ceil(trainings / trainer.block_size(batch)) * calls * NUMPY_SECONDS_PER_CALL
+    seconds += trainings * operations(network, patterns) * NUMPY_SECONDS_PER_OPERATION
+    return float(seconds * batch.max_epochs)
+
+
+def seconds_to_start(shape: Kernel) -> float:
+    """How long it takes until the compiled code is there, roughly."""
+    seconds = 0.0 if "numba" in sys.modules else SECONDS_TO_LOAD
+    if is_ready(shape):
+        return seconds
+    seconds += shape.network.layers * SECONDS_TO_COMPILE_LAYER
+    lanes_ready = _work.cache_info().currsize or work_folder().is_dir()
+    return seconds if lanes_ready else seconds + SECONDS_TO_COMPILE_LANES
+
+
+def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
+    """The kernel that trains this batch fastest on this processor."""
+    network, patterns = batch.network, len(batch.inputs)
+    unrolled = network.size <= UNROLLED_PARAMETERS and operations(network, patterns) <= UNROLLED_OPERATIONS
+    # A block of patterns, with the outputs and deltas of all units, is to stay in the cache.
+    fitting = CACHE_BYTES // (2 * 8 * chosen.width * sum(network.units[1:])) // 4 * 4
+    block = max(SMALLEST_BLOCK, min(LARGEST_BLOCK, fitting))
+    return Kernel(
+        network=network,
+        update=batch.update,
+        criterion=batch.criterion,
+        momentum=bool(batch.momentum.any()),
+        tolerance=batch.gradient_tolerance > 0.0,
+        lanes=chosen.width * (4 if unrolled else 1),
+        patterns=patterns if unrolled or patterns <= block else 0,
+        block=min(block, patterns),
+        unrolled=unrolled,
+        tile=Tile(6, 4) if chosen.registers >= 32 else Tile(2, 4),
+    )
+
+
+def train_compiled(
+    batch: Batch,
+    shape: Kernel,
+    progress: Progress | None = None,
+    outcome: BatchResult | None = None,
+    threads: int | None = None,
+) -> BatchResult:
+    """Trains every trial of the batch by this kernel."""
+    code = compiled(shape)
+    outcome = outcome or BatchResult.empty(batch)
+    team = Team(outcome, shape, code)
+    trainings = batch.initial_parameters.shape[1]
+    workers = [
+        threading.Thread(target=team.share, args=(np.zeros(2, np.int64),), daemon=True)
+        for _ in range(max(1, min(threads or cores(), trainings)))
+    ]
+    told = np.zeros(2, np.int64)
+    try:
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            while worker.is_alive():
+                worker.join(PROGRESS_SECONDS)
+                told = team.tell(progress, told)
+    finally:
+        team.halt[0] = 1
+        for worker in workers:
+            worker.join()
+    if team.errors:
+        raise team.errors[0]
+    team.tell(progress, told)
+    return outcome
+
+
+class Team:
+    """The threads that train one batch together, and what they share."""
+
+    def __init__(self, outcome: BatchResult, shape: Kernel, code: Compiled) -> None:
+        batch = outcome.batch
+        trainings = batch.initial_parameters.shape[1]
+        self.outcome = outcome
+        self.shape = shape
+        self.code = code
+        self.work = _work()
+        self.inputs = np.ascontiguousarray(batch.inputs, np.float64)
+        self.targets = np.ascontiguousarray(batch.targets, np.float64)
+        # by training, and within one from the highest threshold to the lowest: the order in which they are reached
+        self.order = np.lexsort((-batch.threshold, batch.training)).astype(np.int64, copy=False)
+        self.first = np.searchsorted(batch.training[self.order], np.arange(trainings + 1)).astype(np.int64, copy=False)
+        self.counter = np.zeros(1, np.int64)
+        self.halt = np.zeros(1, np.int64)
+        self.tallies: list[Any] = []
+        self.errors: list[BaseException] = []
+
+    def share(self, tally: Any) -> None:
+        """One thread's work: trainings until none waits. tally (2,): ended trials, trained epochs."""
+        batch, outcome = self.outcome.batch, self.outcome
+        self.tallies.append(tally)
+        rows = {name: _aligned(count, self.shape.lanes) for name, count in memory_rows(self.shape).items()}
+        arrays = [*rows.values(), self.inputs, self.targets, self.halt]
+        table = np.array([array.ctypes.data for array in arrays], np.uint64).view(np.int64)
+        try:
+            self.work(
+                *(self.code.epochs, self.code.advance, table.ctypes.data, len(self.inputs)),
+                *(rows[name] for name in ("parameters", "velocity", "gradient", "rates", "lanes", "history")),
+                *(self.counter, self.halt, tally),
+                *(batch.initial_parameters, batch.learning_rate, np.ascontiguousarray(batch.momentum)),
+                *(self.order, self.first, np.ascontiguousarray(batch.threshold)),
+                *(batch.max_epochs, batch.gradient_tolerance, batch.criterion == "worst_output"),
+                *(outcome.status, outcome.epochs, outcome.final_error, outcome.gradient_norm, outcome.parameters),
+                *(outcome.curve_epochs, outcome.curve_errors),
+            )
+        except BaseException as error:  # told by the thread that waits
+            self.errors.append(error)
+            self.halt[0] = 1
+
+    def tell(self, progress: Progress | None, told: Any) -> Any:
+        """Reports what has been done since the last report; gives what has been done in all."""
+        now = np.sum(self.tallies, axis=0, dtype=np.int64)
+        if progress and len(self.tallies):
+            progress(*map(int, now - told))
+        return now
+
+
+def memory_rows(shape: Kernel) -> dict[str, int]:
+    """How many rows each part of a thread's memory has, in the order of the kernel's table."""
+    network = shape.network
+    units = 0 if shape.unrolled else shape.unit_rows[-1]
+    return {
+        "parameters": network.size,
+        "velocity": network.trained if shape.momentum else 0,
+        "gradient": network.trained,
+        "rates": network.layers,
+        "lanes": len(LANES),
+        "history": HISTORY,
+        "outputs": units,
+        "deltas": units,
+    }
+
+
+def _aligned(rows: int, lanes: int) -> Array:
+    """Zeros (rows, lanes) that start at a multiple of 64 bytes."""
+    numbers = np.zeros(rows * lanes + 8)
+    skip = -numbers.ctypes.data // 8 % 8
+    return numbers[skip : skip + rows * lanes].reshape(rows, lanes)
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def work_folder() -> Path:
+    """Where the compiled lanes are kept."""
+    return cache_folder() / source_hash()
+
+
+@cache
+def _work() -> Any:
+    from pipeline.backprop.engines.compiled.lanes import compiled_work
+
+    return compiled_work(str(work_folder()))

@@ -1,0 +1,395 @@
+"""Vectors of runs, and the code that computes with them.
+
+The engine trains several runs side by side: a `Vector` holds one number of each, one run a lane. What is done with a
+Vector here is not computed but written down, as LLVM's intermediate code, which becomes machine code for the processor
+at hand. So ordinary Python, run once, reads like the mathematics and describes a compiled function:
+
+    net = bias
+    net = net + weight * below      # two instructions
+    output = sigmoid(net)
+
+A product is always rounded before it is added (no fused multiply-add, no reassociation: plain `fmul` and `fadd` without
+flags), in every lane for itself: a lane's bits are those of `pipeline.backprop.arithmetic`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from llvmlite import ir
+
+from pipeline.backprop.arithmetic import (
+    EXP_CLAMP,
+    EXPM1_COEFFICIENTS,
+    EXPONENT_BITS,
+    LN2_HIGH,
+    LN2_LOW,
+    LOG2_E,
+    ROUNDING,
+    TANH_CLAMP,
+)
+
+DOUBLE = ir.DoubleType()
+
+INTEGER = ir.IntType(64)
+
+POINTER = ir.PointerType()
+
+SIGN_BIT = 1 << 63
+
+ALIGNMENT = 64  # bytes: of every row of numbers; a vector's own size is never needed beyond it
+
+# Loops of at most so many turns are written out.
+UNROLLED = 8
+
+
+class Index:
+    """A whole number of the emitted code. Python's own ints are its constants."""
+
+    def __init__(self, code: Code, value: ir.Value) -> None:
+        self.code = code
+        self.value = value
+
+    def __add__(self, other: Count) -> Index:
+        return Index(self.code, self.code.builder.add(self.value, self.code.integer(other)))
+
+    def __sub__(self, other: Count) -> Index:
+        return Index(self.code, self.code.builder.sub(self.value, self.code.integer(other)))
+
+    def __mul__(self, other: Count) -> Index:
+        return Index(self.code, self.code.builder.mul(self.value, self.code.integer(other)))
+
+    def __floordiv__(self, other: Count) -> Index:
+        return Index(self.code, self.code.builder.udiv(self.value, self.code.integer(other)))
+
+    def equals(self, other: Count) -> ir.Value:
+        """Whether both are the same number."""
+        return self.code.builder.icmp_signed("==", self.value, self.code.integer(other))
+
+    def below(self, other: Count) -> ir.Value:
+        """Whether this is the smaller number."""
+        return self.code.builder.icmp_signed("<", self.value, self.code.integer(other))
+
+    def at_most(self, other: Count) -> Index:
+        """The smaller of the two."""
+        return Index(self.code, self.code.builder.select(self.below(other), self.value, self.code.integer(other)))
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+
+Count = int | Index
+
+
+class Vector:
+    """One number for each lane."""
+
+    def __init__(self, code: Code, value: ir.Value) -> None:
+        self.code = code
+        self.value = value
+
+    def __add__(self, other: Vector | float) -> Vector:
+        return Vector(self.code, self.code.builder.fadd(self.value, self.code.number(other).value))
+
+    def __sub__(self, other: Vector | float) -> Vector:
+        return Vector(self.code, self.code.builder.fsub(self.value, self.code.number(other).value))
+
+    def __rsub__(self, other: float) -> Vector:
+        return self.code.number(other) - self
+
+    def __mul__(self, other: Vector | float) -> Vector:
+        return Vector(self.code, self.code.builder.fmul(self.value, self.code.number(other).value))
+
+    def __rmul__(self, other: float) -> Vector:
+        return self.code.number(other) * self
+
+    def __truediv__(self, other: Vector | float) -> Vector:
+        return Vector(self.code, self.code.builder.fdiv(self.value, self.code.number(other).value))
+
+    def __rtruediv__(self, other: float) -> Vector:
+        return self.code.number(other) / self
+
+    def __le__(self, other: Vector | float) -> Mask:
+        """False where one of the two is NaN, as in Python."""
+        return Mask(self.code, self.code.builder.fcmp_ordered("<=", self.value, self.code.number(other).value))
+
+    def __lt__(self, other: Vector | float) -> Mask:
+        return Mask(self.code, self.code.builder.fcmp_ordered("<", self.value, self.code.number(other).value))
+
+    def __gt__(self, other: Vector | float) -> Mask:
+        return Mask(self.code, self.code.builder.fcmp_ordered(">", self.value, self.code.number(other).value))
+
+    def equals(self, other: Vector | float) -> Mask:
+        """The lanes in which both are equal; NaN equals nothing."""
+        return Mask(self.code, self.code.builder.fcmp_ordered("==", self.value, self.code.number(other).value))
+
+    def __abs__(self) -> Vector:
+        integers = self.code.vector_of(INTEGER)
+        magnitude = ir.Constant(integers, [ir.Constant(INTEGER, SIGN_BIT - 1)] * self.code.lanes)
+        bits = self.code.builder.and_(self.code.builder.bitcast(self.value, integers), magnitude)
+        return Vector(self.code, self.code.builder.bitcast(bits, self.code.vector))
+
+
+class Mask:
+    """True or false for each lane."""
+
+    def __init__(self, code: Code, value: ir.Value) -> None:
+        self.code = code
+        self.value = value
+
+    def __and__(self, other: Mask) -> Mask:
+        return Mask(self.code, self.code.builder.and_(self.value, other.value))
+
+    def __or__(self, other: Mask) -> Mask:
+        return Mask(self.code, self.code.builder.or_(self.value, other.value))
+
+    def __invert__(self) -> Mask:
+        return Mask(self.code, self.code.builder.not_(self.value))
+
+    def where(self, chosen: Vector | float, otherwise: Vector | float) -> Vector:
+        """`chosen` in the lanes that are true, `otherwise` in the rest."""
+        values = self.code.number(chosen).value, self.code.number(otherwise).value
+        return Vector(self.code, self.code.builder.select(self.value, *values))
+
+    def any(self) -> ir.Value:
+        """Whether any lane is true."""
+        bits = self.code.builder.bitcast(self.value, ir.IntType(self.code.lanes))
+        return self.code.builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+
+
+class Rows:
+    """Memory of the emitted function in which each row holds one number for each lane."""
+
+    def __init__(self, code: Code, pointer: ir.Value) -> None:
+        self.code = code
+        self.pointer = pointer
+
+    def _address(self, row: Count) -> ir.Value:
+        return self.code.address(self.pointer, row * self.code.lanes)
+
+    def __getitem__(self, row: Count) -> Vector:
+        return Vector(self.code, self.code.builder.load(self._address(row), align=self.code.alignment, typ=self.code.vector))
+
+    def __setitem__(self, row: Count, vector: Vector) -> None:
+        self.code.builder.store(vector.value, self._address(row), align=self.code.alignment)
+
+    def start(self, row: Count) -> Rows:
+        """The rows from this one on."""
+        return Rows(self.code, self._address(row))
+
+
+class Numbers:
+    """Memory of the emitted function in which all runs have the same numbers: inputs and targets."""
+
+    def __init__(self, code: Code, pointer: ir.Value) -> None:
+        self.code = code
+        self.pointer = pointer
+
+    def __getitem__(self, place: Count) -> Vector:
+        number = self.code.builder.load(self.code.address(self.pointer, place), align=8, typ=DOUBLE)
+        return self.code.everywhere(number)
+
+    def start(self, place: Count) -> Numbers:
+        """The numbers from this one on."""
+        return Numbers(self.code, self.code.address(self.pointer, place))
+
+
+class Code:
+    """A function that is being emitted; vectors of `lanes` runs."""
+
+    def __init__(self, function: ir.Function, lanes: int) -> None:
+        self.function = function
+        self.lanes = lanes
+        self.vector = self.vector_of(DOUBLE)
+        self.alignment = min(ALIGNMENT, 8 * lanes)
+        self.builder = ir.IRBuilder(function.append_basic_block())
+
+    def vector_of(self, element: ir.Type) -> ir.Type:
+        """The type of one such element for each lane."""
+        return ir.VectorType(element, self.lanes)
+
+    def integer(self, count: Count) -> ir.Value:
+        """A whole number of the emitted code."""
+        return count.value if isinstance(count, Index) else ir.Constant(INTEGER, count)
+
+    def number(self, number: Vector | float) -> Vector:
+        """A constant in all lanes, if it is not a Vector already."""
+        if isinstance(number, Vector):
+            return number
+        return Vector(self, ir.Constant(self.vector, [ir.Constant(DOUBLE, float(number))] * self.lanes))
+
+    def everywhere(self, number: ir.Value) -> Vector:
+        """One number of the emitted code in all lanes."""
+        nothing = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(self.vector_of(ir.IntType(32)), None)
+        return Vector(self, self.builder.shuffle_vector(first, nothing, zeros))
+
+    def address(self, pointer: ir.Value, place: Count) -> ir.Value:
+        """The address of a number, counted in doubles from the pointer."""
+        return self.builder.gep(pointer, [self.integer(place)], inbounds=True, source_etype=DOUBLE)
+
+    def loop(
+        self,
+        turns: Count,
+        body: Callable[[Count, list[Vector]], Sequence[Vector]],
+        carried: Sequence[Vector] = (),
+        step: int = 1,
+    ) -> list[Vector]:
+        """`for i in range(0, turns, step): carried = body(i, carried)`, short constant loops written out."""
+        if isinstance(turns, int) and turns <= UNROLLED * step:
+            for turn in range(0, turns, step):
+                carried = body(turn, list(carried))
+            return list(carried)
+        with self.when(Index(self, self.integer(0)).below(turns), carried) as result:
+            loop = Loop(self, carried)
+            result.values = list(body(loop.turn, loop.carried))
+            result.values = loop.again(loop.turn + step, result.values, lambda turn: turn.below(turns))
+        return result.values
+
+    @contextmanager
+    def when(self, condition: ir.Value, otherwise: Sequence[Vector] = ()) -> Iterator[Result]:
+        """What is emitted within happens if the condition holds; the result's values are `otherwise` if it does not."""
+        before = self.builder.block
+        inside, after = self.function.append_basic_block(), self.function.append_basic_block()
+        self.builder.cbranch(condition, inside, after)
+        self.builder.position_at_end(inside)
+        result = Result(list(otherwise))
+        yield result
+        inside = self.builder.block
+        self.builder.branch(after)
+        self.builder.position_at_end(after)
+        joined = []
+        for other, value in zip(otherwise, result.values, strict=True):
+            phi = self.builder.phi(self.vector)
+            phi.add_incoming(other.value, before)
+            phi.add_incoming(value.value, inside)
+            joined.append(Vector(self, phi))
+        result.values = joined
+
+
+class Result:
+    """The vectors that come out of a conditional part."""
+
+    def __init__(self, values: list[Vector]) -> None:
+        self.values = values
+
+
+class Loop:
+    """A loop whose turns begin here, with the number of the turn and the vectors that are carried from turn to turn."""
+
+    def __init__(self, code: Code, carried: Sequence[Vector] = ()) -> None:
+        self.code = code
+        before = code.builder.block
+        self.head = code.function.append_basic_block()
+        self.after: ir.Block | None = None
+        code.builder.branch(self.head)
+        code.builder.position_at_end(self.head)
+        self.turn = Index(code, code.builder.phi(INTEGER))
+        self.turn.value.add_incoming(ir.Constant(INTEGER, 0), before)
+        self.carried = []
+        for vector in carried:
+            phi = code.builder.phi(code.vector)
+            phi.add_incoming(vector.value, before)
+            self.carried.append(Vector(code, phi))
+
+    def leave(self, condition: ir.Value, leaving: Callable[[], None]) -> None:
+        """Ends the function by what `leaving` emits, if the condition holds."""
+        code = self.code
+        out, on = code.function.append_basic_block(), code.function.append_basic_block()
+        code.builder.cbranch(condition, out, on)
+        code.builder.position_at_end(out)
+        leaving()
+        code.builder.position_at_end(on)
+
+    def again(
+        self, turn: Index, carried: Sequence[Vector] = (), condition: Callable[[Index], ir.Value] | None = None
+    ) -> list[Vector]:
+        """The next turn, always or if the condition on its number holds; gives what was carried at the end."""
+        code = self.code
+        end = code.builder.block
+        self.turn.value.add_incoming(turn.value, end)
+        for phi, vector in zip(self.carried, carried, strict=True):
+            phi.value.add_incoming(vector.value, end)
+        if condition is None:
+            code.builder.branch(self.head)
+        else:
+            after = code.function.append_basic_block()
+            code.builder.cbranch(condition(turn), self.head, after)
+            code.builder.position_at_end(after)
+        return list(carried)
+
+
+def _clamp(x: Vector, bound: float) -> Vector:
+    """Between −bound and bound; NaN stays NaN."""
+    x = (x.code.number(bound) < x).where(bound, x)
+    return (x < -bound).where(-bound, x)
+
+
+def _exp_parts(x: Vector, sign: float) -> tuple[Vector, Vector]:
+    """(s, q) with exp(±x) = s + s q, as in `pipeline.backprop.arithmetic`.
+
+    The sign is put into the constants, which changes no bit: with r of the other sign, every product has the same bits.
+    """
+    code = x.code
+    shifted = x * (sign * LOG2_E) + ROUNDING
+    n = shifted - ROUNDING
+    r = x - n * (sign * LN2_HIGH)
+    r = r - n * (sign * LN2_LOW)
+    scale = _power_of_two(code, shifted)
+
+    c = EXPM1_COEFFICIENTS
+    r2 = r * r
+    r4 = r2 * r2
+    c01, c23, c45, c67, c89 = (r * (sign * c[k + 1]) + c[k] for k in range(0, 10, 2))
+    polynomial = (c01 + c23 * r2) + ((c45 + c67 * r2) + c89 * r4) * r4
+    polynomial = polynomial * r2
+    return scale, polynomial + r if sign > 0 else polynomial - r
+
+
+def _power_of_two(code: Code, shifted: Vector) -> Vector:
+    """2ⁿ, where n, as an exponent, stands in the lowest bits."""
+    integers, builder = code.vector_of(INTEGER), code.builder
+    places = ir.Constant(integers, [ir.Constant(INTEGER, EXPONENT_BITS)] * code.lanes)
+    bits = builder.shl(builder.bitcast(shifted.value, integers), places)
+    return Vector(code, builder.bitcast(bits, code.vector))
+
+
+def sigmoid(z: Vector) -> Vector:
+    """The logistic function 1 ÷ (1 + e⁻ᶻ)."""
+    scale, q = _exp_parts(_clamp(z, EXP_CLAMP), -1.0)
+    return 1.0 / ((q * scale + scale) + 1.0)
+
+
+def tanh(z: Vector) -> Vector:
+    """The hyperbolic tangent e ÷ (e + 2) with e = expm1(2z)."""
+    scale, q = _exp_parts(_clamp(z, TANH_CLAMP) * 2.0, 1.0)
+    q = q * scale + (scale - 1.0)
+    return q / (q + 2.0)
+
+
+def activate(name: str, net: Vector) -> Vector:
+    """The activation function `name` of the net input."""
+    match name:
+        case "sigmoid":
+            return sigmoid(net)
+        case "tanh":
+            return tanh(net)
+        case "relu":
+            return (net <= 0.0).where(0.0, net)  # keeps NaN
+        case _:
+            return net
+
+
+def times_derivative(name: str, error: Vector, output: Vector) -> Vector:
+    """`error` × the derivative of the activation function, from the unit's `output`."""
+    match name:
+        case "sigmoid":
+            return error * (output * (1.0 - output))
+        case "tanh":
+            return error * (1.0 - output * output)
+        case "relu":
+            return (output > 0.0).where(error, 0.0)
+        case _:
+            return error

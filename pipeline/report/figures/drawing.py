@@ -1,0 +1,235 @@
+"""What all figures share: a style, texts that matplotlib takes as they are, and the axes of a sweep that are drawn."""
+
+import functools
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from pipeline.report.words import count, in_short
+from pipeline.stats.convergence import REPLICATE, settings_of
+from pipeline.stats.estimators import sum_of_squares
+
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "backpropagation",  # the same figure is the same file
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.6,
+    "figure.titlesize": 12,
+}
+
+# Okabe & Ito (2008), without yellow, which is hard to see as a line
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+
+BLUE, ORANGE, GREY = COLOURS[0], COLOURS[1], "0.55"
+
+LONGEST = 24  # characters of a label
+
+LINES = 7  # values of an axis that are told apart by colour
+
+PANELS = 3  # thresholds that have a panel to themselves
+
+P = ParamSpec("P")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure and what it shows, in words: its caption, and what is read out in its place."""
+
+    figure: Figure
+    caption: str
+
+
+def styled(draw: Callable[P, T]) -> Callable[P, T]:
+    """A function that draws, in the style of this project's figures, whatever the user's own is."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments: P.args, **named: P.kwargs) -> T:
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(STYLE)
+            return draw(*arguments, **named)
+
+    return drawn
+
+
+@functools.cache
+def glyphs() -> frozenset[int]:
+    """The characters that the figures' font has."""
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
+
+
+def plain(value: Any, longest: int = LONGEST) -> str:
+    """A value as a label: numbers shortly, texts cut, in one line, without characters that are markup or not in the font."""
+    text = " ".join(in_short(value).split()) or "(empty)"
+    text = text if len(text) <= longest else text[: longest - 1] + "…"
+    return "".join(letter if ord(letter) in glyphs() else "�" for letter in text).replace("$", r"\$")
+
+
+def values_of(results: pd.DataFrame, axis: str) -> list[Any]:
+    """The values of an axis: numbers in order, then texts."""
+    values = results[axis].drop_duplicates().tolist()
+    return sorted(values, key=lambda value: (not is_number(value), value if is_number(value) else 0.0, str(value)))
+
+
+def is_number(value: Any) -> bool:
+    """Is it a number that has a place on a scale?"""
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def spread(values: Sequence[T], most: int) -> list[T]:
+    """At most so many of the values: the first, the last and evenly chosen ones between."""
+    if len(values) <= most:
+        return list(values)
+    return [values[place] for place in np.unique(np.linspace(0, len(values) - 1, most).round().astype(int))]
+
+
+def colours_of(values: Sequence[Any]) -> list[Any]:
+    """A colour for each value: along viridis where they are numbers, else from the palette."""
+    if all(map(is_number, values)):
+        return list(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, len(values))))
+    return [COLOURS[place % len(COLOURS)] for place in range(len(values))]
+
+
+def drawn_axes(results: pd.DataFrame) -> list[str]:
+    """The axes worth drawing over: those that vary, but for threshold and repetitions, the most telling first.
+
+    learning_rate, where it varies, is the first; the others follow by how much of the variation of the logarithm of the
+    epochs spent goes along with them.
+    """
+    log_epochs = np.log1p(results["epochs"].to_numpy(float))
+    share = {}
+    for axis in settings_of(results):
+        codes, values = pd.factorize(results[axis], use_na_sentinel=False)
+        if len(values) > 1 and axis != "threshold":
+            share[axis] = sum_of_squares(log_epochs, codes)
+    return sorted(share, key=lambda axis: (axis != "learning_rate", -share[axis]))
+
+
+def thresholds_of(results: pd.DataFrame) -> list[Any]:
+    """The thresholds, from the highest to the lowest; [None] where they are no axis."""
+    return values_of(results, "threshold")[::-1] if "threshold" in results else [None]
+
+
+def at_threshold(results: pd.DataFrame, threshold: Any) -> pd.DataFrame:
+    """The runs with that threshold."""
+    return results if threshold is None else results[results["threshold"] == threshold]
+
+
+def caps_of(results: pd.DataFrame) -> list[int]:
+    """The numbers of epochs after which runs were given up."""
+    return sorted(map(int, results.loc[results["status"] == "exhausted", "epochs"].unique()))
+
+
+def mark_caps(plot: Axes, results: pd.DataFrame) -> None:
+    """A dotted line where runs were given up; none where that is at more than three places."""
+    caps = caps_of(results)
+    for cap in caps if len(caps) <= 3 else []:
+        plot.axvline(cap, color=GREY, linestyle=":", linewidth=1.2)
+        plot.annotate(
+            "cap", (cap, 1), (0, 1), xycoords=("data", "axes fraction"), textcoords="offset points",
+            color="0.35", fontsize=8, ha="center", va="bottom", annotation_clip=False,
+        )  # fmt: skip
+
+
+def epochs_axis(plot: Axes, most: float) -> None:
+    """A logarithmic axis of epochs that has room for epoch 0."""
+    plot.set_xscale("symlog", linthresh=1, linscale=0.3)
+    plot.set_xlim(0, max(most, 1) * 1.05)
+    decades = 10.0 ** np.arange(int(np.log10(max(most, 1))) + 1)
+    plot.xaxis.set_major_formatter(FuncFormatter(as_text))
+    plot.xaxis.set_minor_locator(NullLocator())
+    plot.set_xticks([0, *decades[1 : len(decades) : 2 if len(decades) > 6 else 1]] if most >= 10 else range(int(most) + 1))
+    plot.set_xlabel("epochs")
+
+
+def log_axis(axis: Axis, low: float, high: float, most: int = 7) -> None:
+    """Ticks from low to high on an axis that is logarithmic, written as plain text: formulas take long to draw.
+
+    Whole decades, or 1, 2 and 5 of each where there are few.
+    """
+    decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    ticks = [float(f"{digit}e{decade:.0f}") for decade in decades for digit in ((1, 2, 5) if len(decades) <= 3 else (1,))]
+    inside = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+    axis.set_major_locator(FixedLocator(inside[:: -(-len(inside) // most)] if inside else [low, high]))
+    axis.set_major_formatter(FuncFormatter(as_text))
+    axis.set_minor_locator(NullLocator())
+
+
+def as_text(value: float, _: int = 0) -> str:
+    """A tick's number: 0.001, 100, 10k, 1M, 1e-9."""
+    for factor, letter in ((1e6, "M"), (1e3, "k")):
+        if factor <= abs(value) < 1e9 and (letter == "M" or abs(value) >= 1e4):
+            return f"{value / factor:g}{letter}"
+    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.4g}")
+
+
+def pooled(results: pd.DataFrame, shown: Sequence[str]) -> str:
+    """How many runs there are, and what is pooled over: `720 runs, pooled over seed (10 values)`."""
+    axes = [axis for axis in [*settings_of(results), REPLICATE] if axis in results and axis not in shown]
+    sizes = {axis: results[axis].nunique(dropna=False) for axis in axes}
+    over = [f"{axis} ({size:,})" for axis, size in sizes.items() if size > 1]
+    more = f" and {len(over) - 4} more axes" if len(over) > 5 else ""
+    text = ", ".join(plain(one, 40) for one in (over[:4] if more else over)) + more
+    return count(len(results), "run") + (f", pooled over {text}" if over else "")
+
+
+def title(figure: Figure, headline: str, below: str) -> None:
+    """A headline over the figure, and under it what stands behind the figure, in lines that it has room for."""
+    width = max(24, int(figure.get_size_inches()[0] * 12))
+    figure.suptitle("\n".join([*textwrap.wrap(headline, width), *textwrap.wrap(below, width)]), fontsize=11)
+
+
+def panels(count: int, size: tuple[float, float], columns: int = 4) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels of that size, which share their axes."""
+    across = min(count, columns)
+    down = -(-count // across)
+    figure = Figure(figsize=(size[0] * across + 0.8, size[1] * down + 1.0), layout="constrained")
+    plots = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel().tolist()
+    for plot in plots[count:]:
+        plot.set_visible(False)
+    for plot in plots[max(0, count - across) : count]:
+        plot.tick_params(labelbottom=True)
+    return figure, plots[:count]
+
+
+def lines_of(results: pd.DataFrame, axes: Sequence[str] | None) -> str | None:
+    """The axis whose values have a line each."""
+    axes = drawn_axes(results) if axes is None else axes
+    return axes[0] if axes else None
+
+
+def groups(results: pd.DataFrame, axis: str | None, most: int = LINES) -> Iterator[tuple[str, Any, pd.DataFrame]]:
+    """(label, colour, runs) of the values of an axis, at most so many; all runs where there is no axis."""
+    if axis is None:
+        yield "all runs", BLUE, results
+        return
+    values = spread(values_of(results, axis), most)
+    for value, colour in zip(values, colours_of(values), strict=True):
+        yield plain(value), colour, results[results[axis].isna() if pd.isna(value) else results[axis] == value]
+
+
+def some_of(results: pd.DataFrame, axis: str | None, most: int = LINES) -> str:
+    """A remark where not all values of the axis are shown."""
+    number = results[axis].nunique(dropna=False) if axis else 0
+    return f"; {most} of the {number:,} values of {plain(axis, 40)} are shown" if number > most else ""

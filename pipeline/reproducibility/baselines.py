@@ -1,0 +1,210 @@
+"""Baselines: results kept in git as CSV files, one row a trial, to the last bit.
+
+Columns: key; overrides (what one writes on the command line of `pipeline.train`, as the shell quotes it); status; epochs;
+final_error (hexadecimal float); digest; curve (`epoch:error` at a few log-spaced epochs, the error in hexadecimal). Only the
+overrides are an input: `python -m pipeline.reproduce baseline=update` fills in the rest.
+"""
+
+import copy
+import csv
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.app.composition import CONF, plain
+from pipeline.app.messages import one_line
+from pipeline.backprop.trainer import STATUSES
+from pipeline.errors import ConfigError
+from pipeline.reproducibility.drift import Curve, ExpectedRun, RunResult
+from pipeline.sweeps.axes import expand
+from pipeline.trials.batching import make_batch
+from pipeline.trials.settings import read_run
+from pipeline.trials.trial import Trial
+
+FOLDER = CONF.parent / "baselines"
+
+COLUMNS = ("key", "overrides", "status", "epochs", "final_error", "digest", "curve")
+
+CURVE_POINTS = 12
+
+STUDY_SAMPLE = 24
+
+Row = dict[str, str]
+
+
+def files(folder: Path) -> list[Path]:
+    """The baselines' files. Raises ConfigError where there is none."""
+    found = sorted(folder.glob("*.csv"))
+    if not found:
+        raise ConfigError("folder", folder, "no such folder" if not folder.is_dir() else "has no CSV files")
+    return found
+
+
+def shown(path: Path) -> str:
+    """A file's path as one would write it here."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a file, as text. Raises ConfigError that names the line of a broken one."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise ConfigError(f"{shown(path)}:1", ",".join(reader.fieldnames or ()), f"must be {','.join(COLUMNS)}")
+            rows = []
+            for row in reader:
+                if None in row or None in row.values():
+                    raise ConfigError(f"{shown(path)}:{reader.line_num}", "…", f"must have {len(COLUMNS)} columns")
+                rows.append(row)
+    except OSError as error:
+        raise ConfigError("folder", path, f"cannot be read: {error.strerror}") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ConfigError("folder", path, f"is not a CSV file: {error}") from None
+    return rows
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """Writes the rows, in one step."""
+    draft = path.with_suffix(".new")
+    with open(draft, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    draft.replace(path)
+
+
+def recorded(path: Path, rows: Sequence[Row]) -> list[ExpectedRun]:
+    """The rows as results to be compared. Raises ConfigError that names the line of a broken one."""
+    return [read_row(f"{shown(path)}:{line}", row) for line, row in enumerate(rows, 2)]
+
+
+def read_row(where: str, row: Row) -> ExpectedRun:
+    """One row as a result to be compared."""
+    trial = trial_of(where, row)
+    if not row["key"]:
+        raise ConfigError(f"{where}: key", row["key"], "is empty; fill the row in with baseline=update")
+    for column in ("key", "digest"):
+        if not re.fullmatch("[0-9a-f]{64}", row[column]):
+            raise ConfigError(f"{where}: {column}", row[column], "must be 64 hexadecimal digits")
+    if row["status"] not in STATUSES:
+        raise ConfigError(f"{where}: status", row["status"], f"must be one of {', '.join(STATUSES)}")
+    if not re.fullmatch("[0-9]+", row["epochs"]):
+        raise ConfigError(f"{where}: epochs", row["epochs"], "must be a whole number")
+    try:
+        final_error = float.fromhex(row["final_error"])
+    except (ValueError, OverflowError):
+        raise ConfigError(f"{where}: final_error", row["final_error"], "must be a number like 0x1.8p-3") from None
+    curve = read_curve(where, row["curve"])
+    name = f"{where}: {row['overrides'] or 'the worked example'}"
+    return ExpectedRun(name, trial, row["key"], row["status"], int(row["epochs"]), final_error, row["digest"], lambda: curve)
+
+
+def read_curve(where: str, text: str) -> Curve:
+    """Epochs and errors from `0:0x1.3p-2 1:0x1.2p-2`."""
+    try:
+        points = [point.split(":") for point in text.split()]
+        epochs = np.array([int(epoch) for epoch, _ in points], np.int64)
+        errors = np.array([float.fromhex(error) for _, error in points])
+    except (ValueError, OverflowError):
+        raise ConfigError(f"{where}: curve", text, "must be epoch:error, separated by blanks") from None
+    if not len(epochs) or (np.diff(epochs) <= 0).any():
+        raise ConfigError(f"{where}: curve", text, "must have epochs that increase")
+    return epochs, errors
+
+
+def filled_in(row: Row, result: RunResult) -> Row:
+    """The row with what came out."""
+    points = zip(*result.curve, strict=True)
+    return {
+        "key": result.key,
+        "overrides": row["overrides"],
+        "status": result.status,
+        "epochs": str(result.epochs),
+        "final_error": result.final_error.hex(),
+        "digest": result.digest,
+        "curve": " ".join(f"{epoch}:{float(error).hex()}" for epoch, error in points),
+    }
+
+
+def trial_of(where: str, row: Row) -> Trial:
+    """The trial that a row's overrides describe, checked; it keeps few points of its curve."""
+    try:
+        trial, _ = read_run(composed(shlex.split(row["overrides"])))
+        trial = replace(trial, batch_key=replace(trial.batch_key, curve_points=CURVE_POINTS, engine="numpy"))
+        make_batch([trial])
+    except (ConfigError, HydraException, OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(f"{where}: overrides", row["overrides"], one_line(error)) from None
+    return trial
+
+
+def composed(overrides: Sequence[str]) -> dict[str, object]:
+    """The configuration of `pipeline.train` with these overrides, each `key=value`.
+
+    Hydra composes once per choice of groups, which takes it 0.1 s; the values of the other keys are put into a copy.
+    """
+    choices: list[Override] = []
+    values: list[Override] = []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if override.type is not OverrideType.CHANGE or override.is_sweep_override() or override.package:
+            raise ConfigError("overrides", override.input_line, "must be key=value, with one value")
+        (choices if (CONF / override.key_or_group).is_dir() else values).append(override)
+    config = copy.deepcopy(composed_choices(tuple(str(choice.input_line) for choice in choices)))
+    for override in values:
+        OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+    return plain(config)
+
+
+@cache
+def composed_choices(choices: tuple[str, ...]) -> DictConfig:
+    """The configuration with these choices of groups."""
+    with here():
+        return compose("train", list(choices))
+
+
+def here() -> "nullcontext[None] | initialize_config_dir":
+    """Hydra at the project's configuration: within one of its applications it is there already."""
+    if GlobalHydra.instance().is_initialized():
+        return nullcontext()
+    return initialize_config_dir(version_base="1.3", config_dir=str(CONF))
+
+
+def file_of_study(folder: Path, study: str) -> Path:
+    """Where the sample of a study is kept."""
+    return folder / f"study_{study}.csv"
+
+
+def studies() -> list[str]:
+    """The names of all studies."""
+    return sorted(path.stem for path in (CONF / "study").glob("*.yaml"))
+
+
+def sample_of_study(study: str) -> list[Row]:
+    """Rows, to be filled in, for a few jobs of a study: always the same ones, the ends of its axes among them."""
+    choice = f"study={study}"
+    with here():
+        loader = GlobalHydra.instance().config_loader()
+        master = loader.load_configuration("train", [choice], run_mode=RunMode.MULTIRUN)
+        jobs = list(expand(loader, master, [choice]))
+    between = np.random.Generator(np.random.PCG64(0)).permutation(len(jobs))[: STUDY_SAMPLE - 2]
+    places = sorted({0, len(jobs) - 1, *map(int, between)})
+    rows = []
+    for place in places:
+        overrides = [choice, *(text for text in jobs[place].overrides if text != choice)]
+        rows.append({**dict.fromkeys(COLUMNS, ""), "overrides": shlex.join(overrides)})
+    return rows

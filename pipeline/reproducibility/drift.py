@@ -1,0 +1,237 @@
+"""A recorded result against the same trial trained again: are they the same bits, and if not, what a person needs to know.
+
+Two results are equal if key, status, epochs, final error and digest are. Of a drift it is told what changed and at which kept
+epoch the error curves part.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.engines.compiled import named as engine_named
+from pipeline.backprop.trainer import STATUSES, BatchResult, Progress
+from pipeline.store.records import weight_arrays
+from pipeline.trials.batching import make_batches
+from pipeline.trials.fingerprint import digests, keys
+from pipeline.trials.trial import Trial
+
+Curve = tuple[NDArray[np.int64], Array]
+
+LARGEST = np.finfo(float).max
+
+ULPS_TOLD = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedRun:
+    """An earlier result. Its curve and its weights (None: not kept) are fetched only where it has drifted.
+
+    `name` says where a person finds it, `trained_by` the engine that made it, where that is known.
+    """
+
+    name: str
+    trial: Trial
+    key: str
+    status: str
+    epochs: int
+    final_error: float
+    digest: str
+    curve: Callable[[], Curve]
+    weights: Callable[[], Mapping[str, Array] | None] = lambda: None
+    trained_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What came out of one trial just now: its place in an outcome."""
+
+    key: str
+    digest: str
+    outcome: BatchResult
+    place: int
+
+    @property
+    def status(self) -> str:
+        """How it ended, in a word."""
+        return STATUSES[self.outcome.status[self.place]]
+
+    @property
+    def epochs(self) -> int:
+        """The epoch at which it ended."""
+        return int(self.outcome.epochs[self.place])
+
+    @property
+    def final_error(self) -> float:
+        """The error at its end."""
+        return float(self.outcome.final_error[self.place])
+
+    @property
+    def curve(self) -> Curve:
+        """The kept epochs and their errors."""
+        return self.outcome.curve(self.place)
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """Final and initial weights, by name."""
+        batch = self.outcome.batch
+        initial = batch.initial_parameters[:, batch.training[self.place]]
+        return weight_arrays(batch.network, initial, self.outcome.parameters[:, self.place])
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One recorded result beside what one engine makes of it now. No changes: it was reproduced.
+
+    `agreed` and `parted` are the last kept epoch at which the errors are equal and the first at which they are not.
+    """
+
+    recorded: ExpectedRun
+    engine: str
+    result: RunResult
+    changes: tuple[str, ...] = ()
+    agreed: int | None = None
+    parted: int | None = None
+    errors: tuple[float, float] | None = None
+
+
+def train_again(trials: Sequence[Trial], engine: str, progress: Progress | None = None) -> list[RunResult]:
+    """Trains the trials, those of one shape together; gives their results in their order. Raises ConfigError."""
+    results: list[Any] = [None] * len(trials)
+    for _, places, batch in make_batches(trials):
+        outcome = engine_named(engine)(batch, progress)
+        found = zip(places, keys(batch), digests(outcome), strict=True)
+        for column, (place, key, digest) in enumerate(found):
+            results[place] = RunResult(key, digest, outcome, column)
+    return results
+
+
+def compare(recorded: ExpectedRun, engine: str, result: RunResult) -> Check:
+    """Whether the result is the recorded one, and if not, what differs."""
+    changes = []
+    if recorded.key != result.key:
+        changes.append(f"the trial itself: its key was {short(recorded.key)} and is {short(result.key)}")
+    if recorded.status != result.status:
+        changes.append(f"status {recorded.status} → {result.status}")
+    if recorded.epochs != result.epochs:
+        changes.append(f"epochs {recorded.epochs:,} → {result.epochs:,}")
+    if not same(recorded.final_error, result.final_error):
+        changes.append(
+            f"final error {recorded.final_error!r} → {result.final_error!r}, "
+            f"{distance(recorded.final_error, result.final_error)}"
+        )
+    if recorded.digest != result.digest:
+        changes.append(changed_weights(recorded.weights(), result, alone=not changes))
+    if not changes:
+        return Check(recorded, engine, result)
+    return Check(recorded, engine, result, tuple(changes), *part(recorded.curve(), result.curve))
+
+
+def changed_weights(weights: Mapping[str, Array] | None, result: RunResult, alone: bool) -> str:
+    """What a changed digest says of the weights; `alone` if nothing else has changed."""
+    if weights is None:
+        return "final weights, or the recorded digest itself" if alone else "final weights"
+    said = []
+    for name, now in result.weights.items():
+        then = weights.get(name)
+        if then is None or then.shape != now.shape:
+            said.append(f"{name} had another shape")
+        elif count := int((~same(then, now)).sum()):
+            with np.errstate(all="ignore"):
+                most = np.abs(then - now).max()
+            said.append(f"{name} in {count} of {now.size} numbers by up to {most:.2g}")
+    if said:
+        return ", ".join(said)
+    return "the recorded digest itself: the weights are equal" if alone else "no weights, but the digest"
+
+
+def same(one: Any, other: Any) -> Any:
+    """Equal to the last bit, elementwise. A NaN is a NaN; the largest number stands for infinity, as in MLflow's stores."""
+    one, other = np.clip(one, -LARGEST, LARGEST), np.clip(other, -LARGEST, LARGEST)
+    return (one == other) | (np.isnan(one) & np.isnan(other))
+
+
+def distance(one: float, other: float) -> str:
+    """How far apart two errors are, in units in the last place where these are few."""
+    low, high = sorted((one, other))
+    if not np.isfinite([one, other]).all():
+        return "not both finite"
+    ulps = int(np.float64(high).view(np.int64)) - int(np.float64(low).view(np.int64))
+    if low >= 0.0 and ulps <= ULPS_TOLD:
+        return f"{ulps:,} ulp"
+    return f"{(other - one) / one:+.2g} of it" if one else "from nothing"
+
+
+def part(then: Curve, now: Curve) -> tuple[int | None, int | None, tuple[float, float] | None]:
+    """(last equal epoch, first unequal epoch, the two errors there), of the epochs that both curves keep."""
+    epochs, left, right = np.intersect1d(then[0], now[0], return_indices=True)
+    one, other = then[1][left], now[1][right]
+    unequal = np.flatnonzero(~same(one, other))
+    if not len(unequal):
+        return (int(epochs[-1]) if len(epochs) else None), None, None
+    first = unequal[0]
+    return (int(epochs[first - 1]) if first else None), int(epochs[first]), (float(one[first]), float(other[first]))
+
+
+def in_words(check: Check) -> str:
+    """A drift, in a few lines."""
+    lines = [f"{check.recorded.name}, trained by {check.engine}", f"  changed: {'; '.join(check.changes)}"]
+    if check.errors:
+        before = "the first kept epoch" if check.agreed is None else f"equal up to epoch {check.agreed:,}"
+        then, now = check.errors
+        lines.append(f"  the curves part at epoch {check.parted:,} ({before}): error {then!r} → {now!r}")
+    elif check.agreed is not None:
+        lines.append(f"  the curves are equal at every kept epoch that both have, up to epoch {check.agreed:,}")
+    return "\n".join(lines)
+
+
+def row(check: Check) -> dict[str, Any]:
+    """A check as a row of the table."""
+    recorded, result = check.recorded, check.result
+    return {
+        "run": recorded.name,
+        "engine": check.engine,
+        "reproduced": not check.changes,
+        "changed": "; ".join(check.changes),
+        "equal_up_to_epoch": check.agreed,
+        "curves_part_at_epoch": check.parted,
+        "recorded_by": recorded.trained_by,
+        "recorded_key": recorded.key,
+        "key": result.key,
+        "recorded_status": recorded.status,
+        "status": result.status,
+        "recorded_epochs": recorded.epochs,
+        "epochs": result.epochs,
+        "recorded_final_error": recorded.final_error.hex(),
+        "final_error": result.final_error.hex(),
+        "recorded_digest": recorded.digest,
+        "digest": result.digest,
+    }
+
+
+def short(key: str) -> str:
+    """The beginning of a key or digest."""
+    return f"{key[:12]}…"
+
+
+ENVIRONMENT = ("version.", "system", "cpu", "mlflow.source.git.commit")
+
+
+def environment_changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What differs between two environments, from their tags: `version.numpy 2.1.0 → 2.4.6`."""
+    names = dict.fromkeys(name for tags in (then, now) for name in tags if name.startswith(ENVIRONMENT))
+    changes = []
+    for name in names:
+        old, new = then.get(name, "unknown"), now.get(name, "unknown")
+        if old == new:
+            continue
+        if name == "cpu.features":
+            lost, gained = (sorted(set(a.split()) - set(b.split())) for a, b in ((old, new), (new, old)))
+            old, new = f"only then: {' '.join(lost) or 'none'}", f"only now: {' '.join(gained) or 'none'}"
+            changes.append(f"{name} {old}; {new}")
+        else:
+            changes.append(f"{name} {old} → {new}")
+    return changes

@@ -1,0 +1,109 @@
+"""The runs of a chunk as a table: a row per run and all that is ever recorded of it, to be kept, sent and recorded anywhere."""
+
+import json
+from dataclasses import asdict
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.network import Network
+from pipeline.backprop.trainer import STATUSES, BatchResult
+from pipeline.trials.fingerprint import digests, keys
+
+SCALARS = ["place", "status", "epochs", "final_error", "gradient_norm", "key", "digest"]  # columns of one value a run
+
+
+Indices = NDArray[np.int64]  # of trials in their sweep
+
+
+def result(places: Indices, outcome: BatchResult) -> pa.Table:
+    """An outcome as a table: a row for each trial that has ended."""
+    batch = outcome.batch
+    ended = np.flatnonzero(outcome.status >= 0)
+    before = np.searchsorted(outcome.curve_epochs, outcome.epochs[ended])
+    errors = outcome.curve_errors[:, batch.training[ended]].T
+    kept = errors[np.arange(len(outcome.curve_epochs)) < before[:, None]]
+    columns = {
+        "place": pa.array(places[ended], pa.int64()),
+        "status": pa.DictionaryArray.from_arrays(pa.array(outcome.status[ended]), list(STATUSES)).cast(pa.string()),
+        "epochs": pa.array(outcome.epochs[ended]),
+        "final_error": pa.array(outcome.final_error[ended]),
+        "gradient_norm": pa.array(outcome.gradient_norm[ended]),
+        "key": pa.array(np.array(keys(batch), object)[ended]),
+        "digest": pa.array(np.array(digests(outcome), object)[ended]),
+        "initial": rows_of(batch.initial_parameters[:, batch.training[ended]]),
+        "parameters": rows_of(outcome.parameters[:, ended]),
+        "curve": pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(before)]).astype(np.int32), pa.array(kept)),
+    }
+    described = {"network": json.dumps(asdict(batch.network)), "curve_epochs": json.dumps(outcome.curve_epochs.tolist())}
+    return pa.table(columns).replace_schema_metadata(described)
+
+
+def rows_of(parameters: Array) -> pa.FixedSizeListArray:
+    """Parameters (N, R) as a column of R lists."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(parameters.T.ravel()), parameters.shape[0])
+
+
+class RunRows:
+    """The runs of a chunk, read row by row from its table, or from the file that holds it."""
+
+    def __init__(self, source: pa.Table | Path) -> None:
+        self.source = source
+
+    @property
+    def table(self) -> pa.Table:
+        """The table; a file's is where it is, and in memory no longer than it is used."""
+        return opened(self.source) if isinstance(self.source, Path) else self.source
+
+    def column(self, name: str) -> NDArray[Any]:
+        """A column of numbers, (R,), or of lists of one length, (R, N)."""
+        array = whole(self.table.column(name))
+        if pa.types.is_fixed_size_list(array.type):
+            return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), array.type.list_size)  # type: ignore[no-any-return]
+        return array.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+    @cached_property
+    def network(self) -> Network:
+        """The network of all its runs."""
+        described: dict[str, Any] = json.loads(self.table.schema.metadata[b"network"])
+        return Network(**{**described, "units": tuple(described["units"])})
+
+    @cached_property
+    def places(self) -> Indices:
+        """The places of its runs in the sweep."""
+        return self.column("place").copy()
+
+    @cached_property
+    def curve_epochs(self) -> NDArray[np.int64]:
+        """The epochs at which curves are kept."""
+        return np.array(json.loads(self.table.schema.metadata[b"curve_epochs"]))
+
+    def curve(self, row: int) -> tuple[NDArray[np.int64], Array]:
+        """(epochs, errors) of a run: the kept points before its end, and its end."""
+        errors = self.table.column("curve")[row].values.to_numpy(zero_copy_only=False)
+        return (
+            np.append(self.curve_epochs[: len(errors)], self.table.column("epochs")[row].as_py()),
+            np.append(errors, self.table.column("final_error")[row].as_py()),
+        )
+
+
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def write(table: pa.Table, file: IO[bytes]) -> None:
+    """Writes a chunk's table as an Arrow IPC file."""
+    with pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+
+
+@lru_cache(4)
+def opened(path: Path) -> pa.Table:
+    """The table in a file that `write` wrote, in memory as it is on disk. Raises OSError or ArrowInvalid."""
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()

@@ -1,0 +1,137 @@
+"""What a sweep has trained, kept in a folder of its own until all of it is recorded.
+
+    sweep.json      the sweep: its jobs, its command, its parent run in MLflow
+    0000000000.arrow, …   the results of chunks, by the first place in each: Arrow IPC files, a row per run
+    lock            held by the process that works on it
+
+A file appears whole or not at all, so the folder may be left by a kill at any time and read by anyone.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.results.rows import SCALARS, RunRows, opened, write
+
+NAME = "kept"
+
+DESCRIPTION = "sweep.json"
+
+ROWS_AT_ONCE = 100_000
+
+
+class SpoolInUseError(Exception):
+    """Another process works on this sweep."""
+
+
+class Spool:
+    """The folder of one sweep, locked. Raises OSError where it cannot be written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = os.open(path / "lock", os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise SpoolInUseError(path) from None
+        self.results: list[RunRows] = []
+        self.done = 0
+        opened.cache_clear()
+        for file in sorted(path.glob("*.arrow")):
+            results = RunRows(file)
+            try:
+                self.done += len(results.places)
+            except (OSError, pa.ArrowInvalid):  # damaged: it is trained again
+                file.unlink()
+            else:
+                self.results.append(results)
+
+    @classmethod
+    def new(cls, sweep_folder: Path) -> "Spool":
+        """A new one inside the sweep's output folder."""
+        sweep_folder.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            path = sweep_folder.absolute() / (NAME if number == 1 else f"{NAME}-{number}")
+            try:
+                path.mkdir()
+                return cls(path)
+            except FileExistsError:
+                continue
+        raise AssertionError
+
+    def close(self) -> None:
+        """Lets others have it."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def remove(self) -> None:
+        """Removes it, where all is recorded."""
+        self.results.clear()
+        opened.cache_clear()
+        for file in sorted(self.path.rglob("*"), reverse=True):
+            file.rmdir() if file.is_dir() else file.unlink()
+        self.path.rmdir()
+        self.close()
+
+    def describe(self, description: dict[str, Any]) -> None:
+        """Says what sweep it is."""
+        with whole_file(self.path / DESCRIPTION) as file:
+            file.write(json.dumps(description).encode())
+
+    def add(self, table: pa.Table) -> RunRows:
+        """Keeps the result of a chunk."""
+        place = table.column("place")[0].as_py()
+        path = self.path / f"{place:010d}.arrow"
+        with whole_file(path) as file:
+            write(table, file)
+        self.results.append(RunRows(path))
+        self.done += len(table)
+        return self.results[-1]
+
+    def missing(self, trials: int) -> NDArray[np.bool_]:
+        """Which of the trials have no result yet."""
+        found = np.ones(trials, bool)
+        for results in self.results:
+            found[results.places] = False
+        return found
+
+    def rows(self, trials: int) -> Iterator[pa.Table]:
+        """All rows in the order of their places, some at a time."""
+        for start in range(0, trials, ROWS_AT_ONCE):
+            parts = []
+            for results in self.results:
+                first, last = np.searchsorted(results.places, [start, start + ROWS_AT_ONCE])
+                if first < last:
+                    parts.append(results.table.select(SCALARS).slice(first, last - first))
+            if parts:
+                rows = pa.concat_tables(part.replace_schema_metadata() for part in parts)
+                yield rows.sort_by("place") if len(parts) > 1 else rows
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to be written, which takes its name when it is complete."""
+    draft = path.with_name(path.name + ".draft")
+    try:
+        with open(draft, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,154 @@
+"""What changed from one sweep to another: its configuration, and where convergence changed beyond chance.
+
+`before` and `after` are results as in `convergence.py`. Runs that agree in all axes that both sweeps have are pairs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.stats.comparison import Runs, corrected, in_pairs, watched
+from pipeline.stats.convergence import axes_of, groups_of, horizons, settings_of, time_to_convergence, units_of
+from pipeline.stats.estimators import Booleans, Floats, Integers
+
+SIGNIFICANT = 0.05
+
+
+def changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """How the axes of two sweeps differ: a row per axis whose values are not the same in both.
+
+    Columns axis, only_before, only_after (values as text, "no axis" where it is none), both: how many values are shared.
+    """
+    rows = []
+    for axis in dict.fromkeys([*axes_of(before), *axes_of(after)]):
+        values = [list(dict.fromkeys(_canonical(table[axis]))) if axis in table else None for table in (before, after)]
+        shared = set(values[0] or ()) & set(values[1] or ())
+        if values[0] is not None and values[1] is not None and len(shared) == len(values[0]) == len(values[1]):
+            continue
+        only = ["no axis" if some is None else ", ".join(value for value in some if value not in shared) for some in values]
+        rows.append((axis, *only, len(shared)))
+    return pd.DataFrame(rows, columns=["axis", "only_before", "only_after", "both"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """The N runs that two sweeps have in common: their shared axes, and what became of them, up to where both were watched."""
+
+    axes: pd.DataFrame
+    before: Runs
+    after: Runs
+    same: Booleans
+    unit: Integers
+
+    def rows(self, by: Sequence[str]) -> pd.DataFrame:
+        group, keys = groups_of(self.axes, by)
+        order = np.argsort(group, kind="stable")
+        lines = []
+        for some in np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []:
+            first, second = ((time[some], event[some]) for time, event in (self.before, self.after))
+            line = in_pairs(first, second, np.unique(self.unit[some], return_inverse=True)[1])
+            line |= {"only_before": line["only_first"], "only_after": line["only_second"], "same": int(self.same[some].sum())}
+            lines.append({**line, "rate_before": first[1].mean(), "rate_after": second[1].mean()})
+        return pd.concat([keys, pd.DataFrame(lines, columns=list(COMPARED_COLUMNS))], axis=1)
+
+
+COMPARED_COLUMNS = (
+    "pairs", "same", "rate_before", "rate_after", "only_before", "only_after", "earlier", "later", "ratio",
+    "p_epochs", "p_rate",
+)  # fmt: skip
+
+
+def compare(before: pd.DataFrame, after: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Two sweeps, run by run: where convergence changed beyond chance.
+
+    Runs are paired by the axes that both sweeps have, seed included; what only one of them ran is left out. A row per
+    combination of `by`, or one for all. Columns `by`, pairs, same (status and epochs are equal), rate_before, rate_after;
+    only_before, only_after: who converged; earlier, later: how many did after than before; ratio: median of epochs after ÷
+    before; p_epochs, p_rate and their Holm corrections, as in `paired`; change: "more often", "less often", "faster",
+    "slower", joined by commas, where the corrected p-value is below 0.05. With few seeds, many rows leave nothing to
+    find: see `compare_axes`.
+
+    A pair is looked at up to the smaller of its two horizons, as far as both runs were watched. Raises ValueError if
+    an axis that is missing from one sweep takes several values in the other: then no run has one partner.
+    """
+    return _judged(_match(before, after).rows(by))
+
+
+def compare_axes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """As `compare`: a row for all runs and one for each value of each shared axis but the seed, corrected together.
+
+    Columns axis ("" for all runs), value, and those of `compare`. Raises as it does.
+    """
+    matched = _match(before, after)
+    tables = [matched.rows([]).assign(axis="", value="")]
+    for axis in settings_of(matched.axes):
+        table = matched.rows([axis]).rename(columns={axis: "value"}).astype({"value": object})
+        tables.append(table.assign(axis=axis))
+    table = pd.concat([some.dropna(axis=1, how="all") for some in tables if len(some)] or tables, ignore_index=True)
+    return _judged(table.reindex(columns=["axis", "value", *COMPARED_COLUMNS]))
+
+
+def _match(before: pd.DataFrame, after: pd.DataFrame) -> _Matched:
+    shared = [axis for axis in axes_of(before) if axis in axes_of(after)]
+    for table in (before, after):
+        for axis in axes_of(table):
+            if axis not in shared and len(set(_canonical(table[axis]))) > 1:
+                raise ValueError(f"{axis}: takes several values in one sweep and is no axis of the other; choose one of them")
+    rows, partners = _partners(before, after, shared)
+    old, new = before.iloc[rows].reset_index(drop=True), after.iloc[partners].reset_index(drop=True)
+    limit = np.minimum(_limits(before)[rows], _limits(after)[partners])
+    first, second = (watched(*time_to_convergence(table), limit) for table in (old, new))
+    same = ((old["status"] == new["status"]) & (old["epochs"] == new["epochs"])).to_numpy()
+    return _Matched(old[shared], first, second, same, units_of(old[shared]))
+
+
+def _limits(results: pd.DataFrame) -> Floats:
+    """The horizons (R,); infinite if they are unknown, as every run ended by itself before."""
+    known = "horizon" in results or "max_epochs" in results or (results["status"] == "exhausted").any()
+    return horizons(results) if known else np.full(len(results), np.inf)
+
+
+def _judged(table: pd.DataFrame) -> pd.DataFrame:
+    table = corrected(table)
+    table["change"] = [_change(line) for line in table.to_dict("records")]
+    return table
+
+
+def _change(line: Mapping[Any, Any]) -> str:
+    said = []
+    if line["p_rate_holm"] < SIGNIFICANT:
+        said.append("more often" if line["only_after"] > line["only_before"] else "less often")
+    if line["p_epochs_holm"] < SIGNIFICANT:
+        said.append("faster" if line["earlier"] > line["later"] else "slower")
+    return ", ".join(said)
+
+
+def _partners(before: pd.DataFrame, after: pd.DataFrame, shared: Sequence[str]) -> tuple[Integers, Integers]:
+    """The rows of both tables that agree in the shared axes; of equal ones within a table, which are one trial, the first."""
+    codes = np.zeros(len(before) + len(after), np.int64)
+    for axis in shared:
+        values = pd.factorize(np.array([*_canonical(before[axis]), *_canonical(after[axis])], dtype=object))[0]
+        codes = np.unique(codes * (values.max(initial=0) + 1) + values, return_inverse=True)[1]
+    firsts = [np.unique(some, return_index=True) for some in (codes[: len(before)], codes[len(before) :])]
+    _, old, new = np.intersect1d(firsts[0][0], firsts[1][0], assume_unique=True, return_indices=True)
+    rows, partners = firsts[0][1][old], firsts[1][1][new]
+    order = np.argsort(rows)
+    return rows[order], partners[order]
+
+
+def _canonical(column: pd.Series) -> list[str]:
+    """Values as text that does not depend on the column's type: 1 and 1.0 are one value, None and NaN too."""
+    codes, values = pd.factorize(column, use_na_sentinel=False)
+    text = [_as_text(value) for value in values.tolist()]
+    return [text[code] for code in codes]
+
+
+def _as_text(value: Any) -> str:
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        return "null"
+    if isinstance(value, bool | str):
+        return str(value)
+    return str(int(value)) if isinstance(value, int | float) and float(value).is_integer() else str(value)

@@ -1,0 +1,1 @@
+"""Many trials: the product of axes, checked, cut into chunks, trained, kept and recorded."""

@@ -1,0 +1,101 @@
+"""How a sweep is run and what is recorded of it: all keys of a configuration that decide no result."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import ConfigError
+from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, text, truth
+from pipeline.trials.configuration import TRIAL_KEYS, read_trial
+from pipeline.trials.trial import Trial
+
+RUN_KEYS = ("tracking", "executor", "resume", "limits")
+
+TRACKING_KEYS = ("uri", "experiment", "runs", "curves", "weights")
+
+EXECUTOR_KEYS = {"local": ("chunk",), "dask": ("chunk", "address", "workers")}
+
+RECORDED_BY_DEFAULT = 20_000  # trials, up to which each has a run of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """Where runs are recorded, and how many: `runs` is all, none, a number of them, or None for what their number suggests.
+
+    `curves` and `weights`: whether the parent run keeps those of all trials in files.
+    """
+
+    uri: str | None
+    experiment: str
+    runs: str | int | None = None
+    curves: bool = False
+    weights: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorChoice:
+    """Who trains the chunks, and of how many trials a chunk is (None: by estimate)."""
+
+    name: str = "local"
+    chunk: int | None = None
+    address: str | None = None
+    workers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a sweep is run. `resume` is auto, never, or a parent run's id; limits are GiB, None for what is free here."""
+
+    tracking: Tracking
+    executor: ExecutorChoice = ExecutorChoice()
+    resume: str = "auto"
+    memory: float | None = None
+    disk: float | None = None
+
+
+def read_run(config: Mapping[str, Any]) -> tuple[Trial, Settings]:
+    """The trial that a resolved configuration asks for, and how it is to be run; raises ConfigError."""
+    refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS))
+    trial = read_trial({key: value for key, value in config.items() if key not in RUN_KEYS})
+    limits = section(config, "limits", ("memory", "disk"))
+    return trial, Settings(
+        tracking=read_tracking(config),
+        executor=read_executor(config),
+        resume=text("resume", config["resume"], "auto, never, or the run id of an interrupted sweep"),
+        memory=read_limit("limits.memory", limits["memory"]),
+        disk=read_limit("limits.disk", limits["disk"]),
+    )
+
+
+def read_tracking(config: Mapping[str, Any]) -> Tracking:
+    """Where runs are recorded, and how much of them; raises ConfigError."""
+    tracking = section(config, "tracking", TRACKING_KEYS)
+    if tracking["uri"] is not None:
+        text("tracking.uri", tracking["uri"], "an MLflow store, such as sqlite:///mlruns/mlflow.db")
+    text("tracking.experiment", tracking["experiment"], "the name of an MLflow experiment")
+    runs = tracking["runs"]
+    if runs is not None and runs not in ("all", "none"):
+        try:
+            tracking["runs"] = integer("tracking.runs", runs, 1)
+        except ConfigError:
+            raise ConfigError("tracking.runs", runs, "must be all, none, how many of the trials get a run, or null") from None
+    return Tracking(**{**tracking, **{key: truth(f"tracking.{key}", tracking[key]) for key in ("curves", "weights")}})
+
+
+def read_executor(config: Mapping[str, Any]) -> ExecutorChoice:
+    """Who trains; raises ConfigError."""
+    node = config["executor"]
+    name = choice("executor.name", node.get("name") if isinstance(node, Mapping) else node, tuple(EXECUTOR_KEYS))
+    options = section(config, "executor", ("name", *EXECUTOR_KEYS[name]))
+    if options["chunk"] is not None:
+        options["chunk"] = integer("executor.chunk", options["chunk"], 1)
+    if name == "dask":
+        if options["address"] is not None:
+            text("executor.address", options["address"], "a Dask scheduler's, such as tcp://10.0.0.1:8786, or null")
+        options["workers"] = integer("executor.workers", options["workers"], 1)
+    return ExecutorChoice(**options)
+
+
+def read_limit(key: str, value: object) -> float | None:
+    """So many GiB; None for no limit but the machine's. Raises ConfigError."""
+    return None if value is None else number(key, value, "GiB, greater than 0, or null", lambda size: size > 0.0)

@@ -1,0 +1,192 @@
+"""What is to be learned: patterns, by name or from a file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.backprop.arithmetic import Array
+from pipeline.errors import ConfigError
+from pipeline.trials.trial import TaskChoice
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Named patterns: inputs (P, I) and targets (P, O)."""
+
+    name: str
+    inputs: Array
+    targets: Array
+
+    def __post_init__(self) -> None:
+        for array in (self.inputs, self.targets):
+            array.flags.writeable = False
+
+
+@cache
+def load(task: TaskChoice) -> Task:
+    """The task of that name and with those options. Raises ConfigError where a file does not hold it."""
+    inputs, targets = MAKERS[task.name](**dict(task.options))
+    return Task(task.name, np.ascontiguousarray(inputs, float) + 0.0, np.ascontiguousarray(targets, float) + 0.0)
+
+
+def seed_example() -> tuple[Any, Any]:
+    """The one pattern of the worked example."""
+    return [[0.05, 0.10]], [[0.01, 0.99]]
+
+
+def coded(bits: Any, coding: str) -> Array:
+    """0 and 1 as they are (binary), or as −1 and +1 (bipolar)."""
+    array = np.array(bits, float)
+    return array if coding == "binary" else 2.0 * array - 1.0
+
+
+def all_bits(bits: int) -> list[tuple[int, ...]]:
+    """All words of that many bits, counting up."""
+    return list(product((0, 1), repeat=bits))
+
+
+def parity(bits: int, coding: str) -> tuple[Array, Array]:
+    """Is the number of ones odd? (Rumelhart, Hinton & Williams 1986.)"""
+    words = all_bits(bits)
+    return coded(words, coding), coded([[sum(word) % 2] for word in words], coding)
+
+
+def xor(coding: str) -> tuple[Array, Array]:
+    """Exclusive or: parity of two bits."""
+    return parity(2, coding)
+
+
+def encoder(size: int, coding: str) -> tuple[Array, Array]:
+    """Reproduce one of `size` unit vectors through a narrow hidden layer (Ackley, Hinton & Sejnowski 1985)."""
+    words = coded(np.eye(size), coding)
+    return words, words
+
+
+def symmetry(bits: int, coding: str) -> tuple[Array, Array]:
+    """Does the word read the same from both ends? (Rumelhart, Hinton & Williams 1986.)"""
+    words = all_bits(bits)
+    return coded(words, coding), coded([[int(word == word[::-1])] for word in words], coding)
+
+
+def scaled(columns: Array, scaling: str) -> Array:
+    """Each column to mean 0 and standard deviation 1 (standard), or to 0 … 1 (minmax); a constant column to 0.
+
+    Sums run over patterns in order, so that the numbers are the same everywhere.
+    """
+    if scaling == "none":
+        return columns
+    low, high = columns.min(axis=0), columns.max(axis=0)
+    constant = low == high
+    unit = np.where(constant, 0.0, (columns - low) / np.where(constant, 1.0, high - low))
+    if scaling == "minmax":
+        return unit
+    centred = unit - ordered_mean(unit)
+    return np.where(constant, 0.0, centred / np.where(constant, 1.0, np.sqrt(ordered_mean(centred * centred))))
+
+
+def ordered_mean(columns: Array) -> Array:
+    """The mean over the rows, added one after the other."""
+    total = np.zeros(columns.shape[1])
+    for row in columns:
+        total += row
+    return total / len(columns)
+
+
+def one_hot(classes: Any) -> Array:
+    """A column of 0 and 1 for each class, in sorted order."""
+    names, index = np.unique(classes, return_inverse=True)
+    return np.eye(len(names))[index]
+
+
+def iris(scaling: str) -> tuple[Array, Array]:
+    """Fisher's iris, 150 patterns, 4 inputs, 3 classes: the copy in scikit-learn."""
+    from sklearn.datasets import load_iris
+
+    inputs, classes = load_iris(return_X_y=True)
+    return scaled(inputs, scaling), one_hot(classes)
+
+
+def digits(scaling: str) -> tuple[Array, Array]:
+    """Handwritten digits, 1,797 patterns, 64 inputs, 10 classes: the copy in scikit-learn."""
+    from sklearn.datasets import load_digits
+
+    inputs, classes = load_digits(return_X_y=True)
+    return scaled(inputs, scaling), one_hot(classes)
+
+
+def csv(path: str, targets: tuple[str, ...], scaling: str) -> tuple[Array, Array]:
+    """A table with a header. `targets` are the target columns: numbers stay numbers, words become a column per class.
+
+    All other columns are inputs and must be numbers; they alone are scaled.
+    """
+    table = read_csv(path)
+    for column in targets:
+        if column not in table.columns:
+            raise ConfigError("task.targets", column, f"no such column in {path}; it has {', '.join(table.columns)}")
+    inputs = [column for column in table.columns if column not in targets]
+    if not inputs:
+        raise ConfigError("task.targets", targets, f"leaves no input column in {path}")
+    for column in inputs:
+        if not is_number(table[column]):
+            raise ConfigError("task.path", path, f"input column {column} must hold numbers only")
+    values = table[inputs].to_numpy(float)
+    columns = [
+        table[[column]].to_numpy(float) if is_number(table[column]) else one_hot(table[column].astype(str))
+        for column in targets
+    ]
+    wanted = np.hstack(columns)
+    if not (np.isfinite(values).all() and np.isfinite(wanted).all()):
+        raise ConfigError("task.path", path, "all numbers must be finite")
+    return scaled(values, scaling), wanted
+
+
+def is_number(column: "pandas.Series[Any]") -> bool:
+    """Does the column hold numbers?"""
+    return column.dtype.kind in "iuf"
+
+
+def read_csv(path: str) -> "pandas.DataFrame":
+    """The table in a CSV file, refused where it is not one or has holes."""
+    import pandas
+
+    with open_checked(path) as file:
+        try:
+            table = pandas.read_csv(file, skipinitialspace=True, index_col=False, float_precision="round_trip")
+        except (ValueError, UnicodeDecodeError, pandas.errors.ParserWarning) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigError("task.path", path, f"must be a CSV file with a header: {reason}") from None
+    if table.empty:
+        raise ConfigError("task.path", path, "has no patterns")
+    holes = table.isna()
+    if holes.to_numpy().any():
+        line = int(holes.any(axis=1).to_numpy().argmax())
+        column = table.columns[int(holes.iloc[line].to_numpy().argmax())]
+        raise ConfigError("task.path", path, f"pattern {line + 1} has no value in column {column}")
+    return table
+
+
+def open_checked(path: str) -> Any:
+    """The file, open for reading as text."""
+    try:
+        return open(path, encoding="utf-8-sig", newline="")
+    except OSError as error:
+        raise ConfigError("task.path", path, f"cannot be read: {error.strerror}") from None
+
+
+MAKERS: dict[str, Callable[..., tuple[Any, Any]]] = {
+    "seed_example": seed_example,
+    "xor": xor,
+    "parity": parity,
+    "encoder": encoder,
+    "symmetry": symmetry,
+    "iris": iris,
+    "digits": digits,
+    "csv": csv,
+}

@@ -1,0 +1,202 @@
+"""The network as a teacher draws it on the board: its units, its weights, and the numbers of one step beside them."""
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+
+from pipeline.report.figures.drawing import BLUE, ORANGE, styled
+from pipeline.walkthrough.numbers import Unit, Walkthrough, bias_name, place, position, unit_name, weight_name
+
+STEPS = ("forward", "backward", "update")
+
+MOST_UNITS = 5  # of a layer: more have no room for their numbers
+
+MOST_LAYERS = 4  # of weights
+
+RADIUS = 0.58
+
+INK, QUIET = "0.1", "0.45"
+
+FUNCTIONS = {"sigmoid": "1 / (1 + exp(−net))", "tanh": "tanh(net)", "relu": "max(0, net)", "identity": "net"}
+
+SLOPES = {"sigmoid": "out · (1 − out)", "tanh": "1 − out²", "relu": "1 where net > 0, else 0", "identity": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Where the units are: each layer is a column, `across` from the next, its units `down` from each other."""
+
+    units: tuple[int, ...]
+    across: float
+    down: float
+
+    def spot(self, layer: int, index: int) -> tuple[float, float]:
+        """The middle of a unit."""
+        return self.across * layer, self.down * ((self.units[layer] - 1) / 2 - index)
+
+    def label(self, layer: int, index: int, source: int) -> tuple[float, float]:
+        """Where the label of a weight stands on its line: no two of a layer are at the same height."""
+        share = 1 / (self.units[layer] + 1)
+        (x, y), (to_x, to_y) = self.spot(layer - 1, source), self.spot(layer, index)
+        return x + share * (to_x - x), y + share * (to_y - y)
+
+    @property
+    def top(self) -> float:
+        """The height of the biases: above all units."""
+        return self.down * (max(self.units) - 1) / 2 + 1.5
+
+
+def can_be_drawn(walk: Walkthrough) -> bool:
+    """Is the network small enough for a board?"""
+    return max(walk.network.units) <= MOST_UNITS and walk.network.layers <= MOST_LAYERS
+
+
+@styled
+def draw(walk: Walkthrough, step: str) -> Figure | None:
+    """One picture of a step: forward, backward or update. None for a network that is too large to be drawn.
+
+    Raises ValueError for another step.
+    """
+    if step not in STEPS:
+        raise ValueError(f"step={step}: must be one of {', '.join(STEPS)}")
+    if not can_be_drawn(walk):
+        return None
+    units = walk.network.units
+    most = max(units[1:]) + 1
+    board = Board(units, max(4.8, (1.3 if step == "forward" else 1.65) * most), max(2.4, 0.55 * most))
+    top = board.top if walk.network.bias == "shared" else board.top - 0.8
+    bottom = board.top - 0.1
+    width, height = board.across * walk.network.layers + 4.0, top + bottom + 0.4
+    figure = Figure(figsize=(width * 0.72, height * 0.72 + 0.8), layout="constrained")
+    plot = figure.subplots()
+    plot.set_axis_off()
+    plot.set_aspect("equal")
+    plot.set_xlim(-1.2, board.across * walk.network.layers + 2.8)
+    plot.set_ylim(-bottom, top + 0.4)
+    for layer in range(1, walk.network.layers + 1):
+        weights(plot, board, walk, layer, step)
+        biases(plot, board, walk, layer, step)
+    for layer, size in enumerate(units):
+        for index in range(size):
+            unit(plot, board, walk, layer, index, step)
+    lines = list(headline(walk, step))
+    lines = [lines[0], *(part for line in lines[1:] for part in textwrap.wrap(line, int(width * 8)))]
+    figure.suptitle("\n".join(lines), fontsize=10.5)
+    return figure
+
+
+def headline(walk: Walkthrough, step: str) -> Iterator[str]:
+    """What the step does, and its result."""
+    pattern = f", pattern {walk.pattern} of {walk.patterns}" if walk.patterns > 1 else ""
+    kinds = dict.fromkeys(walk.network.activations)
+    if step == "forward":
+        yield f"Forward pass{pattern}"
+        functions = ";   ".join(f"{kind}: out = {FUNCTIONS[kind]}" for kind in kinds)
+        yield f"net = Σ weight · out of the layer below + bias;   {functions}"
+        yield f"E = Σ ½ (target − out)² = {short(walk.pattern_error)}"
+    elif step == "backward":
+        yield f"Backward pass{pattern}"
+        yield "δ = ∂E/∂net = ∂E/∂out · ∂out/∂net;   " + ";   ".join(f"{kind}: ∂out/∂net = {SLOPES[kind]}" for kind in kinds)
+        yield "∂E/∂out = out − target of an output, Σ weight · δ of the layer above of a hidden unit"
+        yield f"∂E/∂weight = δ · out of the layer below ({walk.weight} in colour)"
+    else:
+        rates = ", ".join(map(short, dict.fromkeys(walk.batch.learning_rate[:, 0].tolist())))
+        momentum = float(walk.batch.momentum[0])
+        total = "summed over all patterns" if walk.summed else f"of pattern {walk.pattern}" if walk.patterns > 1 else ""
+        yield "Weight update"
+        velocity = f" + {short(momentum)} · last step" if momentum else ""
+        yield f"new weight = weight − η · ∂E/∂weight{velocity},   η = {rates}{f',   ∂E/∂weight {total}' if total else ''}"
+        yield f"total error {short(walk.total_error)} → {short(walk.total_error_after)}"
+
+
+def weights(plot: Axes, board: Board, walk: Walkthrough, layer: int, step: str) -> None:
+    """The lines between two layers with their numbers."""
+    for index in range(board.units[layer]):
+        for source in range(board.units[layer - 1]):
+            name = weight_name(walk.network, layer, index, source)
+            below, above = board.spot(layer - 1, source), board.spot(layer, index)
+            start, end = (above, below) if step == "backward" else (below, above)
+            told = step == "backward" and name == walk.weight
+            colour = ORANGE if told else "0.6"
+            arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.8 if told else 1.0, "shrinkA": 0, "shrinkB": 0}
+            far = np.subtract(end, start) / np.hypot(*np.subtract(end, start)) * RADIUS
+            plot.annotate("", np.subtract(end, far), np.add(start, far), arrowprops=arrow)
+            write(plot, *board.label(layer, index, source), parameter(walk, name, step), ORANGE if told else INK)
+
+
+def biases(plot: Axes, board: Board, walk: Walkthrough, layer: int, step: str) -> None:
+    """A shared bias as a box above its layer, with lines to the units; a unit's own one beneath the unit."""
+    kind, trained = walk.network.bias, walk.network.train_bias
+    if kind == "none":
+        return
+    own = range(board.units[layer]) if kind == "per_unit" else range(1)
+    for index in own:
+        name = bias_name(walk.network, layer, index)
+        text = parameter(walk, name, step) if trained or step == "forward" else f"{name}: not trained"
+        if kind == "per_unit":
+            x, y = board.spot(layer, index)
+            write(plot, x, y - RADIUS - (0.62 if step != "update" else 0.28), text, QUIET)
+            continue
+        x, y = board.across * (layer - 0.42), board.top
+        for place_of in range(board.units[layer]):
+            to = np.array(board.spot(layer, place_of))
+            way = (to - (x, y)) / np.hypot(*(to - (x, y)))
+            plot.plot(*zip((x, y), to - way * RADIUS, strict=True), color="0.8", linewidth=0.9, zorder=0.5)
+        write(plot, x, y, text, QUIET, boxed=True)
+
+
+def parameter(walk: Walkthrough, name: str, step: str) -> str:
+    """A weight or bias: its value, its derivative, or its value before and after."""
+    if step == "forward":
+        return f"{name} = {short(float(walk.old[position(walk.network, name)]))}"
+    if step == "backward":
+        return f"∂E/∂{name} = {short(float(walk.pattern_gradient[position(walk.network, name)]))}"
+    change = walk.change(name)
+    return f"{name}: {short(change.old)} → {short(change.new)}"
+
+
+def unit(plot: Axes, board: Board, walk: Walkthrough, layer: int, index: int, step: str) -> None:
+    """A circle with the unit's name and number, and what else belongs to it beside it."""
+    x, y = board.spot(layer, index)
+    name = unit_name(walk.network, layer, index)
+    told = walk.unit(layer, index) if layer else None
+    ends = place(walk.network, walk.weight)
+    chosen = step == "backward" and (layer, index) in ((ends[0], ends[1][0]), (ends[0] - 1, ends[2]))
+    edge = ORANGE if chosen else BLUE if layer else QUIET
+    plot.add_patch(Circle((x, y), RADIUS, facecolor="white", edgecolor=edge, linewidth=1.8, zorder=3))
+    inside = "" if step == "update" else short(float(walk.outputs[layer][index]))
+    if told and step == "backward":
+        inside = f"δ {short(told.delta)}"
+    plot.text(x, y + (0.13 if inside else 0), name, ha="center", va="center", fontsize=10, fontweight="bold", zorder=4)
+    plot.text(x, y - 0.2, inside, ha="center", va="center", fontsize=7.5, zorder=4)
+    if told:
+        if step == "forward":
+            write(plot, x, y - RADIUS - 0.25, f"net {short(told.net)}", INK)
+        elif step == "backward":
+            write(plot, x, y - RADIUS - 0.25, f"{short(told.error_by_output)} · {short(told.slope)}", INK)
+        if layer == walk.network.layers and step != "update":
+            plot.text(x + RADIUS + 0.2, y, beside(told, step), ha="left", va="center", fontsize=8.5, linespacing=1.4)
+
+
+def beside(told: Unit, step: str) -> str:
+    """What stands to the right of an output unit."""
+    if step == "forward":
+        return f"target {short(told.target or 0.0)}\nE {told.name} = {short(told.error or 0.0)}"
+    return f"out {short(told.output)}\ntarget {short(told.target or 0.0)}"
+
+
+def write(plot: Axes, x: float, y: float, text: str, colour: str, boxed: bool = False) -> None:
+    """A label that the lines below do not shine through."""
+    edge = {"edgecolor": QUIET, "linewidth": 1.0} if boxed else {"edgecolor": "none"}
+    plot.text(x, y, text, ha="center", va="center", fontsize=8, color=colour, zorder=5,
+              bbox={"boxstyle": "round,pad=0.35" if boxed else "round,pad=0.12", "facecolor": "white", **edge})  # fmt: skip
+
+
+def short(value: float) -> str:
+    """Four significant digits, with a real minus sign."""
+    return f"{value + 0.0:.4g}".replace("-", "−")

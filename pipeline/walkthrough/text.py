@@ -1,0 +1,286 @@
+"""The walk told in blocks: a text (a heading, if it begins with #), equations, or the columns of a table by their titles."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any
+
+from pipeline.backprop.network import Network
+from pipeline.trials.trial import Trial
+from pipeline.walkthrough import numbers as walkthrough
+from pipeline.walkthrough.numbers import PARAMETERS, UNITS, Unit, Walkthrough, connection, few, place, position, unit_name
+
+Equation = tuple[str, ...]  # sides that equal each other
+
+Column = Sequence[str | float | None]  # None: rows are left out
+
+Block = str | list[Equation] | dict[str, Column]
+
+FORMATS = ("text", "markdown")
+
+TERMS = 6  # that are shown of a long sum
+
+WIDTH = 100
+
+PICTURES = {"## 1. Forward pass": "forward", "## 2. Backward pass": "backward", "## 3. Weight update": "update"}
+
+# How an activation makes the output, and what its slope is: in names, and in numbers
+ACTIVATED: dict[str, Equation] = {
+    "sigmoid": ("1 / (1 + exp(-net {unit}))", "1 / (1 + exp({minus_net}))"),
+    "tanh": ("tanh(net {unit})", "tanh({net})"),
+    "relu": ("max(0, net {unit})", "max(0, {net})"),
+    "identity": ("net {unit}",),
+}
+
+SLOPE: dict[str, Equation] = {
+    "sigmoid": ("out {unit} × (1 - out {unit})", "{output} × (1 - {output})"),
+    "tanh": ("1 - (out {unit})²", "1 - ({output})²"),
+    "relu": ("(1 if net {unit} > 0, else 0)",),
+    "identity": (),
+}
+
+
+def number(value: float) -> str:
+    """Nine decimals, as in the published example; nine digits of a small number, ten of a large one."""
+    if 1e-4 <= abs(value) < 1.0:
+        return f"{value:.9f}".rstrip("0").rstrip(".")
+    return f"{value + 0.0:.{9 if abs(value) < 1.0 else 10}g}"
+
+
+def factor(value: float) -> str:
+    """A number after an operator."""
+    return f"({number(value)})" if number(value).startswith("-") else number(value)
+
+
+def added(count: int, term: Callable[[int], str], keep: int | None = None, most: int = TERMS) -> str:
+    """A sum, … for the terms that are left out of a long one."""
+    terms = " + ".join("…" if index is None else term(index) for index in few(count, most, keep))
+    return re.sub(r"^\((-[^)]*)\)", r"\1", terms)  # a number that comes first needs no brackets
+
+
+def counted(count: int) -> str:
+    """The length of a sum that is shortened."""
+    return f" ({count:,} terms)" if count > TERMS else ""
+
+
+def out(unit: str) -> str:
+    """A unit's output by name; an input needs no other."""
+    return unit if unit.startswith("i") else f"out {unit}"
+
+
+def each(items: Sequence[Any], cell: Callable[[Any], Any]) -> Column:
+    """A column of a table, with the gaps of the items."""
+    return [None if item is None else cell(item) for item in items]
+
+
+def filled(templates: Equation, unit: Unit) -> Equation:
+    """Formulas with the unit's name and numbers."""
+    numbers = {"net": number(unit.net), "minus_net": number(-unit.net), "output": number(unit.output)}
+    return tuple(template.format(unit=unit.name, **numbers) for template in templates)
+
+
+def forward_lines(unit: Unit, keep: int | None) -> list[Equation]:
+    """Net input and output."""
+    below, bias, most = unit.below, unit.bias, TERMS - bool(unit.bias)
+    symbols = added(len(below), lambda v: f"{below[v].weight} × {out(below[v].unit)}", keep, most)
+    numbers = added(len(below), lambda v: f"{factor(below[v].value)} × {factor(below[v].signal)}", keep, most)
+    if bias:
+        symbols, numbers = f"{symbols} + {bias[0]}", f"{numbers} + {factor(bias[1])}"
+    symbols += counted(len(below) + bool(bias))
+    return [
+        (f"net {unit.name}", symbols, numbers, number(unit.net)),
+        (f"out {unit.name}", *filled(ACTIVATED[unit.activation], unit), number(unit.output)),
+    ]
+
+
+def error_line(unit: Unit) -> Equation:
+    """Error of an output unit."""
+    name, numbers = unit.name, f"½ × ({number(unit.target or 0.0)} - {factor(unit.output)})²"
+    return f"E {name}", f"½ × (target {name} - out {name})²", numbers, number(unit.error or 0.0)
+
+
+def backward_lines(unit: Unit, keep: int | None) -> list[Equation]:
+    """∂E/∂out, ∂out/∂net, and ∂E/∂net, their product."""
+    name, above = unit.name, unit.above
+    if unit.target is not None:
+        symbols, numbers = f"-(target {name} - out {name})", f"-({number(unit.target)} - {factor(unit.output)})"
+    else:
+        symbols = added(len(above), lambda u: f"∂E/∂net {above[u].unit} × {above[u].weight}", keep)
+        numbers = added(len(above), lambda u: f"{factor(above[u].signal)} × {factor(above[u].value)}", keep)
+    by_output, slope, delta = f"∂E/∂out {name}", f"∂out {name}/∂net {name}", f"∂E/∂net {name}"
+    product = f"{number(unit.error_by_output)} × {factor(unit.slope)}"
+    return [
+        (by_output, symbols + counted(len(above)), numbers, number(unit.error_by_output)),
+        (slope, *filled(SLOPE[unit.activation], unit), number(unit.slope)),
+        (delta, f"{by_output} × {slope}", product, number(unit.delta)),
+    ]
+
+
+def introduction(walk: Walkthrough, trial: Trial, ended: str | None) -> Iterator[Block]:
+    """The setting, and the numbers that the walk starts from."""
+    network = walk.network
+    kinds = dict.fromkeys(network.activations)
+    units = f"{network.activation} hidden and {network.output_activation} output" if len(kinds) > 1 else "".join(kinds)
+    biases = {"shared": "one bias for each layer", "per_unit": "a bias for each unit", "none": "no biases"}
+    trained = "" if network.bias == "none" else ", trained too" if network.train_bias else ", not trained"
+    momentum = f", momentum α = {number(trial.momentum)}" if trial.momentum else ""
+    yield "# One iteration of backpropagation"
+    yield (
+        f"Task {trial.batch_key.task.name}, network {'-'.join(map(str, network.units))} with {units} units and "
+        f"{biases[network.bias]}{trained}; learning rate η = {', '.join(map(number, trial.learning_rate))}{momentum}."
+    )
+    if walk.iteration > 1:
+        yield f"This is iteration {walk.iteration:,}: the weights are those that the iterations before it have made."
+    if walk.patterns > 1:
+        how = "All patterns together make one update"
+        if not walk.summed:
+            how = "Each pattern updates the weights in its turn; this one meets those that the ones before it have made"
+        yield f"Pattern {walk.pattern:,} of {walk.patterns:,} is followed. {how} (update={trial.batch_key.update})."
+    if ended:
+        yield f"Training itself would not make this iteration: it has {ended}."
+    targets = walk.batch.targets[walk.pattern - 1]
+    for title, layer, name, values in (("Inputs", 0, "i", walk.outputs[0]), ("Targets", network.layers, "o", targets)):
+        shown = few(len(values), UNITS, walk.keep(layer))
+        yield f"{title}: {', '.join('…' if u is None else f'{name}{u + 1} = {number(values[u])}' for u in shown)}."
+    names = walk.shown_parameters(range(1, network.layers + 1), biases=True)
+    values = each(names, lambda name: float(walk.old[position(network, name)]))
+    yield {"weight": names, "from → to": each(names, lambda name: connection(network, name)), "value": values}
+    if None in names or max(network.units) > UNITS:
+        last = walkthrough.weights_before(network, network.layers + 1)
+        yield (
+            f"At most {UNITS} units and {PARAMETERS} weights of a layer are shown, and {TERMS} terms of a sum; … "
+            f"stands for the rest. Any weight, w1 to w{last}, is shown by its name: explain.weight=w{last}."
+        )
+
+
+def forward_pass(walk: Walkthrough) -> Iterator[Block]:
+    """Step 1."""
+    network, top = walk.network, walk.network.layers
+    yield "## 1. Forward pass"
+    yield (
+        f"Each unit adds up what comes in, times the weights{'' if network.bias == 'none' else ', and its bias'}: "
+        "its net input. The activation function turns the net input into its output."
+    )
+    for layer in range(1, top + 1):
+        for unit in walk.shown_units(layer):
+            yield forward_lines(unit, walk.keep(layer - 1)) if unit else "…"
+    yield "The error of an output is half its squared distance from the target:"
+    lines = [error_line(unit) for unit in walk.shown_units(top) if unit]
+    symbols = added(network.units[-1], lambda u: f"E o{u + 1}", walk.keep(top)) + counted(network.units[-1])
+    numbers = added(network.units[-1], lambda u: number(walk.unit(top, u).error or 0.0), walk.keep(top))
+    lines.append(("E" if walk.patterns > 1 else "E total", symbols, numbers, number(walk.pattern_error)))
+    if walk.patterns > 1:
+        numbers = added(walk.patterns, lambda p: number(walk.error_of(p + 1)), walk.pattern - 1)
+        lines.append(("E total", f"sum of E over {walk.patterns:,} patterns", numbers, number(walk.total_error)))
+    yield lines
+
+
+def backward_pass(walk: Walkthrough) -> Iterator[Block]:
+    """Step 2, for the chosen weight."""
+    network, name = walk.network, walk.weight
+    layer, (index,), source = place(network, name)
+    unit, chain = walk.unit(layer, index), walk.chain(name)
+    error = f"the error E of pattern {walk.pattern:,}" if walk.patterns > 1 else "the total error E"
+    yield "## 2. Backward pass"
+    yield f"How much does {name} ({connection(network, name)}) change {error}? By the chain rule:"
+    yield [(f"∂E/∂{name}", " × ".join(title for title, _ in chain))]
+    if unit.above:
+        yield (
+            f"out {unit.name} acts on the error through every unit above it. "
+            "Their deltas ∂E/∂net come first, from the outputs down:"
+        )
+        for upper in range(network.layers, layer, -1):
+            for over in walk.shown_units(upper):
+                yield backward_lines(over, walk.keep(upper + 1)) if over else "…"
+        yield f"Now the three factors of ∂E/∂{name}:"
+    title, value = chain[-1]
+    below = out(unit_name(network, layer - 1, source or 0))
+    yield [*backward_lines(unit, walk.keep(layer + 1))[:2], (title, below, number(value))]
+    yield "Together:"
+    gradient, total = (float(array[position(network, name)]) for array in (walk.pattern_gradient, walk.gradient))
+    numbers = " × ".join([number(chain[0][1]), *(factor(value) for _, value in chain[1:])])
+    yield [(f"∂E/∂{name}", numbers, number(gradient))]
+    if walk.summed:
+        yield "The update takes the gradient of the total error, the sum over all patterns:"
+        numbers = added(walk.patterns, lambda p: factor(walk.gradient_of(p + 1, name)), walk.pattern - 1)
+        yield [(f"∂E total/∂{name}", f"sum of ∂E/∂{name} over {walk.patterns:,} patterns", numbers, number(total))]
+
+
+def all_gradients(walk: Walkthrough) -> Iterator[Block]:
+    """Step 2, for all other parameters."""
+    network, downwards = walk.network, range(walk.network.layers, 0, -1)
+    yield (
+        "All the others in the same way. A unit's delta ∂E/∂net is the product of its two factors; a weight's gradient "
+        "is the delta of the unit that it leads to, times the output of the unit that it comes from"
+        f"{'; of a bias, that output is 1' if network.train_bias else ''}:"
+    )
+    units = [unit for layer in downwards for unit in walk.shown_units(layer)]
+    shown = {"unit": "name", "∂E/∂out": "error_by_output", "∂out/∂net": "slope", "∂E/∂net": "delta"}
+    yield {title: each(units, attrgetter(field)) for title, field in shown.items()}
+    names = walk.shown_parameters(downwards, network.train_bias)
+    columns = {
+        "weight": names,
+        "from → to": each(names, lambda name: connection(network, name)),
+        "delta × output": each(names, lambda name: product(walk, name)),
+        "∂E/∂w": each(names, lambda name: float(walk.pattern_gradient[position(network, name)])),
+    }
+    if walk.summed:
+        columns["∂E total/∂w"] = each(names, lambda name: float(walk.gradient[position(network, name)]))
+    yield columns
+
+
+def product(walk: Walkthrough, name: str) -> str:
+    """A gradient as delta times output; a bias's as its delta, or the sum of its deltas."""
+    layer, units, source = place(walk.network, name)
+    deltas = added(len(units), lambda u: factor(walk.deltas[layer - 1][units[u]]))
+    return deltas if source is None else f"{deltas} × {factor(walk.outputs[layer - 1][source])}"
+
+
+def update(walk: Walkthrough) -> Iterator[Block]:
+    """Step 3."""
+    network, name, momentum = walk.network, walk.weight, float(walk.batch.momentum[0])
+    change, total = walk.change(name), "∂E total" if walk.summed else "∂E"
+    step, old, new = f"{factor(change.rate)} × {factor(change.gradient)}", number(change.old), number(change.new)
+    yield "## 3. Weight update"
+    if momentum:
+        yield "The velocity v, at first 0, keeps the part α of itself and takes a step against the gradient:"
+        numbers = f"{number(momentum)} × {factor(change.velocity_before)} - {step}"
+        yield [
+            ("new v", f"α × v - η × {total}/∂{name}", numbers, number(change.velocity)),
+            (f"new {name}", f"{name} + new v", f"{old} + {factor(change.velocity)}", new),
+        ]
+    else:
+        yield "Each weight takes a step against its gradient, η times as long:"
+        yield [(f"new {name}", f"{name} - η × {total}/∂{name}", f"{old} - {step}", new)]
+    names = walk.shown_parameters(range(network.layers, 0, -1), network.train_bias)
+    changes = each(names, walk.change)
+    shown = {"old": "old", f"{total}/∂w": "gradient"}
+    if len(set(walk.batch.learning_rate[:, 0])) > 1:
+        shown["η"] = "rate"
+    if momentum:
+        shown |= {"v": "velocity_before", "new v": "velocity"}
+    shown["new"] = "new"
+    yield {"weight": names} | {title: each(changes, attrgetter(field)) for title, field in shown.items()}
+    if network.bias != "none" and not network.train_bias:
+        yield "The biases are not trained: they stay as they are."
+    one = f"E of pattern {walk.pattern:,} is {number(walk.pattern_error_after)} (it was {number(walk.pattern_error)}), "
+    yield (
+        f"With the new weights {one if walk.patterns > 1 else ''}the total error is {number(walk.total_error_after)} "
+        f"(it was {number(walk.total_error)})."
+    )
+
+
+def lesson(walk: Walkthrough, trial: Trial, ended: str | None = None) -> Iterator[Block]:
+    """The whole walk in words and numbers; `ended` says how training has ended, if it ends before this iteration."""
+    yield from introduction(walk, trial, ended)
+    for step in (forward_pass, backward_pass, all_gradients, update):
+        yield from step(walk)
+    example = walk.network == Network((2, 2, 2)) and trial.initial.kind == "published"
+    if example and trial.learning_rate == (0.5,) and walk.iteration == 1:
+        names, values, here = zip(*walkthrough.published(walk), strict=True)
+        yield "## The published numbers"
+        yield (
+            "M. Mazur's worked example (2015) gives these numbers, rounded. Its error after the update, 0.291027924, "
+            f"comes from rounded intermediate values; it is {number(walk.total_error_after)}."
+        )
+        yield {"quantity": names, "published": values, "here": [f"{value:.12g}" for value in here]}

@@ -1,0 +1,48 @@
+"""Every command in the README works."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", (ROOT / "README.md").read_text(), flags=re.M)}
+TESTED_ELSEWHERE = ("More than one machine",)  # in test_cluster.py and test_deployments.py, with schedulers
+BLOCKS = [
+    block
+    for title, section in SECTIONS.items()
+    if title not in TESTED_ELSEWHERE
+    for block in re.findall(r"^```\n(.*?)^```", section, re.M | re.S)
+]
+LINES = [line.partition("   #")[0].strip() for block in BLOCKS for line in block.splitlines()]
+COMMANDS = [line for line in LINES if line.startswith("python -m pipeline.")]
+TARGETS = sorted({line for line in LINES if line.startswith("make ")})
+
+
+def test_the_readme_has_commands():
+    assert len(COMMANDS) >= 5
+    assert {"make sweep", "make test"} <= set(TARGETS)
+
+
+@pytest.mark.parametrize("line", TARGETS)
+def test_make_knows_its_targets(line):
+    asked = subprocess.run(["make", "-n", *shlex.split(line)[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert asked.returncode == 0, asked.stderr
+
+
+def test_every_python_command_works(store, folder, command):
+    (folder / "table.csv").write_text("length,width,kind\n1,2,red\n2,1,blue\n3,3,red\n")
+    command("train", "-m", "learning_rate=1,2", "max_epochs=3")
+    for line in COMMANDS:
+        _, _, module, *arguments = shlex.split(line)
+        if "sweep=<run id>" not in line:
+            ended = command(module.removeprefix("pipeline."), *arguments)
+            assert (ended.code, ended.err.count("Traceback")) == (0, 0), f"{line}\n{ended.err}"
+            assert ended.out
+
+
+def test_the_readme_links_to_what_is_there():
+    for path in re.findall(r"\]\((?!http)([^)]+)\)", (ROOT / "README.md").read_text()):
+        assert (ROOT / path).exists(), path

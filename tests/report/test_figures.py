@@ -1,0 +1,245 @@
+"""Figures are there for every design that has something to show, say what stands behind them, and are the same each time."""
+
+import warnings
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.report.figures import files as figures
+from pipeline.report.figures.drawing import as_text, drawn_axes, plain, spread, thresholds_of, values_of
+from pipeline.report.figures.heat_maps import median_map, rate_map
+from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
+from pipeline.report.figures.trajectories import Weights, at_epochs, error_curves, final_weights, quantile
+
+EPOCHS = np.array([0, 1, 10, 100])
+
+
+def sweep(_number=0, **axes) -> pd.DataFrame:
+    """A result for each combination of the axes, with epochs that grow where the threshold or the learning rate is small."""
+    results = pd.MultiIndex.from_product(axes.values(), names=axes.keys()).to_frame(index=False)
+    generator = np.random.default_rng(_number)
+    rate = pd.to_numeric(results.get("learning_rate", pd.Series(1.0, results.index)), errors="coerce").fillna(1.0)
+    epochs = np.rint(100 / rate * generator.lognormal(size=len(results))).astype(int)
+    converged = epochs < 1000
+    return results.assign(
+        status=np.where(converged, "converged", "exhausted"), epochs=np.minimum(epochs, 1000),
+        final_error=np.where(converged, 1e-3, 1e-2),
+    )  # fmt: skip
+
+
+def curves_of(results) -> list:
+    """A falling curve for each run."""
+    return [
+        (np.array([0, 1, max(2, end)]), np.array([0.3, 0.2, error]))
+        for end, error in results[["epochs", "final_error"]].to_numpy()
+    ]
+
+
+def weights_of(results, parameters=10) -> Weights:
+    """Some weights for each run."""
+    values = np.random.default_rng(0).normal(size=(2, parameters, len(results)))
+    return Weights([f"w{number + 1}" for number in range(parameters)], *values)
+
+
+USUAL = {"learning_rate": [0.1, 0.5, 5.0], "initial.range": [0.5, 2.0], "seed": range(5), "threshold": [1e-2, 1e-3]}
+EDGES = {
+    "usual": sweep(**USUAL),
+    "one run": sweep(learning_rate=[0.5]),
+    "one axis": sweep(learning_rate=[0.1, 1.0, 10.0]),
+    "seeds only": sweep(**{"seed": range(20)}),
+    "thresholds only": sweep(threshold=[1e-1, 1e-2]),
+    "texts": sweep(**{"network.activation": ["sigmoid", "tanh"], "network.hidden": ["[2]", "[4,4]"], "seed": range(3)}),
+    "hostile": sweep(**{"<b>$x^": ["$\\frac{1}$", "</svg>", "日本", "a\nb", ""], "%s{0}": [None, "$", "x" * 300]}),
+    "mixed": sweep(learning_rate=[0.5, "[0.5,0.1]", None], momentum=[0.0, True]),
+    "12 axes": sweep(**{f"axis_{number}": [1, 2] for number in range(12)}),
+    "many values": sweep(learning_rate=np.geomspace(0.01, 10, 40).tolist(), momentum=np.linspace(0, 0.9, 30).tolist()),
+    "negative and zero": sweep(shift=[-1.0, 0.0, 2.0], learning_rate=[1.0]),
+    "nothing converged": sweep(**USUAL).assign(status="exhausted", epochs=1000),
+    "all diverged": sweep(**USUAL).assign(status="diverged", epochs=3, final_error=np.inf),
+    "all at epoch 0": sweep(**USUAL).assign(status="converged", epochs=0, final_error=0.0),
+    "stationary": sweep(**USUAL).assign(status="stationary", epochs=7),
+}  # fmt: skip
+
+
+SLOW = ("usual", "stationary", "many values", "negative and zero", "mixed", "texts")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in EDGES])
+def test_every_design_is_drawn_without_a_warning(name):
+    results = EDGES[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = dict(figures.pictures(results, curves_of(results), weights_of(results)))
+        for picture in drawn.values():
+            picture.figure.draw_without_rendering()
+            assert picture.caption.strip()
+            assert f"{len(results):,} run" in picture.caption or "threshold" in picture.caption
+    assert {"survival", "run_lengths", "error_curves", "weights"} <= set(drawn)
+
+
+def test_a_usual_sweep_has_all_figures_as_svg_and_png_and_captions(tmp_path):
+    results = EDGES["usual"]
+    captions = figures.write_figures(results, tmp_path / "figures", curves_of(results), weights_of(results))
+    names = {"rate_map", "heat_maps", "cost", "error_curves", "survival", "run_lengths", "profiles", "weights"}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+        f"{name}.{kind}" for name in names for kind in ("svg", "png")
+    }
+    assert {path.stem for path in captions} == names
+    for path in captions:
+        assert ElementTree.parse(path).getroot().tag.endswith("svg")
+        assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_results_give_the_same_files(tmp_path, monkeypatch):
+    import matplotlib
+
+    results = EDGES["one axis"]
+    figures.write_figures(results, tmp_path / "a", curves_of(results))
+    monkeypatch.setitem(matplotlib.rcParams, "font.size", 30)  # a user's own style changes nothing
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
+    figures.write_figures(results, tmp_path / "b", curves_of(results))
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert files
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_drawing_leaves_matplotlibs_settings_alone_and_opens_no_window():
+    import sys
+
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    survival(EDGES["usual"])
+    assert dict(matplotlib.rcParams) == before
+    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+def test_no_runs_have_no_figures(tmp_path):
+    assert figures.write_figures(EDGES["usual"].head(0), tmp_path / "none") == {}
+
+
+def texts(figure) -> list[str]:
+    """All texts in a figure."""
+    from matplotlib.text import Text
+
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def test_heat_maps_write_what_was_reached_and_mark_what_was_not():
+    results = pd.DataFrame(
+        {"learning_rate": [1.0] * 4 + [2.0] * 4, "momentum": [0.0, 0.0, 0.5, 0.5] * 2,
+         "status": ["converged"] * 4 + ["exhausted"] * 4,
+         "epochs": [10, 20, 30, 30] + [99] * 4, "final_error": 0.0}
+    )  # fmt: skip
+    written = texts(median_map(results).figure)
+    assert {"2/2\n10", "2/2\n30", "0/2\n–"} <= set(written)
+    hatched = [patch for patch in median_map(results).figure.axes[0].patches if patch.get_hatch()]
+    assert len(hatched) == 2
+    assert {"2/2\n100%", "0/2\n–"} <= set(texts(rate_map(results).figure))
+
+
+def test_combinations_that_were_not_run_stay_empty():
+    results = EDGES["usual"].iloc[:-5]
+    figure = median_map(results[results["initial.range"].eq(0.5) | results["learning_rate"].eq(0.1)]).figure
+    cells = [text for text in texts(figure) if "/" in text]
+    assert len(cells) == 2 * 4  # of 6 cells in each of two panels, 4 have runs
+
+
+def test_more_than_two_axes_show_the_two_that_matter_and_say_what_is_pooled():
+    results = sweep(idle=[1, 2, 3], learning_rate=[0.1, 10.0], **{"initial.range": [1, 2]}, seed=range(20))
+    results["epochs"] = np.where(results["initial.range"] == 2, results["epochs"] // 10, results["epochs"])
+    assert drawn_axes(results) == ["learning_rate", "initial.range", "idle"]
+    picture = median_map(results)
+    assert "learning_rate (up) and initial.range (across)" in picture.caption
+    assert "pooled over idle (3), seed (20)" in picture.caption
+
+
+def test_one_axis_has_no_heat_map_and_one_value_no_profile():
+    assert median_map(EDGES["one axis"]) is None
+    assert profiles(EDGES["seeds only"]) is None
+    assert cost(EDGES["one run"]) is None
+
+
+def test_survival_and_run_lengths_end_at_the_shares_that_converged():
+    results = EDGES["usual"]
+    lines = {
+        line.get_label(): line.get_ydata()
+        for line in run_lengths(results).figure.axes[0].lines
+        if line.get_label() in ("0.1", "0.5", "5")
+    }
+    assert len(lines) == 3
+    for rate, share in lines.items():
+        runs = results[results["learning_rate"] == float(rate)]
+        assert share[-1] == pytest.approx((runs["status"] == "converged").mean())
+    plot = survival(results).figure.axes[0]
+    assert plot.get_title() == "threshold 0.01"
+    assert any(text.get_text() == "cap" for text in plot.texts)
+
+
+def test_error_curves_hold_the_last_error_and_count_diverged_runs_as_infinite():
+    short = (np.array([0, 1, 5]), np.array([1.0, 0.5, 0.01]))
+    burst = (np.array([0, 1, 3]), np.array([1.0, 9.0, np.nan]))
+    errors = at_epochs([short, burst], np.array([False, True]), EPOCHS)
+    assert errors.tolist() == [[1.0, 0.5, 0.01, 0.01], [1.0, 9.0, np.inf, np.inf]]
+    assert quantile(errors, 0.5).tolist() == [1.0, 0.5, 0.01, 0.01]
+    assert quantile(errors, 0.95).tolist() == [1.0, 9.0, np.inf, np.inf]
+
+
+def test_error_curves_draw_the_lowest_threshold_with_a_panel_for_each_value():
+    results = EDGES["usual"]
+    picture = error_curves(results, curves_of(results))
+    assert "30 runs" in picture.caption
+    assert "threshold 0.001" in picture.caption
+    titles = [plot.get_title().splitlines()[0] for plot in picture.figure.axes]
+    assert titles == ["learning_rate = 0.1", "learning_rate = 0.5", "learning_rate = 5"]
+    dashed = [line.get_ydata()[0] for line in picture.figure.axes[0].lines if line.get_linestyle() == "--"]
+    assert dashed == [1e-2, 1e-3]
+
+
+def test_weights_show_few_of_very_many_and_leave_out_what_is_not_finite():
+    results = EDGES["usual"]
+    weights = weights_of(results, 500)
+    weights.final[3, ::2] = np.inf
+    picture = final_weights(results, weights)
+    assert "24 of 500 parameters" in picture.caption
+    assert len(picture.figure.axes[0].get_xticks()) == 24
+
+
+def test_numbers_and_texts_are_written_for_people():
+    assert [as_text(value) for value in (1e-9, 1e-4, 0.5, 10, 1000, 20000, 3e6)] == [
+        "1e-9",
+        "0.0001",
+        "0.5",
+        "10",
+        "1000",
+        "20k",
+        "3M",
+    ]
+    assert plain("$a$ \n b") == r"\$a\$ b"
+    assert plain("日本") == "��"
+    assert plain("x" * 30) == "x" * 23 + "…"
+    assert spread(range(100), 3) == [0, 50, 99]
+    assert values_of(pd.DataFrame({"a": ["b", 10, 2, None]}), "a")[:2] == [2, 10]
+    assert thresholds_of(EDGES["usual"]) == [1e-2, 1e-3]
+
+
+@pytest.mark.slow
+def test_a_million_runs_are_drawn_within_20_seconds(tmp_path: Path):
+    import time
+
+    results = sweep(
+        learning_rate=np.geomspace(0.01, 10, 10).tolist(),
+        momentum=[0.0, 0.5],
+        seed=range(10_000),
+        threshold=[1e-1, 1e-2, 1e-3, 1e-4, 1e-5],
+    )
+    assert len(results) == 1_000_000
+    one = (np.arange(100), np.geomspace(0.3, 1e-3, 100))
+    started = time.perf_counter()
+    captions = figures.write_figures(results, tmp_path / "figures", [one] * len(results))
+    assert time.perf_counter() - started < 20
+    assert "evenly chosen runs" in next(caption for path, caption in captions.items() if path.stem == "error_curves")

@@ -1,0 +1,144 @@
+"""The summary shows recorded sweeps again: the latest, a named one, several side by side, and runs without a parent."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from pipeline.report import tables, words
+from pipeline.store.sweeps import value_of
+from pipeline.store.write import Store
+from tests.report.test_figures import sweep
+
+
+@pytest.fixture(scope="module")
+def two_sweeps(tmp_path_factory, empty_store):
+    """A store with two sweeps, of which the second is faster and has no axis learning_rate; and their run ids."""
+    folder = tmp_path_factory.mktemp("two")
+    shutil.copy(empty_store, folder / "m.db")
+    store = Store(f"sqlite:///{folder}/m.db", "backpropagation")
+    first = sweep(learning_rate=[0.5, 5.0], seed=range(2), threshold=[1e-2, 1e-3])
+    second = sweep(seed=range(2), threshold=[1e-2, 1e-3])
+    ids = []
+    for number, results in enumerate((first, second)):
+        files = folder / str(number)
+        files.mkdir()
+        tables.storable(results).to_parquet(files / "results.parquet")
+        (files / "config.yaml").write_text("task: {name: seed_example}\nlearning_rate: 0.5\n")
+        parent = store.begin("sweep", "sweep", {"axes": "some"}, {"command": "python -m pipeline.train"})
+        store.log_files(parent, files)
+        store.end(parent, "FINISHED")
+        ids.append(parent)
+    return folder / "m.db", *ids
+
+
+def test_a_summary_by_axes_is_one_table_in_any_format(two_sweeps, command, folder):
+    store, first, _ = two_sweeps
+    where = (f"tracking.uri=sqlite:///{store}", f"sweep={first}", "by=[learning_rate,threshold]")
+    shown = command("summary", *where)
+    assert shown.code == 0, shown.err
+    assert "By learning_rate, threshold" in shown.out
+    assert "rate_low" in shown.out
+    assert command("summary", *where, "format=csv", "output=t.csv").out == "written to t.csv\n"
+    assert command("summary", *where, "format=parquet", "output=t.parquet").code == 0
+    table = pd.read_csv("t.csv")
+    assert len(table) == 4
+    assert table["runs"].tolist() == [2] * 4
+    pd.testing.assert_frame_equal(table, pd.read_parquet("t.parquet"), check_dtype=False)
+    lines = command("summary", *where, "format=markdown").out.splitlines()
+    assert "## By learning_rate, threshold" in lines
+    assert sum(line.startswith("| ") for line in lines) == 6
+
+
+def test_sweeps_stand_side_by_side_and_are_compared(two_sweeps, command, folder):
+    store, first, second = two_sweeps
+    shown = command("summary", f"tracking.uri=sqlite:///{store}", f"sweep=[{first},{second}]")
+    assert shown.code == 0, shown.err
+    assert "By threshold, sweep" in shown.out
+    assert f"sweep {first[:8]}" in shown.out
+    assert "Of 4 runs that both have" in shown.out
+    command(
+        "summary",
+        f"tracking.uri=sqlite:///{store}",
+        f"sweep=[{first},{second}]",
+        "by=learning_rate",
+        "format=csv",
+        "output=t.csv",
+    )
+    table = pd.read_csv("t.csv")
+    assert table["learning_rate"].tolist() == [0.5, 5.0]
+    assert table["runs"].tolist() == [8, 4]  # the second has no such axis: its configuration says 0.5
+
+
+def test_a_report_can_be_made_again(two_sweeps, command, folder):
+    store, first, _ = two_sweeps
+    made = command("summary", f"tracking.uri=sqlite:///{store}", f"sweep={first}", "format=html", "output=r.html")
+    assert made.code == 0, made.err
+    html = (folder / "r.html").read_text()
+    assert "seed_example" in html
+    assert "version.numpy" in html
+    assert html.count("<img") >= 4
+
+
+def test_runs_of_hydras_own_sweeper_are_a_sweep(store, command):
+    command("train", "-m", "hydra/sweeper=basic", "learning_rate=0.5,5", "initial=uniform", "seed=1,2", "max_epochs=20",
+            "hydra.sweep.dir=out")  # fmt: skip
+    for which in ("sweep=runs", "sweep=latest"):
+        shown = command("summary", which)
+        assert shown.code == 0, shown.err
+        assert "runs of backpropagation: 4 runs" in shown.out
+        assert "By learning_rate" in shown.out
+        assert "0 of 4 runs converged" in shown.out
+    assert "is no axis" in command("summary", "by=task").err
+
+
+def test_what_cannot_be_shown_is_refused_in_one_line(store, command, folder):
+    for arguments, said in (
+        (("format=html",), "output=null: format=html needs the name of a file"),
+        (("format=pdf",), "format=pdf: must be one of"),
+        (("sweep=[a,a]",), "sweep=[a,a]: must be"),
+        (("sweep=runs",), "there is no finished run without a parent"),
+        ((), "there is no finished sweep"),
+    ):
+        ended = command("summary", *arguments)
+        assert (ended.code, ended.err.count("\n")) == (2, 1)
+        assert said in ended.err
+    ended = command("summary", "sweep=runs", "tracking.uri=sqlite:///none.db")
+    assert "no such store" in ended.err
+    assert not (folder / "none.db").exists()
+
+
+def test_a_file_that_cannot_be_written_is_told_in_one_line(two_sweeps, command, folder):
+    ended = command("summary", f"tracking.uri=sqlite:///{two_sweeps[0]}", "output=no/such/folder.txt")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "cannot be written" in ended.err
+
+
+def test_the_note_has_the_sentences_and_the_main_table():
+    results = sweep(learning_rate=[0.5, 5.0], seed=range(4), threshold=[1e-2, 1e-3])
+    note = tables.note(results)
+    assert note.startswith(words.in_words(results))
+    assert "| learning_rate | threshold |" in note
+    assert note.count("\n| ") == 4
+    assert tables.note(results.assign(status="exhausted")).startswith("0 of 16 runs converged")
+
+
+def test_markdown_cells_end_no_cell_and_open_no_tag():
+    table = pd.DataFrame({"a|b": ["x|y", "<img src=x>", "two\nlines"]})
+    lines = tables.markdown(table).splitlines()
+    assert len(lines) == 5
+    assert "<" not in "".join(lines)
+    assert "x\\|y" in lines[2]
+
+
+def test_tables_of_any_design_can_be_written(tmp_path):
+    results = sweep(**{"learning_rate": [0.5, "[0.5,0.1]"], "a/b": [1, 2]}).assign(run_id="x")
+    tables.write_tables(results, tmp_path)
+    assert tables.storable(results)["learning_rate"].tolist() == ["0.5", "0.5", "[0.5,0.1]", "[0.5,0.1]"]
+    assert {path.name for path in (tmp_path / "summary").iterdir()} == {
+        "by_learning_rate.csv", "by_a_b.csv", "by_setting.csv", "best.csv", "summary.txt",
+    }  # fmt: skip
+
+
+def test_params_are_read_as_what_was_written():
+    assert [value_of(text) for text in ("0.5", "3", "true", "null", "[1,2]", "xor")] == [0.5, 3, True, None, "[1,2]", "xor"]

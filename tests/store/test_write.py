@@ -1,0 +1,331 @@
+"""What a sweep leaves in MLflow is complete, reads as DESIGN's layout says, and never lies about its end."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from omegaconf import OmegaConf
+
+from pipeline.backprop import trainer
+from pipeline.results.rows import result
+from pipeline.store import bulk
+from pipeline.store.records import records
+from pipeline.store.sqlite import prepare_sqlite
+from pipeline.store.write import Store
+from pipeline.trials import fingerprint
+from pipeline.trials.batching import make_batch
+from pipeline.trials.settings import read_run
+
+SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(2)", "threshold=1e-2,1e-3", "max_epochs=500")
+
+
+def runs_of(store: Path) -> tuple[MlflowClient, list, list]:
+    """The client, the parents and the children in a store."""
+    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
+    experiment = client.get_experiment_by_name("backpropagation")
+    runs = list(client.search_runs([experiment.experiment_id], max_results=5000))
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    return client, parents, [run for run in runs if run not in parents]
+
+
+def test_a_sweep_has_a_parent_and_a_complete_child_for_each_trial(store, command):
+    ended = command("train", *SWEEP)
+    assert ended.code == 0, ended.err
+    client, [parent], children = runs_of(store)
+    assert len(children) == 8
+    assert Counter(run.info.status for run in [parent, *children]) == {"FINISHED": 9}
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+    for run in children:
+        assert {"status", "trial.key", "result.digest", "mlflow.user", "mlflow.source.name"} <= set(run.data.tags)
+        assert run.data.params["initial"] == "uniform"
+        assert set(run.data.metrics) == {"error", "epochs", "final_error", "gradient_norm"}
+        curve = client.get_metric_history(run.info.run_id, "error")
+        steps = [point.step for point in curve]
+        assert steps == sorted(set(steps))
+        assert (steps[0], steps[-1]) == (0, run.data.metrics["epochs"])
+        assert curve[-1].value == run.data.metrics["final_error"]
+
+
+def test_names_say_what_varies_and_nothing_else(store, command):
+    command("train", *SWEEP)
+    names = {run.info.run_name for run in runs_of(store)[2]}
+    assert "learning_rate=5 seed=1 threshold=0.001" in names
+    assert len(names) == 8
+
+
+def test_a_run_can_be_trained_again_from_what_was_recorded(store, command, folder):
+    """weights.npz holds the initial weights; from them, the recorded digest and final weights come out again."""
+    command("train", *SWEEP)
+    client, _, children = runs_of(store)
+    run = next(run for run in children if run.data.tags["status"] == "converged")
+    path = client.download_artifacts(run.info.run_id, "weights.npz", str(folder))
+    recorded = dict(np.load(path))
+    np.savez(folder / "initial.npz", **{k.removeprefix("initial_"): v for k, v in recorded.items() if "initial_" in k})
+    command(
+        "train", "initial=file", f"initial.path={folder}/initial.npz", "max_epochs=500",
+        *(f"{key}={run.data.params[key]}" for key in ("learning_rate", "threshold")),
+    )  # fmt: skip
+    again = next(one for one in runs_of(store)[1] if one.data.params.get("initial") == "file")
+    for tag in ("trial.key", "result.digest", "status"):
+        assert again.data.tags[tag] == run.data.tags[tag]
+    final = dict(np.load(client.download_artifacts(again.info.run_id, "weights.npz", str(folder))))
+    for name, array in recorded.items():
+        assert (final[name] == array).all()
+
+
+def test_the_parent_keeps_results_tables_configuration_and_versions(store, command, folder):
+    command("train", *SWEEP)
+    client, [parent], children = runs_of(store)
+    files = {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert {"results.parquet", "summary", "figures", "config.yaml", "overrides.yaml"} <= files
+    results = pd.read_parquet(client.download_artifacts(parent.info.run_id, "results.parquet", str(folder)))
+    assert list(results.columns[:3]) == ["learning_rate", "seed", "threshold"]
+    assert set(results["run_id"]) == {run.info.run_id for run in children}
+    by_id = {run.info.run_id: run for run in children}
+    for row in results.to_dict("records"):
+        run = by_id[row["run_id"]]
+        assert float(run.data.params["learning_rate"]) == row["learning_rate"]
+        assert (run.data.tags["trial.key"], run.data.tags["result.digest"]) == (row["key"], row["digest"])
+        assert (run.data.tags["status"], run.data.metrics["epochs"]) == (row["status"], row["epochs"])
+    assert {"version.numpy", "version.mlflow", "version.python", "cpu", "mlflow.note.content"} <= set(parent.data.tags)
+    assert parent.data.params["learning_rate"] == "[0.5,5]"
+
+
+def test_what_is_recorded_is_what_the_trainer_gave(store, command, folder):
+    command("train", *SWEEP, "momentum=0.5")
+    client, _, children = runs_of(store)
+    for run in children[:3]:
+        hydra = {key: run.data.params[key] for key in ("learning_rate", "threshold", "seed", "max_epochs", "momentum")}
+        config = OmegaConf.to_container(OmegaConf.load(client.download_artifacts(
+            run.data.tags["mlflow.parentRunId"], "config.yaml", str(folder))))  # fmt: skip
+        trial, _ = read_run({**config, **{key: json.loads(value) for key, value in hydra.items()}})
+        outcome = trainer.train(make_batch([trial]))
+        assert fingerprint.digests(outcome) == [run.data.tags["result.digest"]]
+        epochs, errors = outcome.curve(0)
+        history = client.get_metric_history(run.info.run_id, "error")
+        assert [(point.step, point.value) for point in history] == list(zip(epochs, errors, strict=True))
+
+
+def test_diverged_and_exhausted_runs_are_recorded_as_such(store, command):
+    ended = command(
+        "train", "-m", "network.output_activation=identity", "network.activation=identity", "learning_rate=1e-9,0.5,1e3",
+        "max_epochs=50",
+    )  # fmt: skip
+    assert ended.code == 0
+    statuses = Counter(run.data.tags["status"] for run in runs_of(store)[2])
+    assert statuses == {"exhausted": 1, "converged": 1, "diverged": 1}
+    assert "1 exhausted, 1 diverged" in ended.out
+
+
+def test_axes_that_mix_lists_and_numbers_are_kept_as_text(store, command, folder):
+    ended = command("train", "-m", "learning_rate=[2,1],1", "max_epochs=3", "momentum=null,0.5")
+    assert ended.code == 2
+    ended = command("train", "-m", "learning_rate=[2,1],1", "max_epochs=3,4", "network.hidden=[2],[2]")
+    assert ended.code == 0, ended.err
+    client, [parent], _ = runs_of(store)
+    results = pd.read_parquet(client.download_artifacts(parent.info.run_id, "results.parquet", str(folder)))
+    assert results["learning_rate"].tolist() == ["[2,1]"] * 4 + ["1"] * 4
+    assert results["max_epochs"].tolist() == [3, 3, 4, 4] * 2
+
+
+def test_a_single_run_prints_the_published_errors(store, command):
+    ended = command("train", "threshold=1e-9", "max_epochs=10000")
+    assert ended.code == 0
+    for line in ("0  0.29837110876", "1  0.291027773694", "10,000  3.51018778"):
+        assert line in ended.out
+    assert "exhausted after 10,000 epochs" in ended.out
+    _, [run], children = runs_of(store)
+    assert not children
+    assert run.data.tags["status"] == "exhausted"
+
+
+def test_hydras_files_are_there_once_for_the_sweep(store, command, folder):
+    command("train", *SWEEP, "hydra.sweep.dir=out")
+    assert sorted(str(path.relative_to(folder / "out")) for path in (folder / "out").rglob("*.yaml")) == [
+        ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "multirun.yaml",
+    ]  # fmt: skip
+    assert OmegaConf.load(folder / "out/.hydra/overrides.yaml") == list(SWEEP[1:])
+
+
+def test_hydras_own_sweeper_records_a_run_for_each_job(store, command):
+    ended = command("train", "-m", "hydra/sweeper=basic", "learning_rate=0.5,5", "max_epochs=20", "hydra.sweep.dir=out")
+    assert ended.code == 0, ended.err
+    _, runs, children = runs_of(store)
+    assert not children
+    assert {run.data.params["learning_rate"] for run in runs} == {"0.5", "5"}
+    assert len({run.data.tags["multirun"] for run in runs}) == 1
+
+
+def test_the_summary_can_be_printed_again(store, command):
+    first = command("train", *SWEEP)
+    again = command("summary")
+    _, [parent], _ = runs_of(store)
+    assert again.code == 0
+    assert again.out.split("\n\n", 1)[1].strip() in first.out
+    assert command("summary", f"sweep={parent.info.run_id}").out == again.out
+    assert command("summary", "sweep=abc").err.startswith("sweep=abc: no such run")
+
+
+def test_a_summary_without_a_store_says_so(folder, command):
+    ended = command("summary")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "no such store" in ended.err
+    assert list(folder.iterdir()) == []
+
+
+def test_an_interrupted_sweep_is_marked_killed(store, command, monkeypatch):
+    calls = iter(range(100))
+
+    def interrupted(self, records, tags):
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, records, tags)
+
+    real = bulk.BulkWriter.write
+    monkeypatch.setattr(bulk.BulkWriter, "write", interrupted)
+    monkeypatch.setattr(bulk, "RUNS_AT_ONCE", 3)
+    ended = command("train", *SWEEP)
+    assert ended.code == 130
+    _, [parent], children = runs_of(store)
+    assert parent.info.status == "KILLED"
+    assert [run.info.status for run in children] == ["FINISHED"] * 6
+
+
+def test_a_run_that_breaks_while_it_is_written_is_marked_failed(store, monkeypatch):
+    opened = Store(f"sqlite:///{store}", "backpropagation")
+    trial, _ = read_run(config_of(max_epochs=3))
+    [record] = records([trial], result(np.zeros(1, int), trainer.train(make_batch([trial]))), ["x"])
+    monkeypatch.setattr(opened.client, "log_artifact", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        opened.record(record)
+    _, [run], _ = runs_of(store)
+    assert run.info.status == "FAILED"
+
+
+def told(client: MlflowClient, run, folder: Path) -> dict:
+    """All that MLflow tells of a run, without its id and the times."""
+    history = {
+        key: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, key)]
+        for key in run.data.metrics
+    }
+    weights = np.load(client.download_artifacts(run.info.run_id, "weights.npz", str(folder / run.info.run_id)))
+    info = run.info
+    return {
+        "info": (info.run_name, info.status, info.lifecycle_stage, info.user_id, info.experiment_id),
+        "place": info.artifact_uri.replace(info.run_id, "id"),
+        "params": run.data.params,
+        "tags": {key: value for key, value in run.data.tags.items() if key != "mlflow.parentRunId"},
+        "metrics": {key: repr(value) for key, value in run.data.metrics.items()},
+        "history": repr(history),
+        "weights": {name: array.tolist() for name, array in weights.items()},
+    }
+
+
+def test_a_run_reads_the_same_whichever_way_it_was_written(store, command, monkeypatch, folder):
+    """By bulk inserts or by MLflow's client; also runs whose metrics are infinite or no number."""
+    sweep = (*SWEEP[:-1], "learning_rate=0.5,1e308", "network.output_activation=identity", "max_epochs=40")
+    found = []
+    for schemas in (bulk.KNOWN_SCHEMAS, ()):
+        monkeypatch.setattr(bulk, "KNOWN_SCHEMAS", schemas)
+        assert command("train", *sweep).code == 0
+        client, parents, children = runs_of(store)
+        newest = max(parents, key=lambda run: run.info.start_time).info.run_id
+        mine = [run for run in children if run.data.tags["mlflow.parentRunId"] == newest]
+        for run in mine:
+            (folder / run.info.run_id).mkdir()
+        found.append(sorted((told(client, run, folder) for run in mine), key=lambda run: run["info"]))
+    assert len(found[0]) == 8
+    assert found[0] == found[1]
+    assert any("1.797" in run["metrics"]["final_error"] or "nan" in run["metrics"]["final_error"] for run in found[0])
+
+
+def test_a_run_written_in_bulk_can_be_searched_changed_and_deleted(store, command):
+    command("train", *SWEEP)
+    client, [parent], children = runs_of(store)
+    experiment = [parent.info.experiment_id]
+    found = client.search_runs(experiment, "params.learning_rate = '5' and metrics.epochs > 0 and tags.status != 'x'")
+    assert len(found) == 4
+    best, *_ = client.search_runs(experiment, order_by=["metrics.epochs DESC"])
+    assert best.data.metrics["epochs"] == max(run.data.metrics["epochs"] for run in children)
+    run_id = children[0].info.run_id
+    client.set_tag(run_id, "seen", "yes")
+    client.log_metric(run_id, "epochs", 7.0, step=1)
+    assert client.get_run(run_id).data.metrics["epochs"] == 7.0
+    client.delete_run(run_id)
+    assert len(client.search_runs(experiment)) == 8
+    client.restore_run(run_id)
+    assert client.get_run(run_id).data.tags["seen"] == "yes"
+
+
+def test_what_cannot_be_written_leaves_neither_rows_nor_weights(store, command, monkeypatch, folder):
+    monkeypatch.setattr(bulk.BulkWriter, "_insert", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    ended = command("train", *SWEEP)
+    assert ended.code == 1
+    assert "No space left on device" in ended.err.splitlines()[-1]
+    _, [parent], children = runs_of(store)
+    assert (parent.info.status, children) == ("FAILED", [])
+    assert not list((folder / "mlruns/artifacts").rglob("weights.npz"))
+
+
+def config_of(**changes) -> dict:
+    """The default configuration as a dictionary."""
+    from hydra import compose, initialize_config_dir
+
+    from pipeline.app.composition import CONF, plain
+
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        return {**plain(compose("train")), **changes}
+
+
+def test_more_points_than_one_call_takes_are_all_recorded(store, command):
+    command("train", "curve_points=1000", "max_epochs=20000", "threshold=1e-12")
+    client, [run], _ = runs_of(store)
+    points = client.get_metric_history(run.info.run_id, "error")
+    assert len(points) == 1000
+
+
+def test_the_store_is_in_wal_mode_with_artifacts_beside_it(store, command, folder):
+    import sqlite3
+
+    command("train", "max_epochs=2")
+    assert sqlite3.connect(store).execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert len(list((folder / "mlruns/artifacts").rglob("weights.npz"))) == 1
+
+
+def test_a_command_leaves_one_file_of_the_store_when_it_ends(store):
+    subprocess.run([sys.executable, "-m", "pipeline.train", "max_epochs=2"], capture_output=True, check=True)
+    assert sorted(path.name for path in store.parent.iterdir()) == ["artifacts", store.name]
+    assert len(runs_of(store)[1]) == 1
+
+
+def test_several_processes_may_make_the_store_at_once(folder):
+    code = "from pipeline.store.write import Store; Store('sqlite:///new/m.db', 'e')"
+    started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=folder) for _ in range(3)]
+    for process in started:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    assert [file.name for file in (folder / "new").iterdir() if not file.name.startswith("m.db-")] == ["m.db"]
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder}/new/m.db")
+    assert client.get_experiment_by_name("e") is not None
+
+
+def test_a_store_that_is_there_is_left_as_it_is(store):
+    before = Path(store).read_bytes()
+    prepare_sqlite(f"sqlite:///{store}")
+    assert Path(store).read_bytes() == before
+
+
+def test_the_environment_names_the_store(folder, command, monkeypatch, empty_store):
+    import shutil
+
+    shutil.copy(empty_store, folder / "elsewhere.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/elsewhere.db")
+    assert command("train", "max_epochs=2").code == 0
+    assert len(runs_of(folder / "elsewhere.db")[1]) == 1
+    assert not (folder / "mlruns").exists()

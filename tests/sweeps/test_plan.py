@@ -1,0 +1,154 @@
+"""A plan has the trials of its jobs, whichever are asked for, and knows which of them share a training."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import ConfigError
+from pipeline.sweeps.axes import Product, expand
+from pipeline.sweeps.chunks import chunks
+from pipeline.sweeps.plan import Plan, axis_cells, checked_plan
+from pipeline.trials import tasks
+from pipeline.trials.configuration import read_trial
+from pipeline.trials.settings import RUN_KEYS
+from tests.strategies import examples
+
+AXES = (
+    *("learning_rate=0.5,1,0.50", "learning_rate=[0.5,1],2", "momentum=0,0.9", "seed=range(3)", "threshold=1e-2,1e-3"),
+    *("initial=uniform,published", "initial=uniform", "network.bias=shared,none", "max_epochs=3,4", "engine=numpy"),
+    *("network.hidden=[2],[2,2]", "momentum=${threshold}", "task=xor,seed_example", "seed=7"),
+)
+
+
+def plan_of(multirun, *arguments) -> Plan:
+    return checked_plan(expand(*multirun(list(arguments))))[0]
+
+
+def trial_of(job):
+    return read_trial({key: value for key, value in job.config.items() if key not in RUN_KEYS})
+
+
+@examples(25)
+@given(st.lists(st.sampled_from(AXES), max_size=5, unique_by=lambda axis: axis.partition("=")[0]))
+def test_a_plan_has_the_trials_of_its_jobs(multirun, arguments):
+    jobs = expand(*multirun(arguments))
+    try:
+        expected = [trial_of(job) for job in jobs]
+        plan = checked_plan(jobs)[0]
+    except ConfigError:
+        return  # such as published weights for another network
+    places = np.arange(len(jobs))
+    assert len(plan) == len(jobs)
+    assert plan.trials(places) == expected
+    some = places[:: 3 if len(places) > 3 else 1][::-1]
+    assert plan.trials(some) == [expected[place] for place in some]
+    for name in plan.axes:
+        assert plan.column(name, places) == [axis_cells(plan.axes[name].values)[digit] for digit in
+                                             (plan.axes[name].values.index(job.axes[name]) for job in jobs)]  # fmt: skip
+
+    def training(trial):
+        seed = trial.seed if trial.initial.kind == "uniform" else None
+        return (trial.batch_key, trial.initial, trial.learning_rate, trial.momentum, seed)
+
+    numbers = plan.trainings(places)
+    by_number = {}
+    for number, trial in zip(numbers.tolist(), expected, strict=True):
+        assert by_number.setdefault(number, training(trial)) == training(trial)
+    assert len(by_number) == len(set(map(training, expected)))
+    assert numbers[0] == 0
+    assert list(by_number) == sorted(by_number)
+
+
+@examples(25)
+@given(st.lists(st.sampled_from(AXES), max_size=5, unique_by=lambda axis: axis.partition("=")[0]), st.data())
+def test_chunks_have_every_missing_trial_once_and_keep_trainings_whole(multirun, arguments, data):
+    try:
+        plan = plan_of(multirun, *arguments)
+    except ConfigError:
+        return
+    missing = np.array([data.draw(st.booleans()) for _ in range(len(plan))])
+    size = data.draw(st.sampled_from((None, 1, 2, 7, 1000)))
+    found = list(chunks(plan, missing, size))
+    places = np.concatenate([mine for _, mine in found]) if found else np.array([], int)
+    assert sorted(places) == np.flatnonzero(missing).tolist()
+    numbers = plan.trainings(np.arange(len(plan)))
+    for shape, mine in found:
+        assert {trial.batch_key for trial in plan.trials(mine)} == {shape}
+        assert mine.tolist() == sorted(mine)
+        others = np.setdiff1d(np.flatnonzero(missing), mine)
+        assert not set(numbers[mine]) & set(numbers[others])
+        if size and len(set(numbers[mine])) > 1:
+            assert len(mine) <= size + (missing.sum() if len(arguments) else 0)
+
+
+def test_chunks_are_as_large_as_asked(multirun):
+    plan = plan_of(multirun, "initial=uniform", "seed=range(1000)", "engine=numpy")
+    everything = np.ones(1000, bool)
+    assert [len(places) for _, places in chunks(plan, everything, 7)] == [7] * 142 + [6]
+    assert [len(places) for _, places in chunks(plan, everything, 1)] == [1] * 1000
+    assert [len(places) for _, places in chunks(plan, everything, 5000)] == [1000]
+
+
+def test_names_say_what_varies(multirun):
+    plan = plan_of(multirun, "initial=uniform", "initial.range=1,[0,1]", "seed=0,1", "momentum=0.5")
+    assert plan.names(np.arange(4)) == ["range=1 seed=0", "range=1 seed=1", "range=[0,1] seed=0", "range=[0,1] seed=1"]
+    assert plan_of(multirun, "momentum=0.5").names(np.arange(1)) == ["trial"]
+
+
+def test_a_plan_survives_being_written_down(multirun):
+    arguments = ["initial=uniform", "learning_rate=[0.5,1],2", "seed=range(3)", "network.hidden=[2],[3]", "threshold=1e-2,1e-3"]
+    jobs = expand(*multirun(arguments))
+    assert list(Product.from_data(json.loads(json.dumps(jobs.as_data())))) == list(jobs)
+    one = checked_plan(jobs)[0]
+    other = Plan.from_data(json.loads(json.dumps(one.as_data())))
+    assert one.key == other.key
+    assert one.trials(np.arange(len(one))) == other.trials(np.arange(len(one)))
+
+
+def test_the_key_of_a_sweep_covers_its_trials_and_their_files_and_nothing_else(multirun, folder):
+    def key(*arguments):
+        return plan_of(multirun, "initial=uniform", *arguments).key
+
+    (folder / "t.csv").write_text("a,y\n1,0\n2,1\n")
+    csv = ("task=csv", "task.path=t.csv", "task.targets=y", "seed=0,1")
+    first, data = key("seed=0,1"), key(*csv)
+    assert key("seed=0,1", "engine=numpy", "tracking.runs=none", "executor.chunk=3", "limits.disk=9") == first
+    assert (
+        len({first, key("seed=1,0"), key("seed=0,1", "threshold=1e-2"), key("seed=0,1", "curve_points=9"), key("seed=0,2")})
+        == 5
+    )
+    (folder / "t.csv").write_text("a,y\n1,0\n2,0\n")
+    tasks.load.cache_clear()
+    assert key(*csv) != data
+
+
+def test_any_job_that_cannot_be_trained_is_refused_before_the_first(multirun):
+    for last in (
+        "learning_rate=0.5,-1",
+        "seed=0,1.5",
+        "momentum=0,1",
+        "network.hidden=[2],[3]",
+        "network.bias=shared,none,odd",
+    ):
+        with pytest.raises(ConfigError, match=last.partition("=")[0]):
+            plan_of(multirun, last, "threshold=1e-2,1e-3")
+
+
+@pytest.mark.parametrize("axis", ["tracking.runs=all,none", "resume=auto,never", "limits.disk=1,2", "executor.chunk=1,2"])
+def test_what_belongs_to_the_sweep_cannot_be_swept(multirun, axis):
+    with pytest.raises(ConfigError, match="cannot be swept"):
+        plan_of(multirun, axis)
+
+
+@pytest.mark.slow
+def test_a_million_trials_are_planned_in_seconds(multirun):
+    axes = ["initial=uniform", "initial.range=0.5,1,2,4", "learning_rate=1,2,3,4,5", "seed=range(50000)"]
+    start = time.process_time()
+    plan = plan_of(multirun, "task=xor", "network=trained", *axes)
+    pieces = list(chunks(plan, np.ones(len(plan), bool), None))
+    assert time.process_time() - start < 15
+    assert sum(len(places) for _, places in pieces) == 1_000_000

@@ -1,0 +1,354 @@
+"""A sweep goes on where it was interrupted, records as much as was asked for, and says what it will take before it starts."""
+
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+import pipeline.sweeps.multirun
+from pipeline.app import interrupts as control
+from pipeline.results import rows
+from pipeline.results.spool import Spool, SpoolInUseError
+from pipeline.store.write import Store
+from pipeline.sweeps import chunks
+from pipeline.sweeps import session as ongoing
+from tests.torture import torture
+
+SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(4)", "threshold=1e-2,1e-3", "max_epochs=300")
+TRIALS = 16
+
+
+def parents_of(store: Path) -> list:
+    """The parent runs in the store, first one first."""
+    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
+    return client.search_runs(["1"], "tags.kind = 'sweep'", order_by=["attributes.start_time ASC"])
+
+
+def children_of(store: Path, parent) -> list:
+    """The runs of a sweep."""
+    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
+    return list(client.search_runs(["1"], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'", max_results=1000))
+
+
+def artifacts(run) -> Path:
+    """The folder of a run's artifacts."""
+    return Path(run.info.artifact_uri.removeprefix("file://"))
+
+
+def results_of(run) -> pd.DataFrame:
+    """results.parquet of a sweep."""
+    return pd.read_parquet(artifacts(run) / "results.parquet")
+
+
+def files_of(run) -> dict[str, bytes]:
+    """The summary tables and figures of a sweep."""
+    folder = artifacts(run)
+    found = [path for name in ("summary", "figures") for path in (folder / name).glob("*")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def assert_as_if_never_interrupted(store: Path, first, second) -> None:
+    """The second sweep has the results, tables and figures of the first, and each of its trials once."""
+    one, other = results_of(first), results_of(second)
+    assert one.drop(columns="run_id").equals(other.drop(columns="run_id"))
+    assert files_of(first) == files_of(second)
+    children = children_of(store, second)
+    assert {child.info.run_id for child in children} == set(other["run_id"])
+    assert len(children) == len(one)
+    assert {run.info.status for run in [second, *children]} == {"FINISHED"}
+
+
+@pytest.fixture
+def without_figures(monkeypatch):
+    """Sweeps that draw nothing, which takes them most of their time."""
+    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})
+
+
+@pytest.fixture
+def interrupted_after(monkeypatch):
+    """Has a sweep interrupted as soon as so many chunks are kept; gives the list of places trained since then."""
+    add = Spool.add
+
+    def interrupt(number: int) -> list[int]:
+        trained = []
+
+        def counted(self, table):
+            results = add(self, table)
+            trained.extend(results.places.tolist())
+            if len(trained) >= number and number:
+                signal.raise_signal(signal.SIGINT)
+            return results
+
+        monkeypatch.setattr(Spool, "add", counted)
+        return trained
+
+    return interrupt
+
+
+@pytest.mark.parametrize("engine", ["numba", "numpy"])
+def test_the_same_command_goes_on_and_ends_as_if_never_interrupted(store, command, folder, interrupted_after, engine):
+    sweep = (*SWEEP, f"engine={engine}", "executor.chunk=4")
+    assert command("train", *sweep).code == 0
+    trained = interrupted_after(8)
+    ended = command("train", *sweep)
+    assert ended.code == 130
+    assert f"8 of {TRIALS} runs are kept in {folder}" in ended.err
+    first, second = parents_of(store)
+    assert second.info.status == "KILLED"
+    before = set(trained)
+    trained = interrupted_after(0)
+    ended = command("train", *sweep)
+    assert ended.code == 0, ended.err
+    assert f"going on with run {second.info.run_id}: 8 of {TRIALS} trials are trained" in ended.out
+    assert sorted(before | set(trained)) == list(range(TRIALS))
+    assert not before & set(trained)
+    first, second = parents_of(store)
+    assert_as_if_never_interrupted(store, first, second)
+    assert not list(folder.rglob("kept"))
+    assert command("train", *sweep).code == 0
+    assert len(parents_of(store)) == 3  # a finished sweep is begun anew
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_what_has_ended_in_an_interrupted_chunk_is_kept(store, command, folder, monkeypatch):
+    """Runs at learning rate 50 end at once, those at 1e-9 would take for ever."""
+    sweep = ("-m", "initial=uniform", "learning_rate=50,1e-9", "seed=range(3)", "max_epochs=1000000000", "threshold=1e-2")
+    looked = iter(range(1000))
+
+    def look(self):
+        if next(looked) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(control.Interrupts, "raise_if_requested", look)
+    ended = command("train", *sweep)
+    assert ended.code == 130, ended.err
+    assert "3 of 6 runs are kept" in ended.err
+    [file] = folder.rglob("*.arrow")
+    table = rows.opened(file).to_pandas()
+    assert set(table["status"]) == {"converged"}
+    assert table["place"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_sweep_can_be_begun_anew_or_gone_on_with_by_its_run_id(store, command, interrupted_after):
+    sweep = (*SWEEP, "executor.chunk=4")
+    interrupted_after(4)
+    for _ in range(2):
+        assert command("train", *sweep, "resume=never").code == 130
+    interrupted_after(0)
+    first, second = parents_of(store)
+    refused = command("train", *SWEEP, "momentum=0.5", f"resume={first.info.run_id}")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "is not an interrupted sweep of this same command" in refused.err
+    ended = command("train", *sweep, f"resume={first.info.run_id}")
+    assert ended.code == 0, ended.err
+    assert [run.info.status for run in parents_of(store)] == ["FINISHED", "KILLED"]
+    assert f"going on with run {second.info.run_id}" in command("train", *sweep).out
+    assert [run.info.status for run in parents_of(store)] == ["FINISHED", "FINISHED"]
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_sweep_that_is_running_is_left_alone(store, command, interrupted_after, folder):
+    interrupted_after(4)
+    sweep = (*SWEEP, "executor.chunk=4")
+    assert command("train", *sweep).code == 130
+    interrupted_after(0)
+    [path] = folder.rglob("kept")
+    other = Spool(path)
+    with pytest.raises(SpoolInUseError):
+        Spool(path)
+    [first] = parents_of(store)
+    refused = command("train", *sweep, f"resume={first.info.run_id}")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "it is running, in another process" in refused.err
+    assert command("train", *sweep).code == 0
+    assert len(parents_of(store)) == 2
+    other.close()
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_sweep_whose_folder_is_gone_is_taken_over_where_it_is_named(store, command, folder, interrupted_after, monkeypatch):
+    sweep = (*SWEEP, "executor.chunk=4")
+    assert command("train", *sweep).code == 0
+    interrupted_after(8)
+    assert command("train", *sweep).code == 130
+    first, second = parents_of(store)
+    recorded = {run.info.run_id for run in children_of(store, second)}
+    [path] = folder.rglob("kept")
+    path.rename(folder / "elsewhere")
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "begin_again", lambda *_: (_ for _ in ()).throw(MlflowException("it is full")))
+        refused = command("train", *sweep, f"resume={second.info.run_id}")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert not list(folder.rglob("kept"))
+    interrupted_after(12)
+    taken = command("train", *sweep, f"resume={second.info.run_id}")
+    assert taken.code == 130
+    assert f"going on with run {second.info.run_id}: its folder {path} is not here" in taken.out
+    interrupted_after(0)
+    assert "12 of 16 trials are trained" in command("train", *sweep).out  # and goes on like any other
+    first, second = parents_of(store)
+    assert_as_if_never_interrupted(store, first, second)
+    assert recorded <= {run.info.run_id for run in children_of(store, second)}
+    assert command("train", *sweep, "resume=auto").code == 0
+    assert len(parents_of(store)) == 3
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_damaged_chunk_and_a_run_cut_short_are_made_again(store, command, folder, interrupted_after):
+    sweep = (*SWEEP, "executor.chunk=4")
+    assert command("train", *sweep).code == 0
+    interrupted_after(8)
+    assert command("train", *sweep).code == 130
+    interrupted_after(0)
+    first, second = parents_of(store)
+    damaged = sorted(folder.rglob("*.arrow"))[0]
+    damaged.write_bytes(damaged.read_bytes()[:700])
+    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
+    tags = {"mlflow.parentRunId": second.info.run_id, "trial.place": "9"}
+    cut_short = client.create_run("1", tags=tags, run_name="cut short")
+    assert command("train", *sweep).code == 0
+    assert_as_if_never_interrupted(store, first, parents_of(store)[1])
+    assert client.get_run(cut_short.info.run_id).info.lifecycle_stage == "deleted"
+    assert client.get_run(cut_short.info.run_id).info.status == "KILLED"
+
+
+@pytest.mark.slow
+def test_sweeps_that_are_killed_at_random_times_lose_nothing(folder):
+    tally = torture(folder, kills=6)
+    assert sum(tally.kills.values()) == 6
+    assert tally.resumed
+
+
+@pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize(
+    ("asked", "runs", "said"),
+    [
+        ((), TRIALS, "tracking.runs=all: a run in MLflow for each trial, as always up to 20,000 trials"),
+        (("tracking.runs=none",), 0, "tracking.runs=none: one run in MLflow for the sweep; results.parquet has all trials"),
+        (("tracking.runs=5",), 5, "tracking.runs=5: a run in MLflow for so many trials, at random"),
+        (("tracking.runs=99",), TRIALS, "tracking.runs=all: a run in MLflow for each trial"),
+    ],
+)
+def test_as_many_runs_are_recorded_as_asked_for(store, command, asked, runs, said):
+    ended = command("train", *SWEEP, *asked)
+    assert ended.code == 0, ended.err
+    assert said in ended.out.splitlines()[1]
+    [parent] = parents_of(store)
+    children = children_of(store, parent)
+    results = results_of(parent)
+    assert len(children) == runs
+    assert len(results) == TRIALS
+    assert set(results["run_id"].dropna()) == {child.info.run_id for child in children}
+    by_id = results.set_index("run_id")
+    for child in children:
+        assert by_id.loc[child.info.run_id, "digest"] == child.data.tags["result.digest"]
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_above_a_number_of_trials_only_the_sweep_is_recorded(store, command, monkeypatch):
+    for module in (pipeline.sweeps.multirun, ongoing):
+        monkeypatch.setattr(module, "RECORDED_BY_DEFAULT", TRIALS - 1)
+    ended = command("train", *SWEEP)
+    assert "tracking.runs=none: one run in MLflow for the sweep, as always above 15" in ended.out
+    [parent] = parents_of(store)
+    assert not children_of(store, parent)
+    assert command("summary").code == 0
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_trials_without_runs_can_be_trained_again_all_the_same(store, command, folder):
+    """From the sweep's own artifacts; a result that was changed is found."""
+    assert command("train", *SWEEP, "tracking.runs=3").code == 0
+    [parent] = parents_of(store)
+    again = command("reproduce", "sweep=latest")
+    assert (again.code, again.err) == (0, "")
+    assert f"reproduced {TRIALS} of {TRIALS}" in again.out
+    path = artifacts(parent) / "results.parquet"
+    results = pd.read_parquet(path)
+    results.loc[5, "epochs"] += 1
+    results.to_parquet(path)
+    again = command("reproduce", "sweep=latest", "engines=numpy")
+    assert again.code == 1
+    assert "learning_rate=0.5 seed=2 threshold=0.001 (row 5 of results.parquet)" in again.out
+    assert f"reproduced {TRIALS - 1} of {TRIALS}" in again.out
+    assert command("reproduce", "sweep=latest", "sample=2", "engines=numpy").code in (0, 1)
+
+
+def test_curves_and_weights_are_in_files_if_asked_for(store, command):
+    sweep = (*SWEEP, "network.hidden=[2],[3]", "tracking.curves=true", "tracking.weights=true", "executor.chunk=5")
+    assert command("train", *sweep).code == 0
+    [parent] = parents_of(store)
+    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
+    curves = pd.read_parquet(artifacts(parent) / "curves.parquet").set_index("place")
+    weights = {}
+    for path in (artifacts(parent) / "weights").iterdir():
+        arrays = np.load(path)
+        for row, place in enumerate(arrays["place"]):
+            weights[place] = {name: arrays[name][row] for name in arrays.files if name != "place"}
+    assert sorted(weights) == list(range(2 * TRIALS))
+    for child in children_of(store, parent):
+        place = int(child.data.tags["trial.place"])
+        history = [(point.step, point.value) for point in client.get_metric_history(child.info.run_id, "error")]
+        mine = curves.loc[[place]]
+        assert list(zip(mine["epoch"], mine["error"], strict=True)) == history
+        recorded = np.load(artifacts(child) / "weights.npz")
+        assert set(recorded.files) == set(weights[place])
+        for name in recorded.files:
+            assert (recorded[name] == weights[place][name]).all()
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_results_are_written_in_pieces_in_the_order_of_the_trials(store, command, monkeypatch):
+    assert command("train", *SWEEP).code == 0
+    monkeypatch.setattr("pipeline.results.spool.ROWS_AT_ONCE", 3)
+    assert command("train", *SWEEP, "executor.chunk=2").code == 0
+    first, second = parents_of(store)
+    assert_as_if_never_interrupted(store, first, second)
+    assert pq.ParquetFile(artifacts(second) / "results.parquet").num_row_groups == 6
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_what_it_takes_is_said_before_and_too_much_is_refused(store, command, folder):
+    ended = command("train", *SWEEP)
+    said = ended.out.splitlines()[0]
+    assert said.startswith("16 trials in 8 trainings; trials that differ in the threshold alone share one; 1 chunk; up to ")
+    before = sorted(path.name for path in folder.iterdir())
+    for key in ("limits.memory", "limits.disk"):
+        refused = command("train", *SWEEP, f"{key}=0.001")
+        assert (refused.code, refused.err.count("\n"), refused.out) == (2, 1, "")
+        assert refused.err.startswith(f"{key}=0.001: 16 trials may take ")
+        assert "and the limit is 1.02 MiB" in refused.err
+    axes = (f"{key}=range(1,1000)" for key in ("seed", "learning_rate", "threshold"))
+    refused = command("train", "-m", "initial=uniform", *axes)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert refused.err.startswith("limits.memory=null: 997,002,999 trials may take ")
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_a_chunk_of_one_training_with_every_kind_of_end_is_what_the_trainer_gives():
+    from pipeline.backprop.trainer import STATUSES, train
+    from pipeline.trials.fingerprint import digests, keys
+    from tests.trials.test_batching import trial_of, uniform
+
+    rates = {"learning_rate": 1e-9}, {"learning_rate": 5.0}, {"learning_rate": 1e3, "network_output_activation": "identity"}
+    for changes in rates:
+        trials = [trial_of(initial=uniform(), seed=seed, max_epochs=50, threshold=threshold, **changes)
+                  for seed in range(3) for threshold in (1e-1, 1e-2)]  # fmt: skip
+        batch = chunks.make_batch(trials)
+        outcome = train(batch)
+        results = rows.RunRows(rows.result(np.arange(10, 16), outcome))
+        assert results.places.tolist() == list(range(10, 16))
+        assert results.table.column("status").to_pylist() == [STATUSES[status] for status in outcome.status]
+        assert results.table.column("key").to_pylist() == keys(batch)
+        assert results.table.column("digest").to_pylist() == digests(outcome)
+        assert results.network == batch.network
+        assert (outcome.parameters == results.column("parameters").T).all()
+        for row in range(6):
+            for one, other in zip(results.curve(row), outcome.curve(row), strict=True):
+                assert np.array_equal(one, other, equal_nan=True)

@@ -1,0 +1,92 @@
+"""Tasks hold the patterns that their names promise."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.datasets import load_digits, load_iris
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+
+from pipeline.errors import ConfigError
+from pipeline.trials.tasks import load, scaled
+from pipeline.trials.trial import TaskChoice
+
+
+def task(name, **options):
+    return load(TaskChoice(name, tuple(sorted(options.items()))))
+
+
+def test_the_seed_example_is_the_published_pattern():
+    loaded = task("seed_example")
+    assert loaded.inputs.tolist() == [[0.05, 0.10]]
+    assert loaded.targets.tolist() == [[0.01, 0.99]]
+
+
+def test_xor_is_the_parity_of_two_bits():
+    loaded = task("xor", coding="binary")
+    assert loaded.inputs.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert loaded.targets.tolist() == [[0], [1], [1], [0]]
+
+
+@pytest.mark.parametrize("bits", [2, 3, 6])
+@pytest.mark.parametrize("coding", ["binary", "bipolar"])
+def test_parity_and_symmetry_say_what_their_words_are(bits, coding):
+    low = {"binary": 0, "bipolar": -1}[coding]
+    parity, symmetry = task("parity", bits=bits, coding=coding), task("symmetry", bits=bits, coding=coding)
+    assert len(parity.inputs) == 2**bits == len(np.unique(parity.inputs, axis=0))
+    assert set(parity.inputs.ravel()) == {low, 1}
+    for word, odd, same in zip(parity.inputs, parity.targets[:, 0], symmetry.targets[:, 0], strict=True):
+        assert odd == (1 if np.count_nonzero(word == 1) % 2 else low)
+        assert same == (1 if (word == word[::-1]).all() else low)
+    assert (symmetry.inputs == parity.inputs).all()
+
+
+def test_the_encoder_reproduces_unit_vectors():
+    loaded = task("encoder", size=5, coding="bipolar")
+    assert (loaded.inputs == 2 * np.eye(5) - 1).all()
+    assert (loaded.targets == loaded.inputs).all()
+
+
+@pytest.mark.parametrize(("name", "source"), [("iris", load_iris), ("digits", load_digits)])
+def test_bundled_data_are_scikit_learns(name, source):
+    inputs, classes = source(return_X_y=True)
+    expected = OneHotEncoder(sparse_output=False).fit_transform(classes[:, None])
+    assert (task(name, scaling="none").inputs == inputs).all()
+    assert (task(name, scaling="none").targets == expected).all()
+    np.testing.assert_allclose(task(name, scaling="minmax").inputs, MinMaxScaler().fit_transform(inputs), atol=1e-14)
+    np.testing.assert_allclose(task(name, scaling="standard").inputs, StandardScaler().fit_transform(inputs), atol=1e-12)
+
+
+@given(arrays(float, (7, 3), elements=st.floats(-1e6, 1e6)))
+def test_scaled_columns_have_the_scale_they_are_named_after(columns):
+    low_high, standard = scaled(columns, "minmax"), scaled(columns, "standard")
+    for column in range(3):
+        if np.ptp(columns[:, column]) == 0:
+            assert (low_high[:, column] == 0).all()
+            assert (standard[:, column] == 0).all()
+        else:
+            assert (low_high[:, column].min(), low_high[:, column].max()) == (0, 1)
+            if np.ptp(columns[:, column]) > 1e-3:
+                assert abs(standard[:, column].mean()) < 1e-6
+                assert abs(standard[:, column].std() - 1) < 1e-6
+
+
+def test_a_csv_gives_inputs_numeric_targets_and_a_column_per_class(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a, kind, b, y\n1, red, 10, 0.5\n2, blue, 30, 1e-3\n3, red, 20, -7\n", encoding="utf-8-sig")
+    loaded = task("csv", path=str(path), targets=("y", "kind"), scaling="minmax")
+    assert loaded.inputs.tolist() == [[0, 0], [0.5, 1], [1, 0.5]]
+    assert loaded.targets.tolist() == [[0.5, 0, 1], [1e-3, 1, 0], [-7, 0, 1]]
+
+
+def test_a_csv_without_inputs_is_refused(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("y\n1\n")
+    with pytest.raises(ConfigError, match="leaves no input column"):
+        task("csv", path=str(path), targets=("y",), scaling="none")
+
+
+def test_patterns_cannot_be_changed_by_accident():
+    with pytest.raises(ValueError, match="read-only"):
+        task("xor", coding="binary").inputs[0, 0] = 5
