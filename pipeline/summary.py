@@ -14,8 +14,9 @@ from pipeline.errors import ConfigError, written
 from pipeline.report import words
 from pipeline.report.tables import FORMATS, SWEEP, markdown, markdown_cell, plain_table, side_by_side, storable, tables
 from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.sweep_results import SweepResults
 from pipeline.stats import convergence
-from pipeline.store.sweeps import RecordedSweep, read_sweep
+from pipeline.store.sweeps import read_sweep
 from pipeline.trials.checks import choice, refuse_unknown, text
 from pipeline.trials.settings import read_tracking
 
@@ -34,7 +35,7 @@ def main(config: DictConfig) -> int:
         raise ConfigError("output", None, f"format={style} needs the name of a file")
     tracking = read_tracking(settings)
     sweeps = [read_sweep(tracking, which) for which in asked or ["latest"]]
-    results = sweeps[0].results if len(sweeps) == 1 else together(sweeps)
+    results = sweeps[0].observations if len(sweeps) == 1 else together(sweeps)
     for axis in by:
         if axis not in convergence.axes_of(results):
             axes = ", ".join(convergence.axes_of(results)) or "none"
@@ -49,30 +50,30 @@ def main(config: DictConfig) -> int:
     return 0
 
 
-def as_text(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
+def as_text(sweeps: Sequence[SweepResults], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
     """Which sweeps they are, their tables in plain text, and the answer in words."""
     parts = [f"{title}\n{plain_table(table)}" for title, table in asked_tables(sweeps, results, by).items()]
     return "\n\n".join(["\n".join(headings(sweeps)), *parts, *([] if by else conclusions(sweeps))])
 
 
-def as_markdown(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
+def as_markdown(sweeps: Sequence[SweepResults], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
     """The same in Markdown."""
     parts = [f"## {title}\n\n{markdown(table)}" for title, table in asked_tables(sweeps, results, by).items()]
     title = f"# {', '.join(markdown_cell(sweep.name) for sweep in sweeps)}"
     return "\n\n".join([title, *headings(sweeps), *([] if by else conclusions(sweeps)), *parts])
 
 
-def as_csv(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
+def as_csv(sweeps: Sequence[SweepResults], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> str:
     """The one table by `by`, or by all settings, with its intervals."""
     return one_table(results, by).to_csv(index=False).rstrip("\n")
 
 
-def as_parquet(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> None:
+def as_parquet(sweeps: Sequence[SweepResults], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> None:
     """The same table as a Parquet file."""
     storable(one_table(results, by)).to_parquet(output, index=False)
 
 
-def as_html(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> None:
+def as_html(sweeps: Sequence[SweepResults], results: pd.DataFrame, by: Sequence[str], output: Path | None) -> None:
     """A report on the sweeps in one HTML file."""
     from pipeline.report.figures.files import write_figures
     from pipeline.report.html import write_report
@@ -87,7 +88,7 @@ def as_html(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence
         write_report(output, results, same, figures, first.environment, command, title)
 
 
-WRITERS: dict[str, Callable[[Sequence[RecordedSweep], pd.DataFrame, Sequence[str], Path | None], str | None]] = {
+WRITERS: dict[str, Callable[[Sequence[SweepResults], pd.DataFrame, Sequence[str], Path | None], str | None]] = {
     "text": as_text,
     "csv": as_csv,
     "markdown": as_markdown,
@@ -96,7 +97,7 @@ WRITERS: dict[str, Callable[[Sequence[RecordedSweep], pd.DataFrame, Sequence[str
 }
 
 
-def asked_tables(sweeps: Sequence[RecordedSweep], results: pd.DataFrame, by: Sequence[str]) -> dict[str, pd.DataFrame]:
+def asked_tables(sweeps: Sequence[SweepResults], results: pd.DataFrame, by: Sequence[str]) -> dict[str, pd.DataFrame]:
     """The tables to show."""
     return tables(results, by) if len(sweeps) == 1 else side_by_side(results, by)
 
@@ -106,16 +107,16 @@ def one_table(results: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return convergence.summarize(results, by or convergence.settings_of(results), intervals=True)
 
 
-def headings(sweeps: Sequence[RecordedSweep]) -> list[str]:
+def headings(sweeps: Sequence[SweepResults]) -> list[str]:
     """Which sweeps they are."""
-    return [f"{sweep.name}: {f'run {sweep.run_id}' if sweep.run_id else f'{len(sweep.results):,} runs'}" for sweep in sweeps]
+    return [f"{sweep.name}: {f'run {sweep.run_id}' if sweep.run_id else f'{len(sweep.table):,} runs'}" for sweep in sweeps]
 
 
-def conclusions(sweeps: Sequence[RecordedSweep]) -> list[str]:
+def conclusions(sweeps: Sequence[SweepResults]) -> list[str]:
     """The answers in words; of two sweeps also what has changed from the first to the second."""
     if len(sweeps) == 1:
-        return [words.in_words(sweeps[0].results)]
-    found = [f"{label}: {words.in_words(sweep.results)}" for label, sweep in zip(labels(sweeps), sweeps, strict=True)]
+        return [words.in_words(sweeps[0].observations)]
+    found = [f"{label}: {words.in_words(sweep.observations)}" for label, sweep in zip(labels(sweeps), sweeps, strict=True)]
     if len(sweeps) == 2:
         try:
             found.append(words.comparison_in_words(*aligned(sweeps)))
@@ -135,24 +136,24 @@ def names(key: str, value: object) -> list[str]:
     return found
 
 
-def labels(sweeps: Sequence[RecordedSweep]) -> list[str]:
+def labels(sweeps: Sequence[SweepResults]) -> list[str]:
     """What tells the sweeps apart: their names, with the beginning of their run ids where names are the same."""
     given = [sweep.name for sweep in sweeps]
     return [name if given.count(name) == 1 else f"{name} {sweep.run_id[:8]}" for name, sweep in zip(given, sweeps, strict=True)]
 
 
-def aligned(sweeps: Sequence[RecordedSweep]) -> list[pd.DataFrame]:
+def aligned(sweeps: Sequence[SweepResults]) -> list[pd.DataFrame]:
     """The results of each sweep with the axes of all: an axis that a sweep does not have has its configured value there."""
-    axes = list(dict.fromkeys(axis for sweep in sweeps for axis in convergence.axes_of(sweep.results)))
-    columns = [*axes, *(column for column in RUN_COLUMNS if all(column in sweep.results for sweep in sweeps))]
+    axes = list(dict.fromkeys(axis for sweep in sweeps for axis in convergence.axes_of(sweep.observations)))
+    columns = [*axes, *(column for column in RUN_COLUMNS if all(column in sweep.observations for sweep in sweeps))]
     found = []
     for sweep in sweeps:
-        fixed = {axis: configured(sweep.configuration, axis) for axis in axes if axis not in sweep.results}
-        found.append(sweep.results.assign(**fixed)[columns])
+        fixed = {axis: configured(sweep.configuration, axis) for axis in axes if axis not in sweep.observations}
+        found.append(sweep.observations.assign(**fixed)[columns])
     return found
 
 
-def together(sweeps: Sequence[RecordedSweep]) -> pd.DataFrame:
+def together(sweeps: Sequence[SweepResults]) -> pd.DataFrame:
     """The results of several sweeps, with the axis `sweep` in front."""
     parts = []
     for label, results in zip(labels(sweeps), aligned(sweeps), strict=True):
