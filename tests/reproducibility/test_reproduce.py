@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,8 +23,9 @@ from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import ENGINES
 from pipeline.trials.fingerprint import digests
 from pipeline.trials.settings import RUN_KEYS
+from tests import ROOT
+from tests.stores import runs_of
 
-ROOT = Path(__file__).parents[2]
 ROWS = {path: baselines.read(path) for path in baselines.files(baselines.FOLDER)}
 SHORT = [row for rows in ROWS.values() for row in rows if int(row["epochs"]) <= 300]
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(2)", "threshold=1e-2,1e-3", "max_epochs=300")
@@ -45,13 +45,6 @@ def the_check(store):
     experiment = client.get_experiment_by_name("reproducibility")
     [run] = client.search_runs([experiment.experiment_id])
     return client, run
-
-
-def children_of(store):
-    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
-    experiment = client.get_experiment_by_name("backpropagation")
-    runs = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
-    return client, [run for run in runs if "mlflow.parentRunId" in run.data.tags]
 
 
 def flipped(digest):
@@ -276,7 +269,7 @@ def test_any_kind_of_trial_is_trained_again_from_its_record(store, command, fold
 
 def test_tampered_records_are_found_and_named(store, command):
     command("train", *SWEEP, "engine=numpy")
-    client, children = children_of(store)
+    client, _, children = runs_of(store)
     digest, status, metric = (run.info.run_id for run in children[:3])
     client.set_tag(digest, "result.digest", flipped(children[0].data.tags["result.digest"]))
     client.set_tag(status, "status", "diverged")
@@ -294,7 +287,7 @@ def test_tampered_records_are_found_and_named(store, command):
 
 def test_a_drift_of_a_sweep_names_weights_epoch_and_environment(store, command, monkeypatch):
     command("train", *SWEEP, f"engine={ENGINES[0]}")
-    client, children = children_of(store)
+    client, _, children = runs_of(store)
     parent = children[0].data.tags["mlflow.parentRunId"]
     client.set_tag(parent, "version.numpy", "1.0")
     client.set_tag(parent, "cpu.features", "X86_V2 ABACUS")
@@ -411,7 +404,7 @@ def test_a_sweep_without_a_store_is_refused(folder, command):
 
 def test_a_record_with_a_hole_is_refused(store, command):
     command("train", *SWEEP)
-    client, children = children_of(store)
+    client, _, children = runs_of(store)
     client.delete_tag(children[0].info.run_id, "result.digest")
     ended = command("reproduce", "sweep=latest")
     assert (ended.code, ended.err) == (

@@ -17,6 +17,7 @@ from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.store.write import Store
 from pipeline.sweeps import chunks
 from pipeline.sweeps import session as ongoing
+from tests.configurations import trial_of, uniform
 from tests.torture import torture
 
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(4)", "threshold=1e-2,1e-3", "max_epochs=300")
@@ -334,7 +335,6 @@ def test_what_it_takes_is_said_before_and_too_much_is_refused(store, command, fo
 def test_a_chunk_of_one_training_with_every_kind_of_end_is_what_the_trainer_gives():
     from pipeline.backprop.trainer import STATUSES, train
     from pipeline.trials.fingerprint import digests, keys
-    from tests.trials.test_batching import trial_of, uniform
 
     rates = {"learning_rate": 1e-9}, {"learning_rate": 5.0}, {"learning_rate": 1e3, "network_output_activation": "identity"}
     for changes in rates:

@@ -14,8 +14,8 @@ from pipeline.backprop.trainer import STATUSES, train
 from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import read_trial
 from pipeline.trials.fingerprint import digests, keys
+from tests.configurations import PUBLISHED, configuration, trial_of, uniform
 from tests.strategies import batches, counts, examples
-from tests.trials.test_batching import PUBLISHED, configuration, trial_of, uniform
 
 
 def key_of(**changes):
