@@ -1,4 +1,4 @@
-"""All that a store tells of its sweeps, to compare what came in by different ways; stores that stop taking anything, servers."""
+"""What a store tells of its sweeps, to compare what came in by different ways; stores that stop taking anything; servers."""
 
 import hashlib
 import time
