@@ -12,39 +12,10 @@ from pipeline.report.figures import files as figures
 from pipeline.report.figures.drawing import as_text, drawn_axes, plain, spread, thresholds_of, values_of
 from pipeline.report.figures.heat_maps import median_map, rate_map
 from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
-from pipeline.report.figures.trajectories import Weights, at_epochs, error_curves, final_weights, quantile
+from pipeline.report.figures.trajectories import at_epochs, error_curves, final_weights, quantile
+from tests.designs import USUAL, curves_of, sweep, weights_of
 
 EPOCHS = np.array([0, 1, 10, 100])
-
-
-def sweep(_number=0, **axes) -> pd.DataFrame:
-    """A result for each combination of the axes, with epochs that grow where the threshold or the learning rate is small."""
-    results = pd.MultiIndex.from_product(axes.values(), names=axes.keys()).to_frame(index=False)
-    generator = np.random.default_rng(_number)
-    rate = pd.to_numeric(results.get("learning_rate", pd.Series(1.0, results.index)), errors="coerce").fillna(1.0)
-    epochs = np.rint(100 / rate * generator.lognormal(size=len(results))).astype(int)
-    converged = epochs < 1000
-    return results.assign(
-        status=np.where(converged, "converged", "exhausted"), epochs=np.minimum(epochs, 1000),
-        final_error=np.where(converged, 1e-3, 1e-2),
-    )  # fmt: skip
-
-
-def curves_of(results) -> list:
-    """A falling curve for each run."""
-    return [
-        (np.array([0, 1, max(2, end)]), np.array([0.3, 0.2, error]))
-        for end, error in results[["epochs", "final_error"]].to_numpy()
-    ]
-
-
-def weights_of(results, parameters=10) -> Weights:
-    """Some weights for each run."""
-    values = np.random.default_rng(0).normal(size=(2, parameters, len(results)))
-    return Weights([f"w{number + 1}" for number in range(parameters)], *values)
-
-
-USUAL = {"learning_rate": [0.1, 0.5, 5.0], "initial.range": [0.5, 2.0], "seed": range(5), "threshold": [1e-2, 1e-3]}
 EDGES = {
     "usual": sweep(**USUAL),
     "one run": sweep(learning_rate=[0.5]),

@@ -8,7 +8,7 @@ import pytest
 from pipeline.report import tables, words
 from pipeline.store.sweeps import scalar
 from pipeline.store.write import Store
-from tests.report.test_figures import sweep
+from tests.designs import sweep
 
 
 @pytest.fixture(scope="module")
