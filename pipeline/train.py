@@ -2,36 +2,14 @@
 
 from typing import Any
 
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
-
-from pipeline.app.application import refuse, run
-from pipeline.app.composition import plain
-from pipeline.errors import ConfigError
+from pipeline.app.application import run
 
 
-class CheckBeforeWork(Callback):
-    """Refuses a single run that cannot be trained or recorded before Hydra makes its output folder."""
-
-    def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """Called by Hydra with the composed configuration. Hydra swallows Exceptions here, but not an exit."""
-        from pipeline.sweeps.single import check_run
-
-        study = config.hydra.runtime.choices.get("study")
-        try:
-            if study and config.hydra.sweeper.params:
-                raise ConfigError("study", study, "is a sweep: add -m")
-            check_run(plain(config))
-        except (ConfigError, OmegaConfBaseException) as error:
-            refuse(error)
-
-
-def main(config: DictConfig) -> int:
+def main(config: dict[str, Any]) -> int:
     """One run, or one job of `hydra/sweeper=basic`."""
     from pipeline.sweeps.single import single
 
-    return single(plain(config))
+    return single(config)
 
 
 if __name__ == "__main__":

@@ -275,12 +275,9 @@ def test_what_cannot_be_written_leaves_neither_rows_nor_weights(store, command, 
 
 def config_of(**changes) -> dict:
     """The default configuration as a dictionary."""
-    from hydra import compose, initialize_config_dir
+    from pipeline.app.composition import compose
 
-    from pipeline.app.composition import CONF, plain
-
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        return {**plain(compose("train")), **changes}
+    return {**compose([]), **changes}
 
 
 def test_more_points_than_one_call_takes_are_all_recorded(store, command):
