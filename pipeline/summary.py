@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from omegaconf import DictConfig
 
 from pipeline.app.application import run
-from pipeline.app.composition import plain
 from pipeline.errors import ConfigError, written
 from pipeline.report import words
 from pipeline.report.tables import FORMATS, SWEEP, markdown, markdown_cell, plain_table, side_by_side, storable, tables
@@ -23,9 +21,8 @@ from pipeline.trials.settings import read_tracking
 KEYS = ("sweep", "by", "format", "output", "tracking")
 
 
-def main(config: DictConfig) -> int:
+def main(settings: dict[str, Any]) -> int:
     """Prints or writes the tables of recorded sweeps."""
-    settings = plain(config)
     refuse_unknown(settings, KEYS)
     asked = names("sweep", settings["sweep"])
     by = names("by", settings["by"])

@@ -1,8 +1,6 @@
 """Configurations and trials to test with: the documented defaults, written here or composed from conf/, with changes."""
 
-from hydra import compose, initialize_config_dir
-
-from pipeline.app.composition import CONF, plain
+from pipeline.app.composition import compose
 from pipeline.trials.configuration import read_trial
 
 PUBLISHED = {
@@ -53,5 +51,4 @@ def uniform(bound=1.0):
 
 def composed(*overrides, **changes) -> dict:
     """The configuration of pipeline.train as Hydra composes it from conf/, then with changes of whole keys."""
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        return {**plain(compose("train", list(overrides))), **changes}
+    return {**compose(overrides), **changes}

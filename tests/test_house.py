@@ -41,17 +41,7 @@ MORE_LIBRARIES = {"backprop.engines.compiled": "llvmlite numba", "sweeps.axes": 
 
 # What the table does not allow and is still there: file and what it imports. Whoever removes one deletes its line.
 STILL_TO_REMOVE = [
-    "pipeline/explain.py hydra",
-    "pipeline/explain.py omegaconf",
-    "pipeline/push.py omegaconf",
-    "pipeline/reproduce.py omegaconf",
-    "pipeline/reproducibility/baselines.py hydra",
-    "pipeline/reproducibility/baselines.py omegaconf",
     "pipeline/stats/convergence.py pipeline.backprop.trainer",
-    "pipeline/summary.py omegaconf",
-    "pipeline/train.py hydra",
-    "pipeline/train.py omegaconf",
-    "pipeline/ui.py omegaconf",
 ]
 
 

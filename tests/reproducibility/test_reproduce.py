@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from pipeline.app import composition
 from pipeline.backprop import network
 from pipeline.backprop.trainer import train
 from pipeline.reproducibility import baselines, check, drift
@@ -196,7 +197,7 @@ def test_overrides_mean_what_hydra_makes_of_them():
         for row in rows[:: len(rows) // 4]:
             overrides = baselines.shlex.split(row["overrides"])
             with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-                assert baselines.composed(overrides) == plain(compose("train", overrides))
+                assert composition.compose(overrides) == plain(compose("train", overrides))
 
 
 # Updating
@@ -479,7 +480,7 @@ print(json.dumps([digests(train(batch))[0] for batch in batches]))
 
 def elsewhere(rows, python=sys.executable, engine="numpy", numpys_exp=False, **environment):
     """The digests of these rows, trained one by one in another process."""
-    configs = [baselines.composed(baselines.shlex.split(row["overrides"])) for row in rows]
+    configs = [composition.compose(baselines.shlex.split(row["overrides"])) for row in rows]
     for config in configs:
         for key in RUN_KEYS:
             del config[key]
