@@ -18,7 +18,8 @@ from pipeline.app.composition import CONF, compose, compose_multirun, project_fo
 from pipeline.app.messages import COMPOSITION_ERRORS, one_line
 from pipeline.backprop.trainer import STATUSES
 from pipeline.errors import ConfigError
-from pipeline.reproducibility.drift import Curve, ExpectedRun, RunResult
+from pipeline.reproducibility.drift import ExpectedRun
+from pipeline.results.run_result import Curve, RunResult
 from pipeline.sweeps.axes import expand
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
