@@ -15,11 +15,11 @@ from pipeline.sweeps.axes import expand
 from pipeline.sweeps.chunks import cut
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.estimate import Estimate, check, check_number, estimate
-from pipeline.sweeps.executors import Executor, executor
+from pipeline.sweeps.executors import executor
 from pipeline.sweeps.plan import Plan
 from pipeline.sweeps.recorder import runs_recorded
 from pipeline.sweeps.resume import resumed, started
-from pipeline.sweeps.session import NotRecordedError, SweepSession
+from pipeline.sweeps.session import SweepSession, UnfinishedError
 from pipeline.trials.settings import RECORDED_BY_DEFAULT, RUN_KEYS, Settings, read_settings
 
 
@@ -64,11 +64,27 @@ def read_sweep(multirun: Multirun) -> SweepRequest:
 def sweep(multirun: Multirun) -> None:
     """Trains and records every job of a multirun and prints the summary."""
     from pipeline.report.tables import report
-    from pipeline.store.failures import needed
-    from pipeline.store.write import Store
 
     request = read_sweep(multirun)
     print(request)
+    try:
+        results, uri = run(request, multirun)
+    except UnfinishedError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    print()
+    print(report(results.observations))
+    print(f"\nrecorded as run {results.run_id} in {uri}; look at it with: make ui")
+
+
+def run(request: SweepRequest, multirun: Multirun) -> tuple[SweepResults, str]:
+    """Trains and records the sweep, started or resumed; gives its results and the store's address.
+
+    Raises ConfigError before anything is trained, and UnfinishedError where something is left to be done.
+    """
+    from pipeline.store.failures import needed
+    from pipeline.store.write import Store
+
     settings = request.settings
     with Interrupts() as interrupts, closing(executor(settings.executor, interrupts)) as trainer:
         store = Store(settings.tracking.uri, settings.tracking.experiment)
@@ -79,10 +95,15 @@ def sweep(multirun: Multirun) -> None:
             spool.describe(description.to_json())
         with closing(spool):
             session = SweepSession(request.plan, description, spool, store, parent, interrupts)
-            results = train(session, trainer, request)
-    print()
-    print(report(results.observations))
-    print(f"\nrecorded as run {parent} in {store.uri}; look at it with: make ui")
+            try:
+                results = session.run(trainer, session.work(request.pieces, settings))
+            except KeyboardInterrupt:
+                print(f"\n{session.kept}", file=sys.stderr)
+                raise
+            except OSError as error:  # of the sweep's folder
+                raise UnfinishedError(f"{error}; {session.kept}") from None
+    assert results is not None  # all is trained
+    return replace(results, run_id=parent), store.uri
 
 
 def describe(request: SweepRequest, multirun: Multirun, uri: str) -> SweepDescription:
@@ -99,26 +120,3 @@ def describe(request: SweepRequest, multirun: Multirun, uri: str) -> SweepDescri
         configuration=multirun.configuration,
         files=multirun.files,
     )
-
-
-def train(session: SweepSession, trainer: Executor, request: SweepRequest) -> SweepResults:
-    """The results of the sweep; where it does not come to its end, ends the program with a line on what is kept."""
-    try:
-        results = session.run(trainer, session.work(request.pieces, request.settings))
-    except KeyboardInterrupt:
-        print(f"\n{kept(session)}", file=sys.stderr)
-        raise
-    except NotRecordedError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:  # of the sweep's folder
-        print(f"{error}; {kept(session)}", file=sys.stderr)
-        sys.exit(1)
-    assert results is not None  # all is trained
-    return results
-
-
-def kept(session: SweepSession) -> str:
-    """What is there of a sweep that has just been interrupted."""
-    done, path = session.spool.done, session.spool.path
-    return f"{done:,} of {len(session.plan):,} runs are kept in {path}; the same command goes on from there"

@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 ARTIFACTS = "artifacts"
 
 
-class NotRecordedError(Exception):
+class UnfinishedError(Exception):
+    """Something of a sweep is left to be done; the message says what, and how."""
+
+
+class NotRecordedError(UnfinishedError):
     """The store did not take all of it; it is kept in the folder `path`."""
 
     def __init__(self, path: Path, error: Exception) -> None:
@@ -91,6 +95,12 @@ class SweepSession:
         if results is not None:
             self.spool.remove()
         return results
+
+    @property
+    def kept(self) -> str:
+        """What is there of a sweep that has just been interrupted."""
+        done, path = self.spool.done, self.spool.path
+        return f"{done:,} of {len(self.plan):,} runs are kept in {path}; the same command goes on from there"
 
     def work(self, pieces: Sequence[Indices], settings: Settings) -> Iterator[Chunk]:
         """The chunks of what is not trained yet, each made while the one before is trained."""
