@@ -16,11 +16,10 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from pipeline import reproduce
 from pipeline.app import composition
 from pipeline.backprop import network
 from pipeline.backprop.trainer import train
-from pipeline.reproducibility import baselines, drift
+from pipeline.reproducibility import baselines, check, drift
 from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import ENGINES
 from pipeline.trials.fingerprint import digests
@@ -92,7 +91,7 @@ def test_short_baselines_are_reproduced_and_the_check_is_recorded(store, command
     assert metrics == {"checked": len(SHORT), "reproduced": len(SHORT), "share_reproduced": 1.0}
     assert run.data.params == {"checked": "baselines", "engines": " ".join(ENGINES)}
     assert {"version.numpy", "cpu", "cpu.features"} <= set(run.data.tags)
-    table = pd.read_csv(client.download_artifacts(run.info.run_id, reproduce.TABLE, str(folder)))
+    table = pd.read_csv(client.download_artifacts(run.info.run_id, check.TABLE, str(folder)))
     assert len(table) == len(SHORT) * len(ENGINES)
     assert table["reproduced"].all()
     assert (table["digest"] == table["recorded_digest"]).all()
@@ -108,7 +107,7 @@ def test_one_digit_of_one_digest_is_found_and_the_run_named(store, command, fold
     client, run = the_check(store)
     assert run.info.status == "FAILED"
     assert run.data.metrics["share_reproduced"] == (len(rows) - 1) / len(rows)
-    table = pd.read_csv(client.download_artifacts(run.info.run_id, reproduce.TABLE, str(folder)))
+    table = pd.read_csv(client.download_artifacts(run.info.run_id, check.TABLE, str(folder)))
     assert list(table.index[~table["reproduced"]]) == [3]
     assert "(1 drifted)" in run.data.tags["mlflow.note.content"]
 
@@ -331,7 +330,7 @@ def test_a_sample_is_drawn_by_its_seed(store, command, folder):
         ended = command("reproduce", "sweep=latest", "sample=3", f"seed={seed}")
         assert (ended.code, "reproduced 3 of 3" in ended.out) == (0, True)
         client = MlflowClient(tracking_uri=f"sqlite:///{store}")
-        table = client.download_artifacts(re.search(r"as run (\w+)", ended.out)[1], reproduce.TABLE, str(folder))
+        table = client.download_artifacts(re.search(r"as run (\w+)", ended.out)[1], check.TABLE, str(folder))
         names.append(set(pd.read_csv(table)["run"]))
     assert names[0] == names[1] != names[2]
     assert "reproduced 8 of 8" in command("reproduce", "sweep=latest", "sample=100").out
