@@ -56,8 +56,8 @@ def completion(arguments: Sequence[str], commands: Sequence[str]) -> int:
 
 def complete(line: str, commands: Sequence[str]) -> list[str]:
     """What the last word of a line may become: a command, or a key or a value of the command that stands before it."""
-    *before, word = line.lstrip().rpartition(" ")[::2]
-    words = before[0].split()
+    before, _, word = line.lstrip().rpartition(" ")
+    words = before.split()
     if len(words) < 2:
         return [name for name in (*commands, "completion", "--help", "--version") if name.startswith(word)]
     name, *overrides = words[1:]
