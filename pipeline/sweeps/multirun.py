@@ -22,8 +22,7 @@ from pipeline.sweeps.session import NotRecordedError, SweepSession, runs_recorde
 from pipeline.trials.settings import RECORDED_BY_DEFAULT, Settings, read_run
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from pipeline.stats.summary import Summary
     from pipeline.store.write import Store
 
 MOST_VALUES = 100  # of an axis, in the parent run's params
@@ -51,16 +50,16 @@ def sweep(loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) ->
             kept.describe({**description, "parent": parent})
             work = SweepSession.start(plan, settings.tracking, kept, store, parent, description, interrupts)
         with closing(work.kept):
-            results = run(work, trainer, settings.executor.chunk)
+            summary = run(work, trainer, settings.executor.chunk)
     print()
-    print(report(results))
+    print(report(summary))
     print(f"\nrecorded as run {work.parent} in {store.uri}; look at it with: make ui")
 
 
-def run(work: SweepSession, trainer: Executor, chunk: int | None) -> "pd.DataFrame":
-    """The results of the sweep; ends the program with a line on what is kept where it does not come to its end."""
+def run(work: SweepSession, trainer: Executor, chunk: int | None) -> "Summary":
+    """The summary of the sweep; ends the program with a line on what is kept where it does not come to its end."""
     try:
-        results = work.run(trainer, chunk)
+        summary = work.run(trainer, chunk)
     except KeyboardInterrupt:
         print(f"\n{stopped(work)}", file=sys.stderr)
         raise
@@ -70,8 +69,8 @@ def run(work: SweepSession, trainer: Executor, chunk: int | None) -> "pd.DataFra
     except OSError as error:  # of the sweep's folder
         print(f"{error}; {stopped(work)}", file=sys.stderr)
         sys.exit(1)
-    assert results is not None  # all is trained
-    return results
+    assert summary is not None  # all is trained
+    return summary
 
 
 def prospect(plan: Plan, settings: Settings, folder: Path) -> list[str]:

@@ -30,8 +30,7 @@ from pipeline.sweeps.plan import Plan
 from pipeline.trials.settings import RECORDED_BY_DEFAULT, Tracking
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from pipeline.stats.summary import Summary
     from pipeline.store.write import Store
 
 from pipeline.results.files import write_curves, write_weights
@@ -87,15 +86,15 @@ class SweepSession:
             run_ids[place] = run_id
         return cls(plan, tracking, kept, store, parent, description, interrupts, run_ids)
 
-    def run(self, executor: Executor | None, chunk_size: int | None = None) -> "pd.DataFrame | None":
-        """Trains (with an executor), records and sums up; gives the results, or None where not all is trained.
+    def run(self, executor: Executor | None, chunk_size: int | None = None) -> "Summary | None":
+        """Trains (with an executor), records and sums up; gives the summary, or None where not all is trained.
 
         Raises NotRecordedError where the store does not take it.
         """
         from pipeline.store.failures import STORE_ERRORS
         from pipeline.store.retries import A_MOMENT
 
-        ended, results = "FAILED", None
+        ended, summary = "FAILED", None
         recorder = Recorder(self.record)
         try:
             for kept in self.kept.results:
@@ -105,12 +104,12 @@ class SweepSession:
             if self.failures:
                 self.finish(recorder)
             if self.kept.done == len(self.plan):
-                results = self.write_artifacts()
+                summary = self.write_artifacts()
             self.finish(recorder)
-            if results is None:
+            if summary is None:
                 ended = "KILLED"
             else:
-                self.store_artifacts(results)
+                self.store_artifacts(summary)
                 ended = "FINISHED"
         except KeyboardInterrupt:
             ended = "KILLED"
@@ -122,9 +121,9 @@ class SweepSession:
             except STORE_ERRORS as error:
                 if ended == "FINISHED":
                     raise NotRecordedError(self.kept.path, error) from None
-        if results is not None:
+        if summary is not None:
             self.kept.remove()
-        return results
+        return summary
 
     def train(self, executor: Executor, chunk_size: int | None, recorder: "Recorder") -> None:
         """Trains what is missing, chunk by chunk; keeps each as soon as it is there, and has it recorded."""
@@ -173,7 +172,7 @@ class SweepSession:
         if self.failures:
             raise NotRecordedError(self.kept.path, self.failures[0])
 
-    def store_artifacts(self, results: "pd.DataFrame") -> None:
+    def store_artifacts(self, summary: "Summary") -> None:
         """Stores what `write_artifacts` wrote with the parent run, with metrics and a description."""
         from pipeline.report.tables import note
         from pipeline.store.failures import STORE_ERRORS
@@ -181,23 +180,24 @@ class SweepSession:
         folder = self.kept.path / ARTIFACTS
         if (self.run_ids != NO_RUN).any():
             self.write_results(folder / RESULTS)  # now with the ids of runs
-        converged = int((results["status"] == "converged").sum())
-        metrics = {"runs": len(results), "converged": converged, "rate": converged / len(results)}
+        converged = int(summary.sample.event.sum())
+        metrics = {"runs": len(summary), "converged": converged, "rate": converged / len(summary)}
         try:
             self.store.log_files(self.parent, folder)
             self.store.log_metrics(self.parent, metrics)
-            self.store.set_note(self.parent, note(results))
+            self.store.set_note(self.parent, note(summary))
         except STORE_ERRORS as error:
             raise NotRecordedError(self.kept.path, error) from None
 
-    def write_artifacts(self) -> "pd.DataFrame":
-        """The sweep's tables, figures, report and configuration as files; gives what they need of the results."""
+    def write_artifacts(self) -> "Summary":
+        """The sweep's tables, figures, report and configuration as files; gives the summary that they were made from."""
         import pandas as pd
 
         from pipeline.report.figures.files import write_figures
         from pipeline.report.figures.trajectories import weights_of
         from pipeline.report.html import write_report
         from pipeline.report.tables import write_tables
+        from pipeline.stats.summary import Summary
         from pipeline.store.environment import environment_tags
 
         folder = self.kept.path / ARTIFACTS
@@ -206,14 +206,14 @@ class SweepSession:
         self.write_results(folder / RESULTS)
         unread = ("run_id", "key", "digest")
         names = [name for name in pq.read_schema(folder / RESULTS).names if name not in unread]
-        results = pd.read_parquet(folder / RESULTS, columns=names)
-        write_tables(results, folder)
+        summary = Summary(pd.read_parquet(folder / RESULTS, columns=names))
+        write_tables(summary, folder)
         runs = Runs(self.kept, len(self.plan))
         small = runs.networks == 1 and len(runs) * runs.results[0].network.size * 16 <= MOST_WEIGHT_BYTES
-        captions = write_figures(results, folder / "figures", runs, weights_of(runs) if small else None)
+        captions = write_figures(summary, folder / "figures", runs, weights_of(runs) if small else None)
         write_report(
             folder / "report.html",
-            results,
+            summary,
             self.description["configuration"],
             captions,
             environment_tags(),
@@ -227,7 +227,7 @@ class SweepSession:
             write_curves(self.kept, len(self.plan), folder / "curves.parquet")
         if self.tracking.weights:
             write_weights(self.kept, folder / "weights")
-        return results
+        return summary
 
     def write_results(self, path: Path) -> None:
         """results.parquet, a row per trial in their order, written in pieces."""
