@@ -37,7 +37,8 @@ class BatchSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Called by Hydra with the command line's overrides."""
+        from pipeline.app.multirun import Multirun
         from pipeline.sweeps.multirun import sweep
 
         assert self.config is not None  # Hydra has called setup
-        return sweep(self.context.config_loader, self.config, arguments)
+        return sweep(Multirun(self.context.config_loader, self.config, arguments))

@@ -1,8 +1,11 @@
 """`python -m pipeline.train key=value …` trains one network; with `-m` and key=v1,v2 … a sweep of them."""
 
+from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -31,7 +34,14 @@ def main(config: DictConfig) -> int:
     """One run, or one job of `hydra/sweeper=basic`."""
     from pipeline.sweeps.single import single
 
-    return single(plain(config))
+    return single(plain(config), multirun_tag())
+
+
+def multirun_tag() -> dict[str, str]:
+    """What the jobs of one multirun of Hydra's own sweeper have in common."""
+    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+        return {"multirun": str(Path(HydraConfig.get().sweep.dir).absolute())}
+    return {}
 
 
 if __name__ == "__main__":

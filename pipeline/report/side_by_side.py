@@ -1,7 +1,7 @@
 """Several sweeps side by side: one table of results with the axis `sweep`, and what is said of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
@@ -9,61 +9,34 @@ from pipeline.errors import written
 from pipeline.report.tables import tables
 from pipeline.report.words import comparison_in_words, in_words
 from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.sweep_results import SweepResults
 from pipeline.stats.sample import axes_of
 from pipeline.stats.summary import Summary
 
 SWEEP = "sweep"  # the axis that tells sweeps apart
 
 
-class Sweep(Protocol):
-    """A recorded sweep, as far as it is read here."""
-
-    @property
-    def name(self) -> str:
-        """Its study, or what else it is called."""
-
-    @property
-    def run_id(self) -> str:
-        """Its run in MLflow; empty if it has none."""
-
-    @property
-    def results(self) -> pd.DataFrame:
-        """A row per run."""
-
-    @property
-    def configuration(self) -> Mapping[str, Any]:
-        """What it was run with, as nested dictionaries."""
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """Versions and processor by name."""
-
-    @property
-    def command(self) -> str:
-        """The command that makes it again."""
-
-
-def labels(sweeps: Sequence[Sweep]) -> list[str]:
+def labels(sweeps: Sequence[SweepResults]) -> list[str]:
     """A different label for each sweep: its name, with the beginning of its run id where names are the same."""
     given = [sweep.name for sweep in sweeps]
     return [name if given.count(name) == 1 else f"{name} {sweep.run_id[:8]}" for name, sweep in zip(given, sweeps, strict=True)]
 
 
-def aligned(sweeps: Sequence[Sweep]) -> list[pd.DataFrame]:
+def aligned(sweeps: Sequence[SweepResults]) -> list[pd.DataFrame]:
     """The results of each sweep with the axes of all: an axis that a sweep does not have has its configured value there."""
-    axes = list(dict.fromkeys(axis for sweep in sweeps for axis in axes_of(sweep.results)))
-    columns = [*axes, *(column for column in RUN_COLUMNS if all(column in sweep.results for sweep in sweeps))]
+    axes = list(dict.fromkeys(axis for sweep in sweeps for axis in axes_of(sweep.observations)))
+    columns = [*axes, *(column for column in RUN_COLUMNS if all(column in sweep.observations for sweep in sweeps))]
     parts = []
     for sweep in sweeps:
-        fixed = {axis: configured(sweep.configuration, axis) for axis in axes if axis not in sweep.results}
-        parts.append(sweep.results.assign(**fixed)[columns])
+        fixed = {axis: configured(sweep.configuration, axis) for axis in axes if axis not in sweep.observations}
+        parts.append(sweep.observations.assign(**fixed)[columns])
     return parts
 
 
-def together(sweeps: Sequence[Sweep]) -> pd.DataFrame:
+def together(sweeps: Sequence[SweepResults]) -> pd.DataFrame:
     """The results of one sweep, or those of several with the axis `sweep` in front."""
     if len(sweeps) == 1:
-        return sweeps[0].results
+        return sweeps[0].observations
     parts = zip(labels(sweeps), aligned(sweeps), strict=True)
     return pd.concat([results.assign(**{SWEEP: label})[[SWEEP, *results]] for label, results in parts], ignore_index=True)
 
@@ -86,11 +59,11 @@ def shown_tables(summary: Summary, by: Sequence[str]) -> dict[str, pd.DataFrame]
     return {f"By {', '.join(group)}": summary.by(*group, intervals=False) for group in groups}
 
 
-def conclusions(sweeps: Sequence[Sweep], summary: Summary) -> list[str]:
+def conclusions(sweeps: Sequence[SweepResults], summary: Summary) -> list[str]:
     """The answers in words; of two sweeps also what has changed from the first to the second."""
     if len(sweeps) == 1:
         return [in_words(summary)]
-    answers = [f"{label}: {in_words(Summary(sweep.results))}" for label, sweep in zip(labels(sweeps), sweeps, strict=True)]
+    answers = [f"{label}: {in_words(Summary(sweep.observations))}" for label, sweep in zip(labels(sweeps), sweeps, strict=True)]
     if len(sweeps) == 2:
         try:
             answers.append(comparison_in_words(*aligned(sweeps)))

@@ -12,7 +12,6 @@ import re
 import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -146,7 +145,6 @@ def trial_of(where: str, row: Row) -> Trial:
     """The trial that a row's overrides describe, checked; it keeps few points of its curve."""
     try:
         trial, _ = read_run(composed(shlex.split(row["overrides"])))
-        trial = replace(trial, batch_key=replace(trial.batch_key, curve_points=CURVE_POINTS, engine="numpy"))
         make_batch([trial])
     except (ConfigError, HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(f"{where}: overrides", row["overrides"], one_line(error)) from None

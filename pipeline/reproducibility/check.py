@@ -13,8 +13,7 @@ from pipeline.reproducibility import baselines, drift
 from pipeline.reproducibility.drift import Check, ExpectedRun, compare, train_again
 from pipeline.reproducibility.recorded import recorded_baselines, recorded_sweep
 from pipeline.trials.checks import choice, integer, refuse_unknown, text
-from pipeline.trials.configuration import ENGINES
-from pipeline.trials.settings import read_tracking
+from pipeline.trials.settings import ENGINES, read_tracking
 
 KEYS = ("baseline", "folder", "sweep", "sample", "seed", "engines", "tracking")
 
@@ -72,7 +71,7 @@ def check(settings: Mapping[str, Any]) -> int:
     run_id = store.begin("check", source.name, params, {"mlflow.source.name": "pipeline.reproduce"})
     ended, started = "FAILED", time.monotonic()
     try:
-        checks = train_and_compare(chosen, engines)
+        checks = train_and_compare(chosen, engines, source.curve_points)
         said = report(checks, source.environment, {**environment_tags(), **source_tags()})
         drifted = len({one.recorded.name for one in checks if one.changes})
         summary = in_short(len(chosen), drifted, engines)
@@ -101,12 +100,12 @@ def check(settings: Mapping[str, Any]) -> int:
     return 1 if drifted else 0
 
 
-def train_and_compare(results: Sequence[ExpectedRun], engines: Sequence[str]) -> list[Check]:
+def train_and_compare(results: Sequence[ExpectedRun], engines: Sequence[str], curve_points: int) -> list[Check]:
     """Every result checked by every engine."""
     checks = []
     with progress_bar() as bar:
         for engine in engines:
-            trained = train_again([one.trial for one in results], engine, bar(engine, len(results)))
+            trained = train_again([one.trial for one in results], engine, curve_points, bar(engine, len(results)))
             checks += [compare(one, engine, result) for one, result in zip(results, trained, strict=True)]
     return checks
 

@@ -98,10 +98,10 @@ class Check:
     errors: tuple[float, float] | None = None
 
 
-def train_again(trials: Sequence[Trial], engine: str, progress: Progress | None = None) -> list[RunResult]:
+def train_again(trials: Sequence[Trial], engine: str, curve_points: int, progress: Progress | None = None) -> list[RunResult]:
     """Trains the trials, those of one shape together; gives their results in their order. Raises ConfigError."""
     results: list[Any] = [None] * len(trials)
-    for _, places, batch in make_batches(trials):
+    for places, batch in make_batches(trials, curve_points):
         outcome = engine_named(engine)(batch, progress)
         found = zip(places, keys(batch), digests(outcome), strict=True)
         for column, (place, key, digest) in enumerate(found):

@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 from pipeline.errors import ConfigError
 from pipeline.reproducibility import baselines
 from pipeline.reproducibility.drift import ExpectedRun
+from pipeline.store.records import ENGINE_TAG
 from pipeline.sweeps.plan import Plan
+from pipeline.trials.batching import CURVE_POINTS
 from pipeline.trials.checks import integer
-from pipeline.trials.configuration import read_trial
+from pipeline.trials.configuration import configuration_from_params, read_trial
 
 JOBS = "jobs.json"  # of a sweep: all its trials
 
@@ -29,6 +31,7 @@ class Source:
     results: Sequence[ExpectedRun]
     environment: Mapping[str, str] | None = None
     params: Mapping[str, str] = field(default_factory=dict)
+    curve_points: int = CURVE_POINTS
 
 
 def recorded_baselines(folder: Path) -> Source:
@@ -36,7 +39,7 @@ def recorded_baselines(folder: Path) -> Source:
     results = [one for path in baselines.files(folder) for one in baselines.recorded(path, baselines.read(path))]
     if not results:
         raise ConfigError("folder", folder, "has no baselines in its CSV files")
-    return Source("baselines", results)
+    return Source("baselines", results, curve_points=baselines.CURVE_POINTS)
 
 
 def recorded_sweep(uri: str | None, which: str) -> Source:
@@ -53,12 +56,11 @@ def recorded_sweep(uri: str | None, which: str) -> Source:
     if len(children) < int(parent.data.tags.get("sweep.trials", 0)):
         results = recorded_rows(client, parent)
     elif children:
-        points = kept_points(client, parent)
-        results = [recorded_run(client, child, points) for child in children]
+        results = [recorded_run(client, child) for child in children]
     else:
         raise ConfigError("sweep", parent.info.run_id, "has no finished runs")
     name = f"sweep {parent.info.run_name}"
-    return Source(name, results, parent.data.tags, {"sweep": parent.info.run_id})
+    return Source(name, results, parent.data.tags, {"sweep": parent.info.run_id}, kept_points(client, parent))
 
 
 def recorded_rows(client: Any, parent: Any) -> "Rows":
@@ -95,13 +97,13 @@ class Rows(Sequence[ExpectedRun]):
         )
 
 
-def recorded_run(client: Any, child: Any, points: int) -> ExpectedRun:
+def recorded_run(client: Any, child: Any) -> ExpectedRun:
     """A sweep's run as a result to be compared."""
     from pipeline.store.read import error_curve
 
     name, run_id, tags = child.info.run_name, child.info.run_id, child.data.tags
     try:
-        config = configuration(client, child, points)
+        config = configuration(client, child)
         return ExpectedRun(
             name=f"{name} (run {run_id})",
             trial=read_trial(config),
@@ -112,7 +114,7 @@ def recorded_run(client: Any, child: Any, points: int) -> ExpectedRun:
             digest=tags["result.digest"],
             curve=lambda: error_curve(client, run_id),
             weights=lambda: weights(client, child),
-            trained_by=child.data.params.get("engine", ""),
+            trained_by=tags.get(ENGINE_TAG, ""),
         )
     except KeyError as error:
         raise ConfigError("sweep", run_id, f"has no {error.args[0]}, so that it cannot be checked") from None
@@ -120,17 +122,9 @@ def recorded_run(client: Any, child: Any, points: int) -> ExpectedRun:
         raise ConfigError("sweep", run_id, f"cannot be trained again: {error}") from None
 
 
-def configuration(client: Any, child: Any, points: int) -> dict[str, Any]:
-    """The configuration of a run from its params (see `records.params_of`); weights of one's own from its weights.npz."""
-    config: dict[str, Any] = {"curve_points": points}
-    for key, written in child.data.params.items():
-        group, _, name = key.partition(".")
-        if group in ("task", "network", "initial"):
-            name = name or {"task": "name", "initial": "kind"}[group]
-            config.setdefault(group, {})[name] = value_of(key, written)
-        else:
-            config[key] = value_of(key, written)
-    config["engine"] = "numpy"  # of any engine, the trial is the same
+def configuration(client: Any, child: Any) -> dict[str, Any]:
+    """The configuration of a run from its params; initial weights that are given one by one from its weights.npz."""
+    config = configuration_from_params(child.data.params)
     if config["initial"]["kind"] in ("explicit", "file"):
         arrays = weights(client, child)
         if arrays is None:
@@ -140,28 +134,14 @@ def configuration(client: Any, child: Any, points: int) -> dict[str, Any]:
     return config
 
 
-def value_of(key: str, written: str) -> Any:
-    """A param as the value it was: a number, truth value or list, or else text."""
-    if key.endswith(".path"):
-        return written
-    try:
-        return json.loads(written)
-    except ValueError:
-        return written
-
-
 def kept_points(client: Any, parent: Any) -> int:
     """How many points of its curves a sweep has kept; without them, curves are compared at fewer epochs."""
-    from omegaconf import OmegaConf
+    from pipeline.store.sweeps import read_configuration
 
-    from pipeline.store.read import download
-
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            config = OmegaConf.load(download(client, parent, "config.yaml", folder))
-            return integer("curve_points", OmegaConf.select(config, "curve_points"), 2, 1000)
-        except ConfigError:
-            return 100
+    try:
+        return integer("curve_points", read_configuration(client, parent).get("curve_points"), 2, 1000)
+    except ConfigError:
+        return CURVE_POINTS
 
 
 def weights(client: Any, child: Any) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ def update(folder: Path) -> int:
         baselines.files(folder)
     trials = [baselines.trial_of(f"{path.name}:{line}", row) for path in rows for line, row in enumerate(rows[path], 2)]
     with progress_bar() as bar:
-        results = iter(train_again(trials, "numpy", bar("numpy", len(trials))))
+        results = iter(train_again(trials, "numpy", baselines.CURVE_POINTS, bar("numpy", len(trials))))
     for path, before in rows.items():
         after = [baselines.filled_in(row, next(results)) for row in before]
         changed = 0

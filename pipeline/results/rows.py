@@ -16,32 +16,34 @@ from pipeline.backprop.trainer import STATUSES, BatchResult
 from pipeline.trials.fingerprint import digests, keys
 
 SCALARS = ["place", "status", "epochs", "final_error", "gradient_norm", "key", "digest"]  # columns of one value a run
-
-
 Indices = NDArray[np.int64]  # of trials in their sweep
 
 
-def result(places: Indices, outcome: BatchResult) -> pa.Table:
-    """An outcome as a table: a row for each trial that has ended."""
-    batch = outcome.batch
-    ended = np.flatnonzero(outcome.status >= 0)
-    before = np.searchsorted(outcome.curve_epochs, outcome.epochs[ended])
-    errors = outcome.curve_errors[:, batch.training[ended]].T
-    kept = errors[np.arange(len(outcome.curve_epochs)) < before[:, None]]
+def run_table(indices: Indices, result: BatchResult, engine: str) -> pa.Table:
+    """A batch's result as a table: a row for each trial that has ended."""
+    batch = result.batch
+    ended = np.flatnonzero(result.status >= 0)
+    before = np.searchsorted(result.curve_epochs, result.epochs[ended])
+    errors = result.curve_errors[:, batch.training[ended]].T
+    kept = errors[np.arange(len(result.curve_epochs)) < before[:, None]]
     columns = {
-        "place": pa.array(places[ended], pa.int64()),
-        "status": pa.DictionaryArray.from_arrays(pa.array(outcome.status[ended]), list(STATUSES)).cast(pa.string()),
-        "epochs": pa.array(outcome.epochs[ended]),
-        "final_error": pa.array(outcome.final_error[ended]),
-        "gradient_norm": pa.array(outcome.gradient_norm[ended]),
+        "place": pa.array(indices[ended], pa.int64()),
+        "status": pa.DictionaryArray.from_arrays(pa.array(result.status[ended]), list(STATUSES)).cast(pa.string()),
+        "epochs": pa.array(result.epochs[ended]),
+        "final_error": pa.array(result.final_error[ended]),
+        "gradient_norm": pa.array(result.gradient_norm[ended]),
         "key": pa.array(np.array(keys(batch), object)[ended]),
-        "digest": pa.array(np.array(digests(outcome), object)[ended]),
+        "digest": pa.array(np.array(digests(result), object)[ended]),
         "initial": rows_of(batch.initial_parameters[:, batch.training[ended]]),
-        "parameters": rows_of(outcome.parameters[:, ended]),
+        "parameters": rows_of(result.parameters[:, ended]),
         "curve": pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(before)]).astype(np.int32), pa.array(kept)),
     }
-    described = {"network": json.dumps(asdict(batch.network)), "curve_epochs": json.dumps(outcome.curve_epochs.tolist())}
-    return pa.table(columns).replace_schema_metadata(described)
+    metadata = {
+        "network": json.dumps(asdict(batch.network)),
+        "curve_epochs": json.dumps(result.curve_epochs.tolist()),
+        "engine": engine,
+    }
+    return pa.table(columns).replace_schema_metadata(metadata)
 
 
 def rows_of(parameters: Array) -> pa.FixedSizeListArray:
@@ -57,7 +59,7 @@ class RunRows:
 
     @property
     def table(self) -> pa.Table:
-        """The table; a file's is where it is, and in memory no longer than it is used."""
+        """The table; a file's is where it is, held in memory no longer than it is used."""
         return opened(self.source) if isinstance(self.source, Path) else self.source
 
     def column(self, name: str) -> NDArray[Any]:
@@ -74,8 +76,13 @@ class RunRows:
         return Network(**{**described, "units": tuple(described["units"])})
 
     @cached_property
-    def places(self) -> Indices:
-        """The places of its runs in the sweep."""
+    def engine(self) -> str:
+        """The engine that trained them."""
+        return str(self.table.schema.metadata[b"engine"].decode())
+
+    @cached_property
+    def indices(self) -> Indices:
+        """The indices of its trials in the sweep."""
         return self.column("place").copy()
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What a sweep has trained, kept in a folder of its own until all of it is recorded.
+"""A spool: what a sweep has trained, in a folder of its own until the store has all of it.
 
     sweep.json      the sweep: its jobs, its command, its parent run in MLflow
     0000000000.arrow, …   the results of chunks, by the first place in each: Arrow IPC files, a row per run
@@ -8,25 +8,22 @@ A file appears whole or not at all, so the folder may be left by a kill at any t
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.results.rows import SCALARS, RunRows, opened, write
+from pipeline.results.rows import RunRows, opened, write
 
 NAME = "kept"
 
 DESCRIPTION = "sweep.json"
-
-ROWS_AT_ONCE = 100_000
 
 
 class SpoolInUseError(Exception):
@@ -44,17 +41,17 @@ class Spool:
         except OSError:
             os.close(self._lock)
             raise SpoolInUseError(path) from None
-        self.results: list[RunRows] = []
+        self.rows: list[RunRows] = []
         self.done = 0
         opened.cache_clear()
         for file in sorted(path.glob("*.arrow")):
-            results = RunRows(file)
+            rows = RunRows(file)
             try:
-                self.done += len(results.places)
+                self.done += len(rows.indices)
             except (OSError, pa.ArrowInvalid):  # damaged: it is trained again
                 file.unlink()
             else:
-                self.results.append(results)
+                self.rows.append(rows)
 
     @classmethod
     def new(cls, sweep_folder: Path) -> "Spool":
@@ -77,17 +74,17 @@ class Spool:
 
     def remove(self) -> None:
         """Removes it, where all is recorded."""
-        self.results.clear()
+        self.rows.clear()
         opened.cache_clear()
         for file in sorted(self.path.rglob("*"), reverse=True):
             file.rmdir() if file.is_dir() else file.unlink()
         self.path.rmdir()
         self.close()
 
-    def describe(self, description: dict[str, Any]) -> None:
-        """Says what sweep it is."""
+    def describe(self, description: str) -> None:
+        """Writes what sweep it is, as JSON."""
         with whole_file(self.path / DESCRIPTION) as file:
-            file.write(json.dumps(description).encode())
+            file.write(description.encode())
 
     def add(self, table: pa.Table) -> RunRows:
         """Keeps the result of a chunk."""
@@ -95,28 +92,16 @@ class Spool:
         path = self.path / f"{place:010d}.arrow"
         with whole_file(path) as file:
             write(table, file)
-        self.results.append(RunRows(path))
+        self.rows.append(RunRows(path))
         self.done += len(table)
-        return self.results[-1]
+        return self.rows[-1]
 
     def missing(self, trials: int) -> NDArray[np.bool_]:
         """Which of the trials have no result yet."""
         found = np.ones(trials, bool)
-        for results in self.results:
-            found[results.places] = False
+        for rows in self.rows:
+            found[rows.indices] = False
         return found
-
-    def rows(self, trials: int) -> Iterator[pa.Table]:
-        """All rows in the order of their places, some at a time."""
-        for start in range(0, trials, ROWS_AT_ONCE):
-            parts = []
-            for results in self.results:
-                first, last = np.searchsorted(results.places, [start, start + ROWS_AT_ONCE])
-                if first < last:
-                    parts.append(results.table.select(SCALARS).slice(first, last - first))
-            if parts:
-                rows = pa.concat_tables(part.replace_schema_metadata() for part in parts)
-                yield rows.sort_by("place") if len(parts) > 1 else rows
 
 
 @contextmanager

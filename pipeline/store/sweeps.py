@@ -1,17 +1,17 @@
 """Sweeps read back from an MLflow store: those that a parent run stands for, and runs without a parent."""
 
-import json
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
-from omegaconf import OmegaConf
+import pyarrow.parquet as pq
+import yaml
 
 from pipeline.backprop.trainer import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.sweep_results import SweepResults
+from pipeline.trials.configuration import read_param
 from pipeline.trials.settings import Tracking
 
 LOOSE = "runs"  # the name of runs that have no parent, such as those of Hydra's own sweeper
@@ -19,19 +19,7 @@ LOOSE = "runs"  # the name of runs that have no parent, such as those of Hydra's
 LOOSE_TAG = "multirun"  # says which of them belong together, where it is there
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedSweep:
-    """A recorded sweep: its results, and what its report says of how it was made."""
-
-    name: str
-    run_id: str
-    results: pd.DataFrame
-    configuration: Mapping[str, Any] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-    command: str = ""
-
-
-def read_sweep(tracking: Tracking, which: str) -> RecordedSweep:
+def read_sweep(tracking: Tracking, which: str) -> SweepResults:
     """The sweep of that run id, the latest one, or the runs of the experiment that have no parent. Raises ConfigError."""
     from pipeline.store.read import download, find_sweep
 
@@ -48,20 +36,31 @@ def read_sweep(tracking: Tracking, which: str) -> RecordedSweep:
             pass
         raise
     with tempfile.TemporaryDirectory() as folder:
-        results = pd.read_parquet(download(client, parent, "results.parquet", folder))
-        try:
-            loaded = OmegaConf.to_container(OmegaConf.load(download(client, parent, "config.yaml", folder)), resolve=True)
-        except (ConfigError, OSError):
-            loaded = {}
+        table = pq.read_table(download(client, parent, "results.parquet", folder))
     tags = parent.data.tags
-    shown = {
-        key: value for key, value in tags.items() if key.startswith("version.") or key in ("system", "cpu", "cpu.features")
-    }
-    configuration = {str(key): value for key, value in loaded.items()} if isinstance(loaded, dict) else {}
-    return RecordedSweep(parent.info.run_name, parent.info.run_id, results, configuration, shown, tags.get("command", ""))
+    return SweepResults.from_arrow(
+        table,
+        name=parent.info.run_name,
+        run_id=parent.info.run_id,
+        configuration=read_configuration(client, parent),
+        environment={key: tags[key] for key in tags if key.startswith("version.") or key in ("system", "cpu", "cpu.features")},
+        command=tags.get("command", ""),
+    )
 
 
-def read_runs(tracking: Tracking) -> RecordedSweep:
+def read_configuration(client: Any, parent: Any) -> dict[str, Any]:
+    """The configuration that a sweep's jobs started from, as it is stored; empty where it cannot be read."""
+    from pipeline.store.read import download
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            loaded = yaml.safe_load(download(client, parent, "config.yaml", folder).read_text(encoding="utf-8"))
+        except (ConfigError, OSError, ValueError, yaml.YAMLError):
+            return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def read_runs(tracking: Tracking) -> SweepResults:
     """The finished runs of the experiment that have no parent, as one sweep: axes are the params that differ.
 
     Where runs say which multirun they belong to, they are those of the latest one. Raises ConfigError if there are none.
@@ -77,7 +76,7 @@ def read_runs(tracking: Tracking) -> RecordedSweep:
         raise ConfigError("sweep", LOOSE, f"there is no finished run without a parent in experiment {name} of {uri}")
     latest = runs[0].data.tags.get(LOOSE_TAG)
     runs = [run for run in runs if run.data.tags.get(LOOSE_TAG) == latest][::-1]
-    params = pd.DataFrame([{key: value_of(value) for key, value in run.data.params.items()} for run in runs])
+    params = pd.DataFrame([{key: scalar(value) for key, value in run.data.params.items()} for run in runs])
     counts = params.astype(str).nunique(dropna=False)
     axes = params[[column for column in map(str, params) if counts[column] > 1 and column not in RUN_COLUMNS]]
     outcomes = pd.DataFrame(
@@ -93,7 +92,8 @@ def read_runs(tracking: Tracking) -> RecordedSweep:
     if "max_epochs" in params:
         outcomes["horizon"] = pd.to_numeric(params["max_epochs"], errors="coerce")
     fixed = {str(column): params[column].iloc[0] for column in params if column not in axes}
-    return RecordedSweep(f"runs of {name}", "", pd.concat([axes, outcomes], axis=1), fixed)
+    table = pd.concat([axes, outcomes, params[[column for column in fixed if column not in outcomes]]], axis=1)
+    return SweepResults(table, tuple(map(str, axes)), f"runs of {name}", configuration=fixed)
 
 
 def is_loose(run: Any) -> bool:
@@ -102,10 +102,7 @@ def is_loose(run: Any) -> bool:
     return tags.get("status") in STATUSES and "mlflow.parentRunId" not in tags and "epochs" in run.data.metrics
 
 
-def value_of(param: str) -> Any:
-    """A param as the value that was written: a number, true, false, or text."""
-    try:
-        value = json.loads(param)
-    except ValueError:
-        return param
-    return value if isinstance(value, int | float) else None if value is None else param
+def scalar(param: str) -> Any:
+    """A param as a cell of a table: a number, a truth value, None, or text."""
+    value = read_param(param)
+    return value if value is None or isinstance(value, int | float) else param

@@ -137,9 +137,7 @@ class Store:
                 self.client.log_artifact(run_id, os.path.join(folder, "weights.npz"))
         return run_id
 
-    def record_all(
-        self, records: Iterable[RecordedRun], parent: str, look: Callable[[], None]
-    ) -> Iterator[tuple[RecordedRun, str]]:
+    def record_all(self, records: Iterable[RecordedRun], parent: str, look: Callable[[], None]) -> Iterator[str]:
         """Writes the runs of a sweep, many at a time where the store is one that `bulk` knows; gives each one's id.
 
         `look` is called before each time; it may end it by an exception.
@@ -158,7 +156,7 @@ class Store:
         while some := list(islice(waiting, RUNS_AT_ONCE if writer else 1)):
             look()
             ids = retry_while_locked(write, some) if writer else [self.record(record, parent) for record in some]
-            yield from zip(some, ids, strict=True)
+            yield from ids
 
     def log_files(self, run_id: str, folder: Path) -> None:
         """Stores all files of a folder as artifacts of the run."""

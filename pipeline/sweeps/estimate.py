@@ -3,15 +3,15 @@
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.errors import ConfigError
-from pipeline.sweeps.chunks import chunks, row_bytes
+from pipeline.results.rows import Indices
+from pipeline.sweeps.chunks import row_bytes
 from pipeline.sweeps.plan import Plan
-from pipeline.sweeps.session import runs_recorded
+from pipeline.sweeps.recorder import runs_recorded
 from pipeline.trials.settings import Settings
 
 GIB = 2**30
@@ -48,19 +48,18 @@ class Estimate:
         )
 
 
-def estimate(plan: Plan, settings: Settings) -> Estimate:
+def estimate(plan: Plan, pieces: Sequence[Indices], settings: Settings) -> Estimate:
     """What the sweep takes."""
     trials, choice = len(plan), settings.executor
-    pieces = [len(places) for _, places in chunks(plan, np.ones(trials, bool), choice.chunk)]
-    kept = max(row_bytes(trial.batch_key) for trial in plan.groups)
-    points = max(min(trial.batch_key.curve_points, trial.batch_key.max_epochs + 1) for trial in plan.groups)
+    kept = max(row_bytes(trial.batch_key, settings.curve_points) for trial in plan.groups)
+    points = max(min(settings.curve_points, trial.batch_key.max_epochs + 1) for trial in plan.groups)
     run = RUN_IN_STORE + POINT_IN_STORE * points + FILES_OF_RUN
     workers = choice.workers if choice.name == "dask" and not choice.address else 1
     return Estimate(
         trials=trials,
-        trainings=sum(int(plan.trainings(places).max()) + 1 for _, places in plan.shapes()),
+        trainings=sum(int(plan.trainings(places).max()) + 1 for _, places in plan.batches()),
         chunks=len(pieces),
-        memory=PROGRAM * workers + trials * TRIAL_IN_MEMORY + COPIES * max(pieces) * kept * workers,
+        memory=PROGRAM * workers + trials * TRIAL_IN_MEMORY + COPIES * max(map(len, pieces)) * kept * workers,
         disk=trials * (kept + ROW_OF_RESULTS) + runs_recorded(settings.tracking.runs, trials) * run + REPORT,
     )
 

@@ -5,19 +5,19 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline.errors import ConfigError, written
 from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
 from pipeline.trials.batching import make_batch
-from pipeline.trials.configuration import INDEPENDENT, TRIAL_KEYS, read_trial
+from pipeline.trials.configuration import INDEPENDENT, TRIAL_KEYS, fixed_keys, read_trial
 from pipeline.trials.fingerprint import keys
-from pipeline.trials.settings import RUN_KEYS, Settings, read_run
 from pipeline.trials.trial import BatchKey, Trial
 
 
@@ -26,11 +26,12 @@ class Plan:
     """The trials of a sweep by place, 0 to their number.
 
     A free axis is a plain one of a key that is read without a look at others; `free` has its values as a trial has them. A
-    group is all trials that differ in free axes alone; `groups` has the first one of each.
+    group is all trials that differ in free axes alone; `groups` has the first one of each, `group_keys` its key.
     """
 
     product: Product
     groups: Sequence[Trial]
+    group_keys: Sequence[str]
     free: Mapping[str | None, Sequence[Any]]
 
     @classmethod
@@ -40,7 +41,20 @@ class Plan:
             axis.path: list(map(INDEPENDENT[axis.path], axis.values)) for axis in jobs.axes if axis.path in INDEPENDENT
         }
         digits = product(*([0] if axis.path in free else range(len(axis.values)) for axis in jobs.axes))
-        return cls(jobs, [reader(jobs.config(chosen)) for chosen in digits], free)
+        groups = [reader(jobs.config(chosen)) for chosen in digits]
+        return cls(jobs, groups, [keys(make_batch([trial]))[0] for trial in groups], free)
+
+    @classmethod
+    def of_jobs(cls, jobs: Product, settings: Mapping[str, Any]) -> "Plan":
+        """The plan of a multirun, all of whose jobs have the same settings (their values of RUN_KEYS); raises ConfigError."""
+
+        def reader(config: Mapping[str, Any]) -> Trial:
+            for key, value in settings.items():
+                if config[key] != value:
+                    raise ConfigError(key, "…", "cannot be swept: it belongs to the sweep as a whole")
+            return read_trial({key: value for key, value in config.items() if key not in settings})
+
+        return cls.read(jobs, reader)
 
     def __len__(self) -> int:
         """How many trials there are."""
@@ -78,8 +92,8 @@ class Plan:
                 columns[axis.path] = map(self.free[axis.path].__getitem__, self.digit(axis, places).tolist())
         return list(map(Trial, *columns.values()))
 
-    def shapes(self) -> Iterator[tuple[BatchKey, Indices]]:
-        """Every shape with the places of its trials."""
+    def batches(self) -> Iterator[tuple[BatchKey, Indices]]:
+        """Every batch key with the indices of its trials."""
         numbers: dict[BatchKey, int] = {}
         shape_of = np.array([numbers.setdefault(trial.batch_key, len(numbers)) for trial in self.groups])
         places = np.arange(len(self))
@@ -135,6 +149,20 @@ class Plan:
         cells = axis_cells(axis.values)
         return [cells[digit] for digit in self.digit(axis, places)]
 
+    def horizons(self, indices: Indices) -> pa.Array:
+        """The max_epochs of these trials."""
+        return self._of_groups([trial.batch_key.max_epochs for trial in self.groups], indices)
+
+    def fixed_columns(self, indices: Indices) -> dict[str, pa.Array]:
+        """The keys of these trials that are no axes, as columns of a table."""
+        keys = [fixed_keys(trial) for trial in self.groups]
+        names = [name for name in dict.fromkeys(chain.from_iterable(keys)) if name not in self.axes]
+        return {name: self._of_groups(axis_cells([some.get(name) for some in keys]), indices) for name in names}
+
+    def _of_groups(self, values: Sequence[Any], indices: Indices) -> pa.Array:
+        """A value of each group as a column."""
+        return pa.array(values).take(pa.array(self.group(indices)))
+
     def as_data(self) -> dict[str, Any]:
         """The trials, without how they are run, as what JSON can hold."""
         data = self.product.as_data()
@@ -148,38 +176,23 @@ class Plan:
         """The plan of which `as_data` gave this. Raises ConfigError if the data are not such."""
         return cls.read(Product.from_data(data), read_trial)
 
-    @cached_property
-    def key(self) -> str:
-        """SHA-256 over all trials and the shape of the sweep: the same command, with the same files, is the same sweep."""
-        parts = [keys(make_batch([trial]))[0] for trial in self.groups]
+    def key(self, curve_points: int) -> str:
+        """SHA-256 over all trials, the axes and the number of curve points.
+
+        The same command, with the same files, is the same sweep.
+        """
         axes = [(axis.name, [written(value) for value in axis.values]) for axis in self.axes.values()]
-        points = sorted({trial.batch_key.curve_points for trial in self.groups})
-        return hashlib.sha256(json.dumps([axes, parts, points]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([axes, self.group_keys, [curve_points]]).encode()).hexdigest()
 
 
 TRIAL_FIELDS = tuple(field.name for field in fields(Trial))
 
 
-def checked_plan(jobs: Product) -> tuple[Plan, Settings]:
-    """The plan of a multirun and how it is to be run; raises ConfigError for any job that cannot be trained."""
-    settings: list[Settings] = []
-
-    def reader(config: Mapping[str, Any]) -> Trial:
-        trial, found = read_run(config)
-        make_batch([trial])
-        if not settings:
-            settings.append(found)
-        if found != settings[0]:
-            different = next(key for key in RUN_KEYS if config[key] != jobs.bases[0][key])
-            raise ConfigError(different, "…", "cannot be swept: it belongs to the sweep as a whole")
-        return trial
-
-    return Plan.read(jobs, reader), settings[0]
-
-
 def axis_cells(values: Sequence[Any]) -> list[Any]:
-    """An axis's values as cells of a table."""
-    kinds = {type(value) for value in values}
+    """Values as cells of one column: numbers as they are; as text where there are lists or a mixture; None stays None."""
+    kinds = {type(value) for value in values if value is not None}
     if kinds == {int, float}:
-        return [float(value) for value in values]
-    return list(values) if len(kinds) == 1 and not kinds & {list, dict} else [written(value) for value in values]
+        return [None if value is None else float(value) for value in values]
+    if len(kinds) <= 1 and not kinds & {list, dict}:
+        return list(values)
+    return [None if value is None else written(value) for value in values]

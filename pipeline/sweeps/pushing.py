@@ -1,18 +1,16 @@
 """What sweeps have kept because the store was full, locked or away, recorded later."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.app.interrupts import Interrupts
 from pipeline.errors import ConfigError
 from pipeline.results.spool import DESCRIPTION, Spool
-from pipeline.sweeps.multirun import begin
-from pipeline.sweeps.plan import Plan
+from pipeline.sweeps.description import SweepDescription
+from pipeline.sweeps.resume import start_parent
 from pipeline.sweeps.session import NotRecordedError, SweepSession
-from pipeline.trials.settings import Tracking
 
 if TYPE_CHECKING:
     from pipeline.store.write import Store
@@ -26,60 +24,56 @@ def waiting() -> list[Path]:
 
 
 def push(path: Path, elsewhere: Mapping[str, str]) -> int:
-    """Records what is kept in a folder, with a line on it; gives the exit code. Raises ConfigError and SpoolInUseError."""
+    """Records what is kept in a folder, with a line on it; gives the exit code. Raises ConfigError and SpoolInUseError.
+
+    `elsewhere` has the settings of tracking that differ from those that the sweep was started with.
+    """
     from pipeline.store.failures import STORE_ERRORS
     from pipeline.store.write import Store
 
-    description = read_description(path)
-    plan = Plan.from_data(description["jobs"])
-    tracking = Tracking(**{**description["tracking"], **elsewhere})
-    kept = Spool(path)
+    description = read_description(path).with_tracking(elsewhere)
+    plan, tracking, spool = description.plan, description.tracking, Spool(path)
     try:
         store = Store(tracking.uri, tracking.experiment)
-        parent = parent_run(store, description, kept)
+        parent = parent_run(store, description, spool)
         if store.status(parent) == "FINISHED":  # it was only not removed any more
-            kept.remove()
+            spool.remove()
         else:
             store.begin_again(parent, path)
             with Interrupts() as interrupts:
-                work = SweepSession.start(plan, tracking, kept, store, parent, description, interrupts)
-                complete = work.run(None) is not None
+                complete = SweepSession(plan, description, spool, store, parent, interrupts).run() is not None
             if not complete:
                 print(
-                    f"{path}: {kept.done:,} of {len(plan):,} trials are trained, and recorded as run {parent} in {store.uri}; "
-                    f"go on with: {description['command']}"
+                    f"{path}: {spool.done:,} of {len(plan):,} trials are trained, and recorded as run {parent} in {store.uri}; "
+                    f"go on with: {description.command}"
                 )
                 return 0
     except (NotRecordedError, ConfigError, *STORE_ERRORS) as error:
-        told = error if isinstance(error, NotRecordedError) else NotRecordedError(path, error)
-        print(told, file=sys.stderr)
+        print(error if isinstance(error, NotRecordedError) else NotRecordedError(path, error), file=sys.stderr)
         return 1
     finally:
-        kept.close()
+        spool.close()
     print(f"{path}: recorded as run {parent} in {store.uri}")
     return 0
 
 
-def read_description(path: Path) -> dict[str, Any]:
+def read_description(path: Path) -> SweepDescription:
     """What sweep is kept in a folder. Raises ConfigError where it is none."""
+    file = path / DESCRIPTION
     try:
-        found = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
-        missing = {"key", "trials", "jobs", "tracking", "study", "command", "configuration"} - set(found)
-    except (OSError, ValueError, TypeError):
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
         raise ConfigError("folder", str(path), f"is no folder of a sweep's results: no {DESCRIPTION} can be read") from None
-    if missing:
-        raise ConfigError("folder", str(path), f"is no folder of a sweep's results: its {DESCRIPTION} lacks {min(missing)}")
-    return found  # type: ignore[no-any-return]
+    return SweepDescription.from_json(text, file)
 
 
-def parent_run(store: "Store", description: dict[str, Any], kept: Spool) -> str:
+def parent_run(store: "Store", description: SweepDescription, spool: Spool) -> str:
     """The parent run that the sweep has in this store, or a new one."""
     from pipeline.store.write import SWEEP_FOLDER_TAG
 
-    parent = description.get("parent")
-    if parent and store.status(parent):
-        return str(parent)
-    for begun in store.unfinished(description["key"]):
-        if begun.data.tags.get(SWEEP_FOLDER_TAG) == str(kept.path):
-            return str(begun.info.run_id)
-    return begin(store, description, kept)
+    if description.parent and store.status(description.parent):
+        return description.parent
+    for run in store.unfinished(description.key):
+        if run.data.tags.get(SWEEP_FOLDER_TAG) == str(spool.path):
+            return str(run.info.run_id)
+    return start_parent(store, description, spool)

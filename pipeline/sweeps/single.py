@@ -1,17 +1,14 @@
-"""One run: trained, recorded, and told."""
+"""One run: trained, recorded, and printed."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 
 from pipeline.app.progress import progress_bar
-from pipeline.backprop.engines import compiled as engine
 from pipeline.backprop.trainer import STATUSES
 from pipeline.errors import written
+from pipeline.sweeps.chunks import Chunk
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
 from pipeline.trials.trial import Trial
@@ -21,41 +18,33 @@ def check_run(config: Mapping[str, Any]) -> None:
     """Refuses, by ConfigError, what could not be trained or recorded."""
     trial, settings = read_run(config)
     make_batch([trial])
-    from pipeline.store.write import Store
+    from pipeline.store.write import Store  # MLflow takes a second to import: a wrong value is refused before that
 
     Store(settings.tracking.uri, settings.tracking.experiment)
 
 
-def single(config: Mapping[str, Any]) -> int:
-    """Trains and records one run, and says how it ended."""
-    from pipeline.results.rows import result
+def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> int:
+    """Trains one run, records it with these tags beside its own, and prints how it ended."""
     from pipeline.store.records import records
     from pipeline.store.write import Store
 
     trial, settings = read_run(config)
-    batch = make_batch([trial])
+    key = trial.batch_key
+    chunk = Chunk(np.zeros(1, np.int64), make_batch([trial], settings.curve_points), settings.engine)
     store = Store(settings.tracking.uri, settings.tracking.experiment)
     with progress_bar() as bar:
-        outcome = engine.named(trial.batch_key.engine)(batch, bar("training", 1))
-    name = f"{trial.batch_key.task.name} {setting(trial)}"
-    [record] = records([trial], result(np.zeros(1, np.int64), outcome), [name], multirun_tag())
-    run_id = store.record(record)
-    epochs, errors = outcome.curve(0)
-    print(f"task {trial.batch_key.task.name}, network {'-'.join(map(str, batch.network.units))}, {setting(trial)}")
-    goal = f"{trial.batch_key.criterion} threshold {written(trial.threshold)}"
-    print(f"{STATUSES[outcome.status[0]]} after {outcome.epochs[0]:,} epochs, {goal}")
+        result = chunk.train(bar("training", 1))
+    [run] = records([trial], chunk.rows(result), [f"{key.task.name} {setting(trial)}"], tags)
+    run_id = store.record(run)
+    epochs, errors = result.curve(0)
+    print(f"task {key.task.name}, network {'-'.join(map(str, chunk.batch.network.units))}, {setting(trial)}")
+    goal = f"{key.criterion} threshold {written(trial.threshold)}"
+    print(f"{STATUSES[result.status[0]]} after {result.epochs[0]:,} epochs, {goal}")
     print("error by epoch")
-    for place in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
-        print(f"{epochs[place]:>12,}  {errors[place]:.12g}")
+    for point in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
+        print(f"{epochs[point]:>12,}  {errors[point]:.12g}")
     print(f"recorded as run {run_id} in {store.uri}; look at it with: make ui")
     return 0
-
-
-def multirun_tag() -> dict[str, str]:
-    """What the jobs of one multirun of Hydra's own sweeper have in common."""
-    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
-        return {"multirun": str(Path(HydraConfig.get().sweep.dir).absolute())}
-    return {}
 
 
 def setting(trial: Trial) -> str:

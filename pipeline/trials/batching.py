@@ -1,4 +1,4 @@
-"""Trials become batches: arrays of everything in which the trials of one shape differ."""
+"""Trials become batches: arrays of everything in which the trials of one key differ."""
 
 from collections.abc import Sequence
 
@@ -11,21 +11,23 @@ from pipeline.trials.initial_weights import initial_parameters
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, InitialChoice, Trial
 
-
-def network_of(shape: BatchKey) -> Network:
-    """The network that this shape describes: its task gives the numbers of inputs and outputs."""
-    task = load(shape.task)
-    units = (task.inputs.shape[1], *shape.hidden, task.targets.shape[1])
-    return Network(units, shape.activation, shape.output_activation, shape.bias, shape.train_bias)
+CURVE_POINTS = 100  # that are kept, where it does not matter how many
 
 
-def make_batch(trials: Sequence[Trial]) -> Batch:
-    """One batch of trials of one shape; those that differ in the threshold alone share a training.
+def network_of(key: BatchKey) -> Network:
+    """The network that this key describes: its task gives the numbers of inputs and outputs."""
+    task = load(key.task)
+    units = (task.inputs.shape[1], *key.hidden, task.targets.shape[1])
+    return Network(units, key.activation, key.output_activation, key.bias, key.train_bias)
+
+
+def make_batch(trials: Sequence[Trial], curve_points: int = CURVE_POINTS) -> Batch:
+    """One batch of trials that have their batch key in common; those that differ in the threshold alone share a training.
 
     Raises ConfigError where a trial's weights or learning rates do not fit its network.
     """
-    shape = trials[0].batch_key
-    network, task = network_of(shape), load(shape.task)
+    key = trials[0].batch_key
+    network, task = network_of(key), load(key.task)
     starts: dict[tuple[InitialChoice, int], int] = {}
     columns: dict[tuple[int, tuple[float, ...], float], int] = {}
     training = []
@@ -44,20 +46,20 @@ def make_batch(trials: Sequence[Trial]) -> Batch:
         momentum=np.array(momenta),
         training=np.array(training, np.intp),
         threshold=np.array([trial.threshold for trial in trials]),
-        update=shape.update,
-        criterion=shape.criterion,
-        max_epochs=shape.max_epochs,
-        gradient_tolerance=shape.gradient_tolerance,
-        curve_points=shape.curve_points,
+        update=key.update,
+        criterion=key.criterion,
+        max_epochs=key.max_epochs,
+        gradient_tolerance=key.gradient_tolerance,
+        curve_points=curve_points,
     )
 
 
-def make_batches(trials: Sequence[Trial]) -> list[tuple[BatchKey, list[int], Batch]]:
-    """One batch for each shape, with the places of its trials. Raises ConfigError like `make_batch`."""
-    shapes: dict[BatchKey, list[int]] = {}
-    for place, trial in enumerate(trials):
-        shapes.setdefault(trial.batch_key, []).append(place)
-    return [(shape, places, make_batch([trials[place] for place in places])) for shape, places in shapes.items()]
+def make_batches(trials: Sequence[Trial], curve_points: int = CURVE_POINTS) -> list[tuple[list[int], Batch]]:
+    """One batch for each batch key, with the indices of its trials. Raises ConfigError like `make_batch`."""
+    members: dict[BatchKey, list[int]] = {}
+    for index, trial in enumerate(trials):
+        members.setdefault(trial.batch_key, []).append(index)
+    return [(indices, make_batch([trials[index] for index in indices], curve_points)) for indices in members.values()]
 
 
 def rates_by_layer(rates: tuple[float, ...], layers: int) -> tuple[float, ...]:

@@ -1,26 +1,26 @@
-"""What can be asked: a trial, read from configuration and checked before anything is trained or written.
+"""Trial ↔ configuration ↔ params: one trial in three forms, each made from the others.
 
-`read_trial` turns a plain dictionary (the composed Hydra configuration) into a `Trial`, or raises `ConfigError`, whose text
-is the one line that a user is shown.
+`read_trial` turns a configuration (plain nested dictionaries, as Hydra composes them) into a `Trial`, checked, or raises
+`ConfigError`, whose text is the one line that a user is shown. `configuration_of` is its inverse. `params_of` writes a trial
+as MLflow params, text by dotted keys; `configuration_from_params` reads them back.
 """
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.backprop.network import ACTIVATIONS, BIASES
 from pipeline.backprop.trainer import CRITERIA, UPDATES
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, written
 from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, text, truth
 from pipeline.trials.trial import BatchKey, InitialChoice, TaskChoice, Trial
-
-ENGINES = ("numba", "numpy")
 
 POSITIVE = "greater than 0 and finite"
 
 TRIAL_KEYS = (
     *("task", "network", "initial", "learning_rate", "momentum", "update", "criterion", "threshold", "max_epochs"),
-    *("gradient_tolerance", "seed", "curve_points", "engine"),
+    *("gradient_tolerance", "seed"),
 )
 
 NETWORK_KEYS = ("hidden", "activation", "output_activation", "bias", "train_bias")
@@ -83,8 +83,6 @@ def read_batch_key(config: Mapping[str, Any]) -> BatchKey:
         gradient_tolerance=number(
             "gradient_tolerance", config["gradient_tolerance"], "0 (off) or greater", lambda value: value >= 0.0
         ),
-        curve_points=integer("curve_points", config["curve_points"], 2, 1000),
-        engine=choice("engine", config["engine"], ENGINES),
     )
 
 
@@ -172,3 +170,82 @@ def read_range(value: object) -> tuple[float, float]:
 def freeze(value: Any) -> Any:
     """Lists, at any depth, as tuples."""
     return tuple(map(freeze, value)) if isinstance(value, list | tuple) else value
+
+
+def thaw(value: Any) -> Any:
+    """Tuples, at any depth, as lists."""
+    return list(map(thaw, value)) if isinstance(value, list | tuple) else value
+
+
+def configuration_of(trial: Trial) -> dict[str, Any]:
+    """The configuration that `read_trial` reads as this trial."""
+    key, initial = trial.batch_key, trial.initial
+    options: dict[str, Any] = {}
+    if initial.range:
+        low, high = initial.range
+        options["range"] = high if low == -high else [low, high]
+    if initial.values:
+        options["values"] = {name: thaw(value) for name, value in initial.values}
+    if initial.path:
+        options["path"] = initial.path
+    return {
+        "task": {"name": key.task.name, **{name: thaw(value) for name, value in key.task.options}},
+        "network": {name: thaw(getattr(key, name)) for name in NETWORK_KEYS},
+        "initial": {"kind": initial.kind, **options},
+        "learning_rate": list(trial.learning_rate) if len(trial.learning_rate) > 1 else trial.learning_rate[0],
+        "momentum": trial.momentum,
+        "update": key.update,
+        "criterion": key.criterion,
+        "threshold": trial.threshold,
+        "max_epochs": key.max_epochs,
+        "gradient_tolerance": key.gradient_tolerance,
+        "seed": trial.seed,
+    }
+
+
+# What a section is called by, and the key of that in it: `task` is the task's name.
+NAMES = {"task": "name", "initial": "kind"}
+
+
+def fixed_keys(trial: Trial) -> dict[str, Any]:
+    """The values of a trial by dotted keys, without initial weights that are given one by one."""
+    found: dict[str, Any] = {}
+    for key, value in configuration_of(trial).items():
+        if not isinstance(value, dict):
+            found[key] = value
+            continue
+        for name, entry in value.items():
+            if not isinstance(entry, dict):
+                found[key if NAMES.get(key) == name else f"{key}.{name}"] = entry
+    return found
+
+
+def params_of(trial: Trial) -> dict[str, str]:
+    """A trial as MLflow params. Initial weights that are given one by one are in the run's weights.npz."""
+    return {key: param(value) for key, value in fixed_keys(trial).items()}
+
+
+def param(value: Any) -> str:
+    """A value as a param; a list of names as JSON, so that it can be read back whatever the names are."""
+    return json.dumps(value) if isinstance(value, list) and any(isinstance(entry, str) for entry in value) else written(value)
+
+
+def configuration_from_params(params: Mapping[str, str]) -> dict[str, Any]:
+    """The configuration that `params_of` was made from, without initial weights that are given one by one."""
+    config: dict[str, Any] = {}
+    for key, entry in params.items():
+        group, _, name = key.partition(".")
+        value = entry if group in NAMES and name in ("", "path") else read_param(entry)
+        if group in NAMES or name:
+            config.setdefault(group, {})[name or NAMES[group]] = value
+        elif key in TRIAL_KEYS:
+            config[key] = value
+    return config
+
+
+def read_param(entry: str) -> Any:
+    """A param as the value that was written: a number, a truth value, a list, or text."""
+    try:
+        return json.loads(entry)
+    except ValueError:
+        return entry

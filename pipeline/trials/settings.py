@@ -1,4 +1,4 @@
-"""How a sweep is run and what is recorded of it: all keys of a configuration that decide no result."""
+"""How trials are run and what is recorded of them: all keys of a configuration that decide no result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from pipeline.trials.checks import choice, integer, number, refuse_unknown, sect
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.trial import Trial
 
-RUN_KEYS = ("tracking", "executor", "resume", "limits")
+ENGINES = ("numba", "numpy")
+RUN_KEYS = ("engine", "curve_points", "tracking", "executor", "resume", "limits")
 
 TRACKING_KEYS = ("uri", "experiment", "runs", "curves", "weights")
 
@@ -44,9 +45,14 @@ class ExecutorChoice:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a sweep is run. `resume` is auto, never, or a parent run's id; limits are GiB, None for what is free here."""
+    """How trials are run: by which engine, with how many points of the error curve kept, where recorded, by whom trained.
+
+    `resume` is auto, never, or a parent run's id; limits are GiB, None for what is free here.
+    """
 
     tracking: Tracking
+    engine: str
+    curve_points: int
     executor: ExecutorChoice = ExecutorChoice()
     resume: str = "auto"
     memory: float | None = None
@@ -56,10 +62,16 @@ class Settings:
 def read_run(config: Mapping[str, Any]) -> tuple[Trial, Settings]:
     """The trial that a resolved configuration asks for, and how it is to be run; raises ConfigError."""
     refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS))
-    trial = read_trial({key: value for key, value in config.items() if key not in RUN_KEYS})
+    return read_trial({key: value for key, value in config.items() if key not in RUN_KEYS}), read_settings(config)
+
+
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """How the trials of a resolved configuration are to be run; raises ConfigError."""
     limits = section(config, "limits", ("memory", "disk"))
-    return trial, Settings(
+    return Settings(
         tracking=read_tracking(config),
+        engine=choice("engine", config["engine"], ENGINES),
+        curve_points=integer("curve_points", config["curve_points"], 2, 1000),
         executor=read_executor(config),
         resume=text("resume", config["resume"], "auto, never, or the run id of an interrupted sweep"),
         memory=read_limit("limits.memory", limits["memory"]),

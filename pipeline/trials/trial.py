@@ -36,13 +36,11 @@ class BatchKey:
     criterion: str
     max_epochs: int
     gradient_tolerance: float
-    curve_points: int
-    engine: str
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Everything that decides one training run (and, in its shape, how it is trained and how much of its curve is kept)."""
+    """Everything that decides the result of one training run, and nothing else."""
 
     batch_key: BatchKey
     initial: InitialChoice

@@ -8,7 +8,7 @@ import pytest
 from pipeline.report import tables
 from pipeline.report.words import in_words
 from pipeline.stats.summary import Summary
-from pipeline.store.sweeps import value_of
+from pipeline.store.sweeps import scalar
 from pipeline.store.write import Store
 from tests.report.test_figures import sweep
 
@@ -143,4 +143,4 @@ def test_tables_of_any_design_can_be_written(tmp_path):
 
 
 def test_params_are_read_as_what_was_written():
-    assert [value_of(text) for text in ("0.5", "3", "true", "null", "[1,2]", "xor")] == [0.5, 3, True, None, "[1,2]", "xor"]
+    assert [scalar(text) for text in ("0.5", "3", "true", "null", "[1,2]", "xor")] == [0.5, 3, True, None, "[1,2]", "xor"]

@@ -21,9 +21,8 @@ from pipeline.backprop import network
 from pipeline.backprop.trainer import train
 from pipeline.reproducibility import baselines, drift
 from pipeline.trials.batching import make_batch
-from pipeline.trials.configuration import ENGINES
 from pipeline.trials.fingerprint import digests
-from pipeline.trials.settings import RUN_KEYS
+from pipeline.trials.settings import ENGINES, RUN_KEYS
 
 ROOT = Path(__file__).parents[2]
 ROWS = {path: baselines.read(path) for path in baselines.files(baselines.FOLDER)}
@@ -556,7 +555,7 @@ def test_a_batch_and_a_run_alone_have_the_same_digests():
     rows = [row for row in SHORT if row["overrides"].startswith("study=")]
     trials = [baselines.trial_of("", row) for row in rows]
     alone = [digests(train(make_batch([trial])))[0] for trial in trials]
-    assert alone == [result.digest for result in drift.train_again(trials, "numpy")] == [row["digest"] for row in rows]
+    assert alone == [result.digest for result in drift.train_again(trials, "numpy", 12)] == [row["digest"] for row in rows]
 
 
 def test_nothing_is_left_behind(store, command, folder):

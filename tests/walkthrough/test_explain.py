@@ -181,7 +181,7 @@ def trial_of(batch: Batch) -> SimpleNamespace:
     """What a lesson says of the trial."""
     task = SimpleNamespace(name="drawn")
     return SimpleNamespace(
-        shape=SimpleNamespace(task=task, update=batch.update),
+        batch_key=SimpleNamespace(task=task, update=batch.update),
         initial=SimpleNamespace(kind="explicit"),
         learning_rate=tuple(batch.learning_rate[:, 0]),
         momentum=float(batch.momentum[0]),

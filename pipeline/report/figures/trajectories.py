@@ -53,7 +53,7 @@ FAR_ABOVE = 1e30  # in the place of what is not finite
 
 def weights_of(runs: Runs) -> Weights:
     """The weights w1, w2, … and biases b1, b2, … of runs of one network, at the start and at the end."""
-    network, indices = runs.results[0].network, np.arange(len(runs))
+    network, indices = runs.rows[0].network, np.arange(len(runs))
     weights = sum(below * above for below, above in pairwise(network.units))
     names = [f"w{n + 1}" if n < weights else f"b{n - weights + 1}" for n in range(network.size)]
     return Weights(names, runs.parameters("initial", indices), runs.parameters("parameters", indices))

@@ -32,6 +32,7 @@ from pipeline.app.interrupts import Interrupts
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.trainer import Batch, Progress
 from pipeline.errors import ConfigError
+from pipeline.results.rows import RunRows
 from pipeline.sweeps.chunks import Chunk
 from pipeline.trials.fingerprint import content
 from pipeline.trials.settings import ExecutorChoice
@@ -77,7 +78,7 @@ class StoppedError(Exception):
 
 def sources() -> str:
     """SHA-256 of the project's sources, in short."""
-    digest, folder = hashlib.sha256(), Path(__file__).parents[1]
+    digest, folder = hashlib.sha256(), Path(__file__).parents[2]
     for file in sorted(folder.rglob("*.py")):
         digest.update(f"{file.relative_to(folder).as_posix()}\n{file.stat().st_size}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:12]
@@ -121,7 +122,8 @@ def train_chunk(ours: dict[str, str], pickled: bytes, shared: tuple[Array, Array
             raise StoppedError
 
     batch = replace(chunk.batch, inputs=shared[0], targets=shared[1])
-    return replace(chunk, batch=batch).train(looking, threads=1)
+    chunk = replace(chunk, batch=batch)
+    return chunk.rows(chunk.train(looking, threads=1)).table
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ class Cluster:
         except (ImportError, AttributeError) as error:
             raise self._refusal(f"the scheduler cannot import the project ({error})") from None
 
-    def train(self, chunks: Iterable[Chunk], progress: Progress) -> Iterator[pa.Table]:
+    def train(self, chunks: Iterable[Chunk], progress: Progress) -> Iterator[RunRows]:
         """The results of the chunks as they come."""
         waiting = iter(chunks)
         chunk = next(waiting, None)
@@ -251,7 +253,7 @@ class Cluster:
                 sent = self.in_flight.pop(result)
                 if (table := self._received(result, sent)) is not None:
                     progress(table.num_rows, epochs_trained(sent.chunk.batch, table))
-                    yield table
+                    yield RunRows(table)
 
     def _ended(self) -> list[Waiting[pa.Table]]:
         """The chunks that have ended, after a moment's wait at most."""
@@ -292,7 +294,7 @@ class Cluster:
             raise self._refusal(str(error)) from None
         except distributed.KilledWorker:
             if sent.given_up + 1 == TIMES_GIVEN_UP:
-                lost = f"{len(sent.chunk.places):,} trials"
+                lost = f"{len(sent.chunk.indices):,} trials"
                 raise self._refusal(
                     f"workers died again and again over a chunk of {lost}; is there memory enough? see executor.chunk"
                 ) from None

@@ -1,0 +1,96 @@
+"""What a sweep's parent run keeps beside its runs: results.parquet, tables, figures, a report, the configuration."""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.results.files import write_curves, write_weights
+from pipeline.results.rows import RunRows
+from pipeline.results.runs import Runs, scalars
+from pipeline.results.sweep_results import AXES, SweepResults
+from pipeline.sweeps.description import SweepDescription
+from pipeline.sweeps.plan import Plan
+
+if TYPE_CHECKING:
+    from pipeline.stats.summary import Summary
+
+RESULTS, JOBS = "results.parquet", "jobs.json"
+MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
+UNREAD = ("run_id", "key", "digest")  # by the statistics
+
+
+def write_artifacts(
+    folder: Path, plan: Plan, description: SweepDescription, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]
+) -> tuple[SweepResults, "Summary"]:
+    """The sweep's results, tables, figures, report and configuration as files.
+
+    Gives the results without `UNREAD`, and the summary of them that the files were made from.
+    """
+    from pipeline.report.figures.files import write_figures
+    from pipeline.report.figures.trajectories import weights_of
+    from pipeline.report.html import write_report
+    from pipeline.report.tables import write_tables
+    from pipeline.stats.summary import Summary
+    from pipeline.store.environment import environment_tags
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    write_results(folder / RESULTS, plan, rows, run_ids)
+    names = [name for name in pq.read_schema(folder / RESULTS).names if name not in UNREAD]
+    results = SweepResults.from_arrow(
+        pq.read_table(folder / RESULTS, columns=names),
+        name=description.study,
+        configuration=description.configuration,
+        environment=environment_tags(),
+        command=description.command,
+    )
+    summary = Summary(results.observations)
+    write_tables(summary, folder)
+    runs = Runs(rows, len(plan))
+    small = runs.networks == 1 and len(runs) * rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
+    captions = write_figures(summary, folder / "figures", runs, weights_of(runs) if small else None)
+    write_report(
+        folder / "report.html",
+        summary,
+        results.configuration,
+        captions,
+        results.environment,
+        results.command,
+        results.name,
+    )
+    for name, text in {**description.files, JOBS: json.dumps(description.jobs)}.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    if description.tracking.curves:
+        write_curves(rows, folder / "curves.parquet")
+    if description.tracking.weights:
+        write_weights(rows, folder / "weights")
+    return results, summary
+
+
+def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]) -> None:
+    """results.parquet, a row per trial in their order, written in pieces."""
+    first, *rest = results_tables(plan, rows, run_ids)
+    with pq.ParquetWriter(path, first.schema) as writer:
+        for table in (first, *rest):
+            writer.write_table(table)
+
+
+def results_tables(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]) -> Iterator[pa.Table]:
+    """The results in pieces: the axes, what became of each trial, its run, and the other keys of the trial."""
+    for some in scalars(rows, len(plan)):
+        indices = some.column("place").to_numpy()
+        columns = {name: pa.array(plan.column(name, indices), from_pandas=False) for name in plan.axes}
+        columns |= {name: some.column(name) for name in ("status", "epochs", "final_error", "gradient_norm")}
+        ids = run_ids[indices].astype(str)
+        columns["run_id"] = pa.array(ids, pa.string(), mask=ids == "")
+        columns |= {name: some.column(name) for name in ("key", "digest")}
+        columns["horizon"] = plan.horizons(indices)
+        columns |= plan.fixed_columns(indices)
+        yield pa.table(columns).replace_schema_metadata({AXES: json.dumps(list(plan.axes))})

@@ -1,0 +1,34 @@
+"""Who trains the chunks: this process, or the workers of a Dask cluster. Either gives results as they come, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.sweeps.executors.local import Local
+
+if TYPE_CHECKING:
+    from pipeline.app.interrupts import Interrupts
+    from pipeline.backprop.trainer import Progress
+    from pipeline.results.rows import RunRows
+    from pipeline.sweeps.chunks import Chunk
+    from pipeline.trials.settings import ExecutorChoice
+
+
+class Executor(Protocol):
+    """Trains chunks; `progress` is told of ended runs and trained epochs. To be closed after use."""
+
+    def train(self, chunks: Iterable[Chunk], progress: Progress) -> Iterator[RunRows]:
+        """The results of the chunks."""
+
+    def close(self) -> None:
+        """Releases everything that it holds."""
+
+
+def executor(choice: ExecutorChoice, interrupts: Interrupts) -> Executor:
+    """The executor that was chosen, ready to work. Raises ConfigError where it cannot be had."""
+    if choice.name == "dask":
+        from pipeline.sweeps.executors.dask_cluster import Cluster
+
+        return Cluster(choice, interrupts)
+    return Local(interrupts)
