@@ -5,8 +5,11 @@ A figure is left out where the design of the sweep has nothing to show in it.
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from pipeline.report.figures.drawing import STYLE, Picture, styled
@@ -53,11 +56,18 @@ def pictures(summary: Summary, curves: Curves | None, weights: Weights | None) -
 
 
 def save(figure: Figure, path: Path, png: bool = True) -> None:
-    """An SVG of that name and a PNG beside it, laid out once; the same figure is the same bytes."""
+    """An SVG of that name and a PNG beside it; the same figure is the same bytes.
+
+    It is laid out once and drawn once for each file: `Figure.savefig` draws it twice, where a layout engine is set.
+    """
     if layout := figure.get_layout_engine():
         layout.execute(figure)
     figure.set_layout_engine("none")
+    svg: Any = FigureCanvasSVG(figure)
+    agg: Any = FigureCanvasAgg(figure)
     with matplotlib.rc_context(STYLE):
-        figure.savefig(path, metadata={"Date": None, "Creator": None}, dpi=DPI)
+        figure.set_dpi(DPI)
+        svg.print_svg(path, metadata={"Date": None, "Creator": None})
         if png:
-            figure.savefig(path.with_suffix(".png"), metadata={"Software": None}, dpi=DPI)
+            figure.set_dpi(DPI)  # again: an SVG has 72 to the inch
+            agg.print_png(path.with_suffix(".png"), metadata={"Software": None})
