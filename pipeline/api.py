@@ -65,37 +65,17 @@ def sweep(*overrides: str, record: bool = False, **axes: Any) -> "Sweep":
     """
     from pipeline.app.composition import compose_multirun
     from pipeline.app.multirun import Multirun
-    from pipeline.sweeps.multirun import read_sweep, run
+    from pipeline.sweeps.multirun import read_sweep, run, train_here
 
     try:
         multirun = Multirun(*compose_multirun([*overrides, *(f"{key}={as_axis(value)}" for key, value in axes.items())]))
         request = read_sweep(multirun)
         if record:
-            return load(run(request, multirun)[0].run_id, *tracking_of(multirun))
+            return load(run(request, multirun)[1], *tracking_of(multirun))
     except COMPOSITION_ERRORS as error:
         raise in_one_line(error) from None
-    return train_here(request, multirun)
-
-
-def train_here(request: Any, multirun: "Multirun") -> "Sweep":
-    """The sweep, trained in this process and kept in memory."""
-    import pyarrow as pa
-
-    from pipeline.app.interrupts import Interrupts
-    from pipeline.app.progress import progress_bar
-    from pipeline.results.runs import Runs
-    from pipeline.store.environment import environment_tags
-    from pipeline.sweeps.artifacts import results_tables
-    from pipeline.sweeps.chunks import make_chunk
-    from pipeline.sweeps.executors.local import Local
-
-    plan = request.plan
-    with Interrupts() as interrupts, progress_bar() as bar:
-        chunks = (make_chunk(plan, request.settings, indices) for indices in request.pieces)
-        rows = sorted(Local(interrupts).train(chunks, bar("runs", len(plan))), key=lambda some: int(some.indices[0]))
-    table = pa.concat_tables(results_tables(plan, rows, np.full(len(plan), b"", "S32")))
-    known = {"name": multirun.study, "configuration": multirun.configuration, "environment": environment_tags()}
-    return Sweep(SweepResults.from_arrow(table, **known), Runs(rows, len(plan)).__getitem__)
+    results, runs = train_here(request, multirun)
+    return Sweep(results, runs.__getitem__)
 
 
 def load(which: str | Sequence[str] = "latest", uri: str | None = None, experiment: str = "backpropagation") -> "Sweep":

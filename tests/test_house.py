@@ -34,7 +34,7 @@ ROOMS = {
     "walkthrough": ("report trials backprop errors", "numpy matplotlib"),
     "sweeps": ("store report stats results trials backprop app errors", "numpy pandas pyarrow dask distributed"),
     "reproducibility": ("sweeps store results trials backprop app errors", "numpy pandas pyarrow"),
-    "commands": ("any", "pandas"),  # the files in pipeline/ other than errors.py
+    "commands": ("any", "matplotlib numpy pandas"),  # the files in pipeline/ other than errors.py
     "hydra_plugins": ("app sweeps", "hydra omegaconf"),
 }
 MORE_LIBRARIES = {"backprop.engines.compiled": "llvmlite numba", "sweeps.axes": "hydra omegaconf"}

@@ -1,71 +1,47 @@
-"""What a sweep says, in sentences; and numbers for reading."""
+"""The results of a sweep in sentences."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.backprop.trainer import STATUSES
-from pipeline.stats.convergence import INTERVALS, _counted, best_settings, settings_of
+from pipeline.report.numbers import count, in_short, percent
+from pipeline.stats.summary import Summary
 from pipeline.stats.two_sweeps import changes, compare_axes
 
 
-def in_words(results: pd.DataFrame) -> str:
+def in_words(summary: Summary) -> str:
     """The answer in a sentence or two, with its numbers."""
-    total = results["status"].value_counts().reindex(STATUSES, fill_value=0)
-    text = f"{total['converged']:,} of {count(len(results), 'run')} converged ({total['converged'] / len(results):.0%})"
+    total = summary.by(intervals=False).to_dict("records")[0]
+    text = f"{total['converged']:,} of {count(total['runs'], 'run')} converged ({percent(total['rate'])})"
     others = [f"{total[status]:,} {status}" for status in STATUSES[1:] if total[status]]
     text += (f"; {', '.join(others)}" if others else "") + "."
-    best = best_settings(results)
-    if len(best) and len(settings_of(results)):
-        final = best.iloc[-1]
-        setting = [f"{axis}={in_short(final[axis])}" for axis in settings_of(results) if axis != "threshold"]
-        goal = f"Down to threshold {in_short(final['threshold'])}" if "threshold" in best else "Here"
-        if setting:
-            text += (
-                f" {goal}, {' '.join(setting)} costs least: {in_short(final['ert'])} epochs per success"
-                f" ({int(final['converged'])} of {count(int(final['runs']), 'run')} converged)."
-            )
-        elif "threshold" in best:
-            text += f" {goal}, a success costs {in_short(final['ert'])} epochs."
-    for axis in settings_of(results):
-        _, table = _counted(results, [axis])
+    best = summary.best
+    if len(best):
+        text += _cheapest(summary, best.to_dict("records")[-1])
+    for axis in summary.settings:
+        table = summary.by(axis, intervals=False)
         lowest, highest = table.iloc[table["rate"].argmin()], table.iloc[table["rate"].argmax()]
         if lowest["rate"] < highest["rate"]:
             text += (
-                f" The rate goes from {lowest['rate']:.0%} at {axis}={in_short(lowest[axis])}"
-                f" to {highest['rate']:.0%} at {axis}={in_short(highest[axis])}."
+                f" The rate goes from {percent(lowest['rate'])} at {axis}={in_short(lowest[axis])}"
+                f" to {percent(highest['rate'])} at {axis}={in_short(highest[axis])}."
             )
     return text
 
 
-def count(number: int, word: str) -> str:
-    """1 run, 2 runs."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
-def in_short(value: Any) -> str:
-    """A number for reading: at most four significant digits, thousands separated; infinite is «not reached»."""
-    if isinstance(value, bool | np.bool_ | str) or not isinstance(value, int | float | np.integer | np.floating):
-        return str(value)
-    number = float(value)
-    if np.isnan(number):
-        return "null"
-    if np.isinf(number):
-        return "not reached"
-    if number == int(number) and abs(number) < 1e15:
-        return f"{int(number):,}"
-    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
-
-
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its numbers as text."""
-    shown = table.map(in_short)
-    for column in table.columns.intersection(list(INTERVALS)):
-        shown.loc[table[column].isna(), column] = "–"
-    for column in table.columns.intersection(["rate", "rate_low", "rate_high"]):
-        shown[column] = table[column].map("{:.0%}".format)
-    return shown
+def _cheapest(summary: Summary, best: Mapping[Any, Any]) -> str:
+    """A sentence on the setting of lowest ert, at the lowest threshold."""
+    setting = [f"{axis}={in_short(best[axis])}" for axis in summary.settings if axis != "threshold"]
+    goal = f"Down to threshold {in_short(best['threshold'])}" if "threshold" in best else "Here"
+    if not setting:
+        return f" {goal}, a success costs {in_short(best['ert'])} epochs."
+    return (
+        f" {goal}, {' '.join(setting)} costs least: {in_short(best['ert'])} epochs per success"
+        f" ({int(best['converged'])} of {count(int(best['runs']), 'run')} converged)."
+    )
 
 
 MOST_NAMED = 5  # changes in a sentence
@@ -84,7 +60,7 @@ def comparison_in_words(before: pd.DataFrame, after: pd.DataFrame) -> str:
     line = compared.iloc[0]
     text += (
         f"Of {count(int(line['pairs']), 'run')} that both have, {int(line['same']):,} ended the same; "
-        f"{line['rate_before']:.0%} converged before, {line['rate_after']:.0%} after"
+        f"{percent(line['rate_before'])} converged before, {percent(line['rate_after'])} after"
     )
     if np.isfinite(line["ratio"]) and line["ratio"] != 1:
         text += f", in {in_short(line['ratio'])} times the epochs (median of pairs)"
@@ -92,8 +68,8 @@ def comparison_in_words(before: pd.DataFrame, after: pd.DataFrame) -> str:
     where = [
         f"at {row['axis']}={in_short(row['value'])}" if row["axis"] else "all in all" for row in changed.to_dict("records")
     ]
-    said = [f"{change} {place}" for place, change in zip(where, changed["change"], strict=True)]
-    more = f"; and {len(said) - MOST_NAMED:,} more" if len(said) > MOST_NAMED else ""
-    return (
-        f"{text}. Beyond chance: {'; '.join(said[:MOST_NAMED])}{more}." if said else f"{text}. Nothing changed beyond chance."
-    )
+    named = [f"{change} {place}" for place, change in zip(where, changed["change"], strict=True)]
+    if not named:
+        return f"{text}. Nothing changed beyond chance."
+    more = f"; and {len(named) - MOST_NAMED:,} more" if len(named) > MOST_NAMED else ""
+    return f"{text}. Beyond chance: {'; '.join(named[:MOST_NAMED])}{more}."

@@ -26,11 +26,8 @@ from pipeline.trials.settings import read_run
 from pipeline.trials.trial import Trial
 
 FOLDER = project_folder("baselines")
-
 COLUMNS = ("key", "overrides", "status", "epochs", "final_error", "digest", "curve")
-
 CURVE_POINTS = 12
-
 STUDY_SAMPLE = 24
 
 Row = dict[str, str]

@@ -18,7 +18,6 @@ from pipeline.trials.batching import make_batches
 from pipeline.trials.trial import Trial
 
 LARGEST = np.finfo(float).max
-
 ULPS_TOLD = 1_000_000
 
 

@@ -1,9 +1,10 @@
 """What differs within a sweep: the values of an axis on the same initial weights, the axes against each other.
 
-`results` as in `convergence.py`. Runs that agree in everything but what is compared are pairs; pairs from the same initial
-weights (or, without seeds, that differ in the threshold alone) are one unit, and no test takes them as independent.
+Runs that agree in everything but what is compared are pairs; pairs from the same initial weights (or, without seeds, that
+differ in the threshold alone) are one unit, and no test takes them as independent.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
@@ -11,30 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.stats.convergence import NESTED, axes_of, groups_of, horizon, horizons, settings_of, time_to_convergence, units_of
-from pipeline.stats.estimators import (
-    MOST_UNITS,
-    RESAMPLES,
-    SEED,
-    Booleans,
-    Floats,
-    Integers,
-    bca,
-    draws,
-    ert_at_least,
-    ert_influence,
-    holm,
-    mcnemar,
-    paired_prentice_wilcoxon,
-    performance_ratios,
-    ratio_or_inf,
-    sum_of_squares,
-)
+from pipeline.stats.arrays import Booleans, Floats, Integers
+from pipeline.stats.intervals import MOST_UNITS, SEED, bca, draws
+from pipeline.stats.paired_tests import holm, mcnemar, paired_prentice_wilcoxon
+from pipeline.stats.running_times import ert_at_least, ert_influence, performance_ratios, ratio_or_inf
+from pipeline.stats.sample import NESTED, Sample
 
 Runs = tuple[Floats, Booleans]
 
 
-def paired(results: pd.DataFrame, axis: str, against: Any = None) -> pd.DataFrame:
+def paired(sample: Sample, axis: str, against: Any = None) -> pd.DataFrame:
     """Each two values of the axis (or each against one), on pairs of runs that agree in all other axes.
 
     Columns first, second, pairs; both, only_first, only_second, neither: who converged; earlier, later: of how many pairs
@@ -45,19 +32,18 @@ def paired(results: pd.DataFrame, axis: str, against: Any = None) -> pd.DataFram
     A pair of which one converged has a ratio of 0 or infinity, which is on the right side of the median; one of which none
     did says nothing and has none. Each pair is watched up to the smaller of its horizons. Raises KeyError for what is no axis.
     """
-    place, values = _places(results, axis)
-    time, event = time_to_convergence(results)
-    until = horizons(results)
-    unit = units_of(results, [axis])
+    row, values = matched(sample, axis)
+    time, event = sample.time, sample.event
+    unit, _ = sample.units([axis])
     chosen = [
         pair for pair in combinations(range(len(values)), 2) if against is None or against in (values[pair[0]], values[pair[1]])
     ]
     rows = []
     for first, second in chosen:
-        matched = (place[:, first] >= 0) & (place[:, second] >= 0)
-        one, other = place[matched, first], place[matched, second]
-        limit = np.minimum(until[one], until[other])
-        runs = [watched(time[some], event[some], limit) for some in (one, other)]
+        both = (row[:, first] >= 0) & (row[:, second] >= 0)
+        one, other = row[both, first], row[both, second]
+        limit = np.minimum(sample.horizons[one], sample.horizons[other])
+        runs = [censored_at(limit, time[some], event[some]) for some in (one, other)]
         rows.append({"first": values[first], "second": values[second], **in_pairs(runs[0], runs[1], unit[one])})
     return corrected(pd.DataFrame(rows, columns=["first", "second", *PAIR_COLUMNS]))
 
@@ -68,27 +54,28 @@ PAIR_COLUMNS = (
 )  # fmt: skip
 
 
-def _places(results: pd.DataFrame, axis: str) -> tuple[Integers, list[Any]]:
+def matched(sample: Sample, axis: str) -> tuple[Integers, list[Any]]:
     """The row of each combination of the other axes (down) at each value of the axis (across), −1 where there is none.
 
     Of rows that agree in all axes, which are the same trial, it is the first.
     """
-    problem, _ = groups_of(results, [other for other in axes_of(results) if other != axis])
-    value, keys = groups_of(results, [axis])
-    place = np.full((problem.max(initial=-1) + 1, len(keys)), -1, np.intp)
-    place[problem[::-1], value[::-1]] = np.arange(len(results))[::-1]
-    return place, keys[axis].tolist()
+    problem, problems = sample.codes([other for other in sample.axes if other != axis])
+    value, values = sample.factorized(axis)
+    row = np.full((problems, len(values)), -1, np.intp)
+    row[problem[::-1], value[::-1]] = np.arange(len(sample) - 1, -1, -1)
+    return row, values.tolist()
 
 
-def watched(time: Floats, event: Booleans, limit: Floats) -> Runs:
-    """The runs as they are known at the limit: what has not converged by then is censored then."""
+def censored_at(limit: Floats, time: Floats, event: Booleans) -> Runs:
+    """Censor all runs at `limit` (administrative censoring)."""
     event = event & (time <= limit)
     return np.where(event, time, limit), event
 
 
 def in_pairs(first: Runs, second: Runs, unit: Integers) -> dict[str, Any]:
-    """The columns PAIR_COLUMNS of pairs of runs (time, event), each of the unit that `unit` says."""
+    """The columns PAIR_COLUMNS of N pairs of runs (time, event), of the units `unit` (N,)."""
     ratios = pair_ratios(first, second)
+    q1, median, q3 = _quartiles(ratios)
     one, other = first[1], second[1]
     return {
         "pairs": len(one),
@@ -98,9 +85,9 @@ def in_pairs(first: Runs, second: Runs, unit: Integers) -> dict[str, Any]:
         "neither": int((~one & ~other).sum()),
         "earlier": int((ratios < 1).sum()),
         "later": int((ratios > 1).sum()),
-        "ratio": _middle(ratios, 0.5),
-        "ratio_q1": _middle(ratios, 0.25),
-        "ratio_q3": _middle(ratios, 0.75),
+        "ratio": median,
+        "ratio_q1": q1,
+        "ratio_q3": q3,
         "p_epochs": paired_prentice_wilcoxon(first, second, unit) if len(one) else np.nan,
         "p_rate": mcnemar(one, other, unit) if len(one) else np.nan,
     }
@@ -117,24 +104,26 @@ def pair_ratios(first: Runs, second: Runs) -> Floats:
     return ratio[event | other_event]
 
 
-def _middle(ratios: Floats, share: float) -> float:
-    """A quantile of ratios: between two neighbours their geometric mean. NaN of none, and between 0 and infinity."""
+def _quartiles(ratios: Floats) -> Floats:
+    """The quartiles (3,): between two neighbours their geometric mean. NaN of none, and between 0 and infinity."""
     if not len(ratios):
-        return np.nan
-    place = share * (len(ratios) - 1)
-    ordered = np.sort(ratios)
+        return np.full(3, np.nan)
+    place = np.array([0.25, 0.5, 0.75]) * (len(ratios) - 1)
+    below, above = np.floor(place).astype(np.intp), np.ceil(place).astype(np.intp)
+    ordered = np.partition(ratios, [*below, *above])
     with np.errstate(invalid="ignore"):
-        return float(np.sqrt(ordered[int(np.floor(place))] * ordered[int(np.ceil(place))]))
+        quartiles: Floats = np.sqrt(ordered[below] * ordered[above])
+    return quartiles
 
 
 def corrected(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its p values, in columns of their own, corrected for all its rows."""
+    """The table with its p-values corrected for all its rows, in columns of their own."""
     for name in ("p_epochs", "p_rate"):
         table[f"{name}_holm"] = holm(table[name])
     return table
 
 
-def performance_profiles(results: pd.DataFrame, axis: str = "learning_rate") -> pd.DataFrame:
+def performance_profiles(sample: Sample, axis: str = "learning_rate") -> pd.DataFrame:
     """ρ(τ): the share of problems on which a value of the axis is within a factor τ of the best value.
 
     A problem is a combination of the other axes, such as initial weights and threshold; those that were not run at every
@@ -142,10 +131,9 @@ def performance_profiles(results: pd.DataFrame, axis: str = "learning_rate") -> 
     at τ = 1, where it is the share of problems on which the value is best, and ends at the largest τ of all. Dolan & Moré,
     Mathematical Programming 91 (2002), section 2: ρ(τ) = size {problems: r ≤ τ} ÷ problems.
     """
-    place, values = _places(results, axis)
-    place = place[(place >= 0).all(axis=1)]
-    time, event = time_to_convergence(results)
-    ratios = performance_ratios(np.where(event, time, np.inf)[place])
+    row, values = matched(sample, axis)
+    row = row[(row >= 0).all(axis=1)]
+    ratios = performance_ratios(np.where(sample.event, sample.time, np.inf)[row])
     finite = ratios[np.isfinite(ratios)]
     last = float(finite.max(initial=1.0))
     curves = []
@@ -157,20 +145,19 @@ def performance_profiles(results: pd.DataFrame, axis: str = "learning_rate") -> 
     return pd.concat(curves, ignore_index=True)
 
 
-def imbalance(results: pd.DataFrame) -> str:
+def imbalance(sample: Sample) -> str:
     """Why the design is not balanced and complete, in a sentence; nothing if it is."""
-    axes = axes_of(results)
-    cells = int(np.prod([results[axis].nunique(dropna=False) for axis in axes], dtype=np.int64)) if axes else 1
-    codes, keys = groups_of(results, axes)
+    cells = math.prod(sample.size(axis) for axis in sample.axes)
+    codes, present = sample.codes(sample.axes)
     runs = np.bincount(codes)
-    if len(keys) < cells:
-        return f"The design is not complete: {len(keys):,} of {cells:,} combinations of the axes were run."
+    if present < cells:
+        return f"The design is not complete: {present:,} of {cells:,} combinations of the axes were run."
     if len(runs) and runs.min() != runs.max():
         return f"The design is not balanced: a combination of the axes has from {runs.min():,} to {runs.max():,} runs."
     return ""
 
 
-def variance_shares(results: pd.DataFrame) -> pd.DataFrame:
+def variance_shares(sample: Sample) -> pd.DataFrame:
     """How much of the variance of the log epochs goes with each axis, and with each pair of axes beyond both alone.
 
     Columns axis, with_axis ("" for the axis alone, "" and axis "remainder" for what is left), share; largest first, the
@@ -181,18 +168,16 @@ def variance_shares(results: pd.DataFrame) -> pd.DataFrame:
     SS(a, b) = Σ (mean(a, b) − mean)² − SS(a) − SS(b), over runs. Fisher's analysis of variance; Montgomery, *Design and
     Analysis of Experiments*, section 5.3. With nothing to explain the shares are 0. Raises ValueError for any other design.
     """
-    if said := imbalance(results):
-        raise ValueError(said)
-    time, event = time_to_convergence(results)
-    values = np.log1p(np.where(event, time, horizon(results)))
-    codes = {axis: groups_of(results, [axis])[0] for axis in axes_of(results)}
-    levels = {axis: int(code.max(initial=-1)) + 1 for axis, code in codes.items()}
-    varied = [axis for axis in codes if levels[axis] > 1]
+    if problem := imbalance(sample):
+        raise ValueError(problem)
+    values = np.log1p(np.where(sample.event, sample.time, sample.horizon))
+    varied = [axis for axis in sample.axes if sample.size(axis) > 1]
+    codes = {axis: sample.codes([axis])[0] for axis in varied}
     total = float(np.sum(np.square(values - values.mean()))) if len(values) else 0.0
     alone = {axis: sum_of_squares(values, codes[axis]) for axis in varied}
     rows = [(axis, "", square) for axis, square in alone.items()]
     for one, other in combinations(varied, 2):
-        square = sum_of_squares(values, codes[one] * levels[other] + codes[other]) - alone[one] - alone[other]
+        square = sum_of_squares(values, codes[one] * sample.size(other) + codes[other]) - alone[one] - alone[other]
         rows.append((one, other, max(square, 0.0)))
     table = pd.DataFrame(rows, columns=["axis", "with_axis", "share"]).astype({"share": float})
     table["share"] = table["share"] / total if total > 1e-12 * max(len(values), 1) else 0.0
@@ -201,22 +186,40 @@ def variance_shares(results: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, pd.DataFrame([("remainder", "", left)], columns=table.columns)], ignore_index=True)
 
 
-def _resampled(results: pd.DataFrame, by: Sequence[str], axis: str) -> tuple[pd.DataFrame, Floats, Floats]:
+def sum_of_squares(values: Floats, codes: Integers) -> float:
+    """Σ n (mean of the group − mean of all)² over the groups that `codes` (R,) make of `values` (R,)."""
+    number = np.bincount(codes)
+    present = number > 0
+    means = np.bincount(codes, values)[present] / number[present]
+    return float(np.sum(number[present] * np.square(means - values.mean())))
+
+
+def main_axes(sample: Sample) -> list[str]:
+    """The axes that vary, but for threshold and repetitions, the most telling first.
+
+    learning_rate, where it varies, is the first; the others follow by how much of the variation of the logarithm of the
+    epochs spent goes along with them.
+    """
+    log_epochs = np.log1p(sample.epochs)
+    varied = [axis for axis in sample.settings if axis != NESTED and sample.size(axis) > 1]
+    share = {axis: sum_of_squares(log_epochs, sample.factorized(axis)[0]) for axis in varied}
+    return sorted(share, key=lambda axis: (axis != "learning_rate", -share[axis]))
+
+
+def _resampled(sample: Sample, by: Sequence[str], axis: str) -> tuple[pd.DataFrame, Floats, Floats]:
     """A row per group with its ERT; ERT of each group in each resample (G, S), of the same units; their influence (G, U)."""
-    group, table = groups_of(results, by)
-    unit = units_of(results, [axis])
-    units = int(unit.max(initial=-1)) + 1
+    group, table = sample.groups(by)
+    unit, units = sample.units([axis])
     if units > MOST_UNITS:
         unit = np.random.default_rng(SEED).permutation(units)[unit] % MOST_UNITS
         units = MOST_UNITS
     groups = len(table)
-    event = (results["status"] == "converged").to_numpy()
     cell = group * units + unit
     spent, successes = (
         np.bincount(cell, values, groups * units).reshape(groups, units).astype(float)
-        for values in (results["epochs"].to_numpy(float), event)
+        for values in (sample.epochs, sample.event)
     )
-    weights = draws(units, RESAMPLES, SEED).T
+    weights = draws(units)
     table["runs"] = np.bincount(group, minlength=groups)
     table["converged"] = successes.sum(axis=1).astype(int)
     table["spent"] = spent.sum(axis=1)
@@ -224,18 +227,18 @@ def _resampled(results: pd.DataFrame, by: Sequence[str], axis: str) -> tuple[pd.
     return table, ratio_or_inf(spent @ weights, successes @ weights), ert_influence(spent, successes)
 
 
-def best_values(results: pd.DataFrame, axis: str = "learning_rate", within: Sequence[str] = (NESTED,)) -> pd.DataFrame:
+def best_values(sample: Sample, axis: str = "learning_rate", within: Sequence[str] = (NESTED,)) -> pd.DataFrame:
     """How sure it is which value of the axis has the lowest ERT, for each threshold (or combination of the axes `within`).
 
     Columns `within`, the axis, runs, converged, ert, ert_low, ert_high, best (the lowest ERT, if it is finite) and
     share_best: the share of bootstrap resamples, over the units, the same ones for all values, in which the value is best;
     equals share it, and where nothing converged none has it. NaN with fewer than two units.
     """
-    within = [name for name in within if name in axes_of(results) and name != axis]
-    table, samples, influence = _resampled(results, [*within, axis], axis)
+    within = [name for name in within if name in sample.axes and name != axis]
+    table, samples, influence = _resampled(sample, [*within, axis], axis)
     units = influence.shape[1]
     none = np.isinf(table["ert"].to_numpy())
-    owner, _ = groups_of(table, within)
+    owner, _ = Sample(table).codes(within)
     table["best"], table["share_best"] = False, np.nan
     table["ert_low"], table["ert_high"] = bca(samples, table["ert"].to_numpy(), influence) if units > 1 else (np.nan, np.nan)
     table.loc[none, "ert_low"] = ert_at_least(table["spent"], table["runs"])[none]
@@ -251,7 +254,7 @@ def best_values(results: pd.DataFrame, axis: str = "learning_rate", within: Sequ
     return table[[*within, axis, "runs", "converged", "ert", "ert_low", "ert_high", "share_best", "best"]]
 
 
-def sensitivity(results: pd.DataFrame, axes: Sequence[str] | None = None) -> pd.DataFrame:
+def sensitivity(sample: Sample, axes: Sequence[str] | None = None) -> pd.DataFrame:
     """What one step away from the best value of each axis costs: ERT there ÷ ERT of the best, over all other axes.
 
     Columns axis, best, step ("down", "up"; "other" along an axis whose values are no numbers, where every value is a step),
@@ -259,22 +262,22 @@ def sensitivity(results: pd.DataFrame, axes: Sequence[str] | None = None) -> pd.
     An axis with one value, or along which nothing converged, has no row.
     """
     rows = []
-    for axis in settings_of(results) if axes is None else axes:
-        table, samples, influence = _resampled(results, [axis], axis)
+    for axis in sample.settings if axes is None else axes:
+        table, samples, influence = _resampled(sample, [axis], axis)
         ert = table["ert"].to_numpy()
         best = int(ert.argmin())
         if len(ert) < 2 or not np.isfinite(ert[best]):
             continue
         numbers = pd.api.types.is_numeric_dtype(table[axis]) and not pd.api.types.is_bool_dtype(table[axis])
-        for place, value in enumerate(table[axis].tolist()):
-            if place == best or (numbers and abs(place - best) > 1):
+        for number, value in enumerate(table[axis].tolist()):
+            if number == best or (numbers and abs(number - best) > 1):
                 continue
-            ratio = _ratio(ert[place], ert[best])
+            ratio = _ratio(ert[number], ert[best])
             ends = (np.array([np.nan]),) * 2
             if influence.shape[1] > 1:
-                ratios = _ratio(samples[place], samples[best])
-                ends = bca(ratios[None], ratio[None], (influence[place] - influence[best])[None])
-            step = ("down" if place < best else "up") if numbers else "other"
+                ratios = _ratio(samples[number], samples[best])
+                ends = bca(ratios[None], ratio[None], (influence[number] - influence[best])[None])
+            step = ("down" if number < best else "up") if numbers else "other"
             rows.append((axis, table[axis].iloc[best], step, value, float(ratio), float(ends[0][0]), float(ends[1][0])))
     return pd.DataFrame(rows, columns=["axis", "best", "step", "value", "ratio", "ratio_low", "ratio_high"])
 

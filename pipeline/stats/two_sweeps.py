@@ -1,6 +1,6 @@
 """What changed from one sweep to another: its configuration, and where convergence changed beyond chance.
 
-`before` and `after` are results as in `convergence.py`. Runs that agree in all axes that both sweeps have are pairs.
+`before` and `after` are results with a row per run (`Sample`). Runs that agree in all axes that both sweeps have are pairs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.stats.comparison import Runs, corrected, in_pairs, watched
-from pipeline.stats.convergence import axes_of, groups_of, horizons, settings_of, time_to_convergence, units_of
-from pipeline.stats.estimators import Booleans, Floats, Integers
+from pipeline.stats.arrays import Booleans, Floats, Integers
+from pipeline.stats.comparison import Runs, censored_at, corrected, in_pairs
+from pipeline.stats.sample import Sample, axes_of
 
 SIGNIFICANT = 0.05
 
@@ -35,16 +35,16 @@ def changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Matched:
-    """The N runs that two sweeps have in common: their shared axes, and what became of them, up to where both were watched."""
+    """The N runs that two sweeps have in common: their shared axes, and both results, censored where one sweep ended."""
 
-    axes: pd.DataFrame
+    shared: Sample
     before: Runs
     after: Runs
     same: Booleans
     unit: Integers
 
     def rows(self, by: Sequence[str]) -> pd.DataFrame:
-        group, keys = groups_of(self.axes, by)
+        group, keys = self.shared.groups(by)
         order = np.argsort(group, kind="stable")
         lines = []
         for some in np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []:
@@ -66,12 +66,12 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, by: Sequence[str] = ()) -
 
     Runs are paired by the axes that both sweeps have, seed included; what only one of them ran is left out. A row per
     combination of `by`, or one for all. Columns `by`, pairs, same (status and epochs are equal), rate_before, rate_after;
-    only_before, only_after: who converged; earlier, later: how many did after than before; ratio: median of epochs after ÷
-    before; p_epochs, p_rate and their Holm corrections, as in `paired`; change: "more often", "less often", "faster",
-    "slower", joined by commas, where the corrected p-value is below 0.05. With few seeds, many rows leave nothing to
-    find: see `compare_axes`.
+    only_before, only_after: pairs of which one run alone converged; earlier, later: pairs in which the run after converged
+    earlier or later than the one before; ratio: median of epochs after ÷ before; p_epochs, p_rate and their Holm
+    corrections, as in `paired`; change: "more often", "less often", "faster", "slower", joined by commas, where the
+    corrected p-value is below 0.05. With few seeds, many rows leave nothing to find: see `compare_axes`.
 
-    A pair is looked at up to the smaller of its two horizons, as far as both runs were watched. Raises ValueError if
+    A pair is compared up to the smaller of its two horizons. Raises ValueError if
     an axis that is missing from one sweep takes several values in the other: then no run has one partner.
     """
     return _judged(_match(before, after).rows(by))
@@ -84,7 +84,7 @@ def compare_axes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """
     matched = _match(before, after)
     tables = [matched.rows([]).assign(axis="", value="")]
-    for axis in settings_of(matched.axes):
+    for axis in matched.shared.settings:
         table = matched.rows([axis]).rename(columns={axis: "value"}).astype({"value": object})
         tables.append(table.assign(axis=axis))
     table = pd.concat([some.dropna(axis=1, how="all") for some in tables if len(some)] or tables, ignore_index=True)
@@ -100,15 +100,16 @@ def _match(before: pd.DataFrame, after: pd.DataFrame) -> _Matched:
     rows, partners = _partners(before, after, shared)
     old, new = before.iloc[rows].reset_index(drop=True), after.iloc[partners].reset_index(drop=True)
     limit = np.minimum(_limits(before)[rows], _limits(after)[partners])
-    first, second = (watched(*time_to_convergence(table), limit) for table in (old, new))
+    first, second = (censored_at(limit, sample.time, sample.event) for sample in map(Sample, (old, new)))
     same = ((old["status"] == new["status"]) & (old["epochs"] == new["epochs"])).to_numpy()
-    return _Matched(old[shared], first, second, same, units_of(old[shared]))
+    common = Sample(old[shared])
+    return _Matched(common, first, second, same, common.units()[0])
 
 
 def _limits(results: pd.DataFrame) -> Floats:
     """The horizons (R,); infinite if they are unknown, as every run ended by itself before."""
     known = "horizon" in results or "max_epochs" in results or (results["status"] == "exhausted").any()
-    return horizons(results) if known else np.full(len(results), np.inf)
+    return Sample(results).horizons if known else np.full(len(results), np.inf)
 
 
 def _judged(table: pd.DataFrame) -> pd.DataFrame:
@@ -118,12 +119,12 @@ def _judged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _change(line: Mapping[Any, Any]) -> str:
-    said = []
+    change = []
     if line["p_rate_holm"] < SIGNIFICANT:
-        said.append("more often" if line["only_after"] > line["only_before"] else "less often")
+        change.append("more often" if line["only_after"] > line["only_before"] else "less often")
     if line["p_epochs_holm"] < SIGNIFICANT:
-        said.append("faster" if line["earlier"] > line["later"] else "slower")
-    return ", ".join(said)
+        change.append("faster" if line["earlier"] > line["later"] else "slower")
+    return ", ".join(change)
 
 
 def _partners(before: pd.DataFrame, after: pd.DataFrame, shared: Sequence[str]) -> tuple[Integers, Integers]:

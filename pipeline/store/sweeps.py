@@ -18,7 +18,6 @@ from pipeline.trials.configuration import read_param
 from pipeline.trials.settings import Tracking
 
 LOOSE = "runs"  # the name of runs that have no parent, such as those of Hydra's own sweeper
-
 LOOSE_TAG = "multirun"  # says which of them belong together, where it is there
 
 

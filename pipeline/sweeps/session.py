@@ -14,7 +14,6 @@ from pipeline.app.interrupts import Interrupts
 from pipeline.app.progress import progress_bar
 from pipeline.results.rows import Indices
 from pipeline.results.spool import Spool
-from pipeline.results.sweep_results import SweepResults
 from pipeline.sweeps.artifacts import RESULTS, write_artifacts, write_results
 from pipeline.sweeps.chunks import Chunk, make_chunk
 from pipeline.sweeps.description import SweepDescription
@@ -24,6 +23,7 @@ from pipeline.sweeps.recorder import NO_RUN, Recorder
 from pipeline.trials.settings import Settings
 
 if TYPE_CHECKING:
+    from pipeline.stats.summary import Summary
     from pipeline.store.write import Store
 
 ARTIFACTS = "artifacts"
@@ -56,15 +56,15 @@ class SweepSession:
     parent: str
     interrupts: Interrupts
 
-    def run(self, executor: Executor | None = None, work: Iterable[Chunk] = ()) -> SweepResults | None:
-        """Trains the work (with an executor), records and sums up; gives the results, or None where not all is trained.
+    def run(self, executor: Executor | None = None, work: Iterable[Chunk] = ()) -> "Summary | None":
+        """Trains the work (with an executor), records and sums up; gives the summary, or None if not all is trained.
 
         Raises NotRecordedError where the store does not take it.
         """
         from pipeline.store.failures import STORE_ERRORS
         from pipeline.store.retries import A_MOMENT
 
-        status, results = "FAILED", None
+        status, summary = "FAILED", None
         recorder = Recorder(self.plan, self.description.tracking.runs, self.store, self.parent)
         try:
             for rows in self.spool.rows:
@@ -75,12 +75,12 @@ class SweepSession:
                 self._finish(recorder)
             if self.spool.done == len(self.plan):
                 folder = self.spool.path / ARTIFACTS
-                results = write_artifacts(folder, self.plan, self.description, self.spool.rows, recorder.run_ids)
+                summary = write_artifacts(folder, self.plan, self.description, self.spool.rows, recorder.run_ids)
             self._finish(recorder)
-            if results is None:
+            if summary is None:
                 status = "KILLED"
             else:
-                self._store_artifacts(results, recorder)
+                self._store_artifacts(summary, recorder)
                 status = "FINISHED"
         except KeyboardInterrupt:
             status = "KILLED"
@@ -92,9 +92,9 @@ class SweepSession:
             except STORE_ERRORS as error:
                 if status == "FINISHED":
                     raise NotRecordedError(self.spool.path, error) from None
-        if results is not None:
+        if summary is not None:
             self.spool.remove()
-        return results
+        return summary
 
     @property
     def kept(self) -> str:
@@ -123,7 +123,7 @@ class SweepSession:
         if failure := recorder.finish(self.spool.rows, self.interrupts.raise_if_requested):
             raise NotRecordedError(self.spool.path, failure)
 
-    def _store_artifacts(self, results: SweepResults, recorder: Recorder) -> None:
+    def _store_artifacts(self, summary: "Summary", recorder: Recorder) -> None:
         """Stores what `write_artifacts` wrote with the parent run, with metrics and a description."""
         from pipeline.report.tables import note
         from pipeline.store.failures import STORE_ERRORS
@@ -131,12 +131,12 @@ class SweepSession:
         folder = self.spool.path / ARTIFACTS
         if (recorder.run_ids != NO_RUN).any():  # they are known only now
             write_results(folder / RESULTS, self.plan, self.spool.rows, recorder.run_ids)
-        converged = int((results.table["status"] == "converged").sum())
-        metrics = {"runs": len(results.table), "converged": converged, "rate": converged / len(results.table)}
+        converged = int(summary.sample.event.sum())
+        metrics = {"runs": len(summary), "converged": converged, "rate": converged / len(summary)}
         try:
             self.store.log_files(self.parent, folder)
             self.store.log_metrics(self.parent, metrics)
-            self.store.set_note(self.parent, note(results.observations))
+            self.store.set_note(self.parent, note(summary))
         except STORE_ERRORS as error:
             raise NotRecordedError(self.spool.path, error) from None
 

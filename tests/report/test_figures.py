@@ -9,10 +9,15 @@ import pandas as pd
 import pytest
 
 from pipeline.report.figures import files as figures
-from pipeline.report.figures.drawing import as_text, drawn_axes, plain, spread, thresholds_of, values_of
+from pipeline.report.figures.drawing import plain, spread
 from pipeline.report.figures.heat_maps import median_map, rate_map
 from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
-from pipeline.report.figures.trajectories import at_epochs, error_curves, final_weights, quantile
+from pipeline.report.figures.trajectories import error_curves, final_weights
+from pipeline.report.numbers import tick
+from pipeline.report.tables import note, report
+from pipeline.stats.sample import Sample
+from pipeline.stats.summary import Summary
+from pipeline.stats.trajectories import at_epochs, error_bands, quantile, weight_quantiles
 from tests.designs import USUAL, curves_of, sweep, weights_of
 
 EPOCHS = np.array([0, 1, 10, 100])
@@ -43,7 +48,7 @@ def test_every_design_is_drawn_without_a_warning(name):
     results = EDGES[name]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        drawn = dict(figures.pictures(results, curves_of(results), weights_of(results)))
+        drawn = dict(figures.pictures(Summary(results), curves_of(results), weights_of(results)))
         for picture in drawn.values():
             picture.figure.draw_without_rendering()
             assert picture.caption.strip()
@@ -53,7 +58,7 @@ def test_every_design_is_drawn_without_a_warning(name):
 
 def test_a_usual_sweep_has_all_figures_as_svg_and_png_and_captions(tmp_path):
     results = EDGES["usual"]
-    captions = figures.write_figures(results, tmp_path / "figures", curves_of(results), weights_of(results))
+    captions = figures.write_figures(Summary(results), tmp_path / "figures", curves_of(results), weights_of(results))
     names = {"rate_map", "heat_maps", "cost", "error_curves", "survival", "run_lengths", "profiles", "weights"}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         f"{name}.{kind}" for name in names for kind in ("svg", "png")
@@ -68,10 +73,10 @@ def test_the_same_results_give_the_same_files(tmp_path, monkeypatch):
     import matplotlib
 
     results = EDGES["one axis"]
-    figures.write_figures(results, tmp_path / "a", curves_of(results))
+    figures.write_figures(Summary(results), tmp_path / "a", curves_of(results))
     monkeypatch.setitem(matplotlib.rcParams, "font.size", 30)  # a user's own style changes nothing
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
-    figures.write_figures(results, tmp_path / "b", curves_of(results))
+    figures.write_figures(Summary(results), tmp_path / "b", curves_of(results))
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert files
     for name in files:
@@ -84,13 +89,13 @@ def test_drawing_leaves_matplotlibs_settings_alone_and_opens_no_window():
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    survival(EDGES["usual"])
+    survival(Summary(EDGES["usual"]))
     assert dict(matplotlib.rcParams) == before
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
 
 
 def test_no_runs_have_no_figures(tmp_path):
-    assert figures.write_figures(EDGES["usual"].head(0), tmp_path / "none") == {}
+    assert figures.write_figures(Summary(EDGES["usual"].head(0)), tmp_path / "none") == {}
 
 
 def texts(figure) -> list[str]:
@@ -106,16 +111,16 @@ def test_heat_maps_write_what_was_reached_and_mark_what_was_not():
          "status": ["converged"] * 4 + ["exhausted"] * 4,
          "epochs": [10, 20, 30, 30] + [99] * 4, "final_error": 0.0}
     )  # fmt: skip
-    written = texts(median_map(results).figure)
+    written = texts(median_map(Summary(results)).figure)
     assert {"2/2\n10", "2/2\n30", "0/2\n–"} <= set(written)
-    hatched = [patch for patch in median_map(results).figure.axes[0].patches if patch.get_hatch()]
+    hatched = [patch for patch in median_map(Summary(results)).figure.axes[0].patches if patch.get_hatch()]
     assert len(hatched) == 2
-    assert {"2/2\n100%", "0/2\n–"} <= set(texts(rate_map(results).figure))
+    assert {"2/2\n100%", "0/2\n–"} <= set(texts(rate_map(Summary(results)).figure))
 
 
 def test_combinations_that_were_not_run_stay_empty():
     results = EDGES["usual"].iloc[:-5]
-    figure = median_map(results[results["initial.range"].eq(0.5) | results["learning_rate"].eq(0.1)]).figure
+    figure = median_map(Summary(results[results["initial.range"].eq(0.5) | results["learning_rate"].eq(0.1)])).figure
     cells = [text for text in texts(figure) if "/" in text]
     assert len(cells) == 2 * 4  # of 6 cells in each of two panels, 4 have runs
 
@@ -123,30 +128,30 @@ def test_combinations_that_were_not_run_stay_empty():
 def test_more_than_two_axes_show_the_two_that_matter_and_say_what_is_pooled():
     results = sweep(idle=[1, 2, 3], learning_rate=[0.1, 10.0], **{"initial.range": [1, 2]}, seed=range(20))
     results["epochs"] = np.where(results["initial.range"] == 2, results["epochs"] // 10, results["epochs"])
-    assert drawn_axes(results) == ["learning_rate", "initial.range", "idle"]
-    picture = median_map(results)
+    assert Summary(results).main_axes == ["learning_rate", "initial.range", "idle"]
+    picture = median_map(Summary(results))
     assert "learning_rate (up) and initial.range (across)" in picture.caption
     assert "pooled over idle (3), seed (20)" in picture.caption
 
 
 def test_one_axis_has_no_heat_map_and_one_value_no_profile():
-    assert median_map(EDGES["one axis"]) is None
-    assert profiles(EDGES["seeds only"]) is None
-    assert cost(EDGES["one run"]) is None
+    assert median_map(Summary(EDGES["one axis"])) is None
+    assert profiles(Summary(EDGES["seeds only"])) is None
+    assert cost(Summary(EDGES["one run"])) is None
 
 
 def test_survival_and_run_lengths_end_at_the_shares_that_converged():
     results = EDGES["usual"]
     lines = {
         line.get_label(): line.get_ydata()
-        for line in run_lengths(results).figure.axes[0].lines
+        for line in run_lengths(Summary(results)).figure.axes[0].lines
         if line.get_label() in ("0.1", "0.5", "5")
     }
     assert len(lines) == 3
     for rate, share in lines.items():
         runs = results[results["learning_rate"] == float(rate)]
         assert share[-1] == pytest.approx((runs["status"] == "converged").mean())
-    plot = survival(results).figure.axes[0]
+    plot = survival(Summary(results)).figure.axes[0]
     assert plot.get_title() == "threshold 0.01"
     assert any(text.get_text() == "cap" for text in plot.texts)
 
@@ -162,7 +167,7 @@ def test_error_curves_hold_the_last_error_and_count_diverged_runs_as_infinite():
 
 def test_error_curves_draw_the_lowest_threshold_with_a_panel_for_each_value():
     results = EDGES["usual"]
-    picture = error_curves(results, curves_of(results))
+    picture = error_curves(Summary(results), curves_of(results))
     assert "30 runs" in picture.caption
     assert "threshold 0.001" in picture.caption
     titles = [plot.get_title().splitlines()[0] for plot in picture.figure.axes]
@@ -175,13 +180,13 @@ def test_weights_show_few_of_very_many_and_leave_out_what_is_not_finite():
     results = EDGES["usual"]
     weights = weights_of(results, 500)
     weights.final[3, ::2] = np.inf
-    picture = final_weights(results, weights)
+    picture = final_weights(Summary(results), weights)
     assert "24 of 500 parameters" in picture.caption
     assert len(picture.figure.axes[0].get_xticks()) == 24
 
 
 def test_numbers_and_texts_are_written_for_people():
-    assert [as_text(value) for value in (1e-9, 1e-4, 0.5, 10, 1000, 20000, 3e6)] == [
+    assert [tick(value) for value in (1e-9, 1e-4, 0.5, 10, 1000, 20000, 3e6)] == [
         "1e-9",
         "0.0001",
         "0.5",
@@ -194,8 +199,88 @@ def test_numbers_and_texts_are_written_for_people():
     assert plain("日本") == "��"
     assert plain("x" * 30) == "x" * 23 + "…"
     assert spread(range(100), 3) == [0, 50, 99]
-    assert values_of(pd.DataFrame({"a": ["b", 10, 2, None]}), "a")[:2] == [2, 10]
-    assert thresholds_of(EDGES["usual"]) == [1e-2, 1e-3]
+    assert Sample(pd.DataFrame({"a": ["b", 10, 2, None]})).values("a")[:2] == [2, 10]
+    assert Summary(EDGES["usual"]).thresholds == [1e-2, 1e-3]
+
+
+def test_the_table_of_a_heat_map_has_a_row_for_each_cell_and_threshold_that_has_runs():
+    results = EDGES["usual"].iloc[:-5]
+    cells = Summary(results).heat_map("initial.range", "learning_rate")
+    assert list(cells.columns[:3]) == ["learning_rate", "initial.range", "threshold"]
+    assert len(cells) == 12
+    for cell in cells.to_dict("records"):
+        runs = results[(results[["learning_rate", "initial.range", "threshold"]] == list(cell.values())[:3]).all(axis=1)]
+        assert cell["runs"] == len(runs)
+        assert cell["rate"] == (runs["status"] == "converged").mean()
+        assert cell["median"] == np.sort(np.where(runs["status"] == "converged", runs["epochs"], np.inf))[(len(runs) - 1) // 2]
+
+
+def test_the_table_of_costs_has_a_row_for_each_value_and_threshold_with_its_intervals():
+    costs = Summary(EDGES["usual"]).costs("learning_rate")
+    assert len(costs) == 6
+    for row in costs.to_dict("records"):
+        runs = EDGES["usual"][
+            EDGES["usual"][["learning_rate", "threshold"]].eq([row["learning_rate"], row["threshold"]]).all(axis=1)
+        ]
+        alone = Summary(runs.assign(horizon=1000)).by().loc[0]
+        for name in ("rate", "ert", "q1", "median", "q3", "rate_low", "rate_high", "ert_low", "ert_high"):
+            assert row[name] == alone[name]
+
+
+def test_the_table_of_survival_is_that_of_the_runs_with_one_value_and_threshold():
+    curves = Summary(EDGES["usual"]).survival("learning_rate", "threshold")
+    for (rate, goal), curve in curves.groupby(["learning_rate", "threshold"]):
+        runs = EDGES["usual"][EDGES["usual"]["learning_rate"].eq(rate) & EDGES["usual"]["threshold"].eq(goal)].assign(
+            horizon=1000
+        )
+        alone = Summary(runs).survival()
+        assert (
+            curve[["epochs", "at_risk", "converged"]].to_numpy().tolist()
+            == alone[["epochs", "at_risk", "converged"]].to_numpy().tolist()
+        )
+        assert np.allclose(curve["survival"], alone["survival"], rtol=0, atol=1e-12)
+
+
+def test_the_table_of_error_bands_has_the_quantiles_of_the_runs_with_the_lowest_threshold():
+    results = EDGES["usual"]
+    bands = error_bands(Sample(results), curves_of(results), "learning_rate")
+    assert list(bands["learning_rate"].unique()) == [0.1, 0.5, 5.0]
+    assert (bands["runs"] == 10).all()
+    for rate, band in bands.groupby("learning_rate"):
+        runs = results[results["learning_rate"].eq(rate) & results["threshold"].eq(1e-3)]
+        assert band["epochs"].iloc[-1] == max(2, runs["epochs"].max())
+        assert band["median"].iloc[-1] == np.sort(runs["final_error"])[4]
+        assert band[["q5", "q25", "median", "q75", "q95"]].apply(lambda row: row.is_monotonic_increasing, axis=1).all()
+
+
+def test_the_table_of_weights_has_the_quantiles_of_each_parameter_at_the_start_and_at_the_end():
+    results = EDGES["usual"]
+    weights = weights_of(results)
+    table = weight_quantiles(Sample(results), weights).set_index(["group", "parameter"])
+    lowest = (results["threshold"] == 1e-3).to_numpy()
+    converged = lowest & (results["status"] == "converged").to_numpy()
+    assert table.loc[("initial", "w3"), "median"] == np.median(weights.initial[2, lowest])
+    assert table.loc[("final, converged", "w10"), "q25"] == np.quantile(weights.final[9, converged], 0.25)
+    assert table.loc[("final, not converged", "w1"), "runs"] == lowest.sum() - converged.sum()
+
+
+def test_each_table_is_computed_once_and_changing_it_changes_no_other(monkeypatch):
+    from pipeline.stats import summary as module
+
+    made = []
+    summarize = module.summarize
+    monkeypatch.setattr(module, "summarize", lambda sample, by: made.append(by) or summarize(sample, by))
+    summary = Summary(EDGES["usual"])
+    dict(figures.pictures(summary, None, None))
+    report(summary)
+    report(summary)
+    note(summary)
+    assert len(made) == len(set(made)) <= 6
+    before = summary.by("learning_rate")
+    before["rate"] = 0.0
+    summary.survival()["survival"] = 0.0
+    assert summary.by("learning_rate")["rate"].any()
+    assert summary.survival()["survival"].any()
 
 
 @pytest.mark.slow
@@ -211,6 +296,6 @@ def test_a_million_runs_are_drawn_within_20_seconds(tmp_path: Path):
     assert len(results) == 1_000_000
     one = (np.arange(100), np.geomspace(0.3, 1e-3, 100))
     started = time.perf_counter()
-    captions = figures.write_figures(results, tmp_path / "figures", [one] * len(results))
+    captions = figures.write_figures(Summary(results), tmp_path / "figures", [one] * len(results))
     assert time.perf_counter() - started < 20
     assert "evenly chosen runs" in next(caption for path, caption in captions.items() if path.stem == "error_curves")

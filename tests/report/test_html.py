@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from pipeline.report.figures.files import write_figures
-from pipeline.report.html import MOST_ROWS, elements, flat, order, sentences, size, sortable, values, write_report
+from pipeline.report.html import MOST_ROWS, flat, order, sections, sentences, size, sortable, values, write_report
+from pipeline.stats.summary import Summary
 from tests.designs import CONFIGURATION, HOSTILE, USUAL, sweep
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -52,7 +53,7 @@ def written(folder: Path, results: pd.DataFrame, **changes) -> str:
         "title": "xor",
         **changes,
     }
-    write_report(folder / "report.html", results, **arguments)
+    write_report(folder / "report.html", Summary(results), **arguments)
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -60,7 +61,7 @@ def written(folder: Path, results: pd.DataFrame, **changes) -> str:
 def usual(tmp_path_factory) -> str:
     """The report of a usual sweep, with its figures."""
     folder, results = tmp_path_factory.mktemp("usual"), sweep(**USUAL)
-    return written(folder, results, figures=write_figures(results, folder / "figures"))
+    return written(folder, results, figures=write_figures(Summary(results), folder / "figures"))
 
 
 def test_a_report_has_all_its_parts_in_their_order(usual):
@@ -121,10 +122,10 @@ def test_where_runs_are_stored_is_not_told(tmp_path):
 
 
 def test_swept_keys_are_shown_with_their_values_and_not_with_the_default(tmp_path):
-    parts = elements(sweep(learning_rate=[1.0, 2.0]), CONFIGURATION, {}, {}, "")
-    configuration = next(part for part in parts if part.title == "Configuration")
-    assert dict(configuration.pairs)["learning_rate"] == "1, 2"
-    assert [key for key, _ in configuration.pairs] == [
+    parts = sections(Summary(sweep(learning_rate=[1.0, 2.0])), CONFIGURATION, {}, {}, "")
+    configuration = next(part for part in parts if part["title"] == "Configuration")
+    assert dict(configuration["pairs"])["learning_rate"] == "1, 2"
+    assert [key for key, _ in configuration["pairs"]] == [
         "learning_rate",
         "task.name",
         "task.coding",
@@ -137,9 +138,9 @@ def test_tables_hold_what_they_are_sorted_by():
     table = sortable(
         "By axis", pd.DataFrame({"axis": ["a", "b"], "runs": [1000, 2], "rate": [0.5, 1.0], "ert": [float("inf"), 1234.56]})
     )
-    assert [column.numeric for column in table.columns] == [False, True, True, True]
-    assert [cell.text for cell in table.rows[0]] == ["a", "1,000", "50%", "not reached"]
-    assert [cell.order for cell in table.rows[0]] == ["a", "1000", "0.5", "Infinity"]
+    assert [numeric for _, numeric in table["columns"]] == [False, True, True, True]
+    assert [text for text, _ in table["rows"][0]] == ["a", "1,000", "50%", "not reached"]
+    assert [number for _, number in table["rows"][0]] == ["a", "1000", "0.5", "Infinity"]
     assert order(float("nan")) == "NaN"
 
 
@@ -157,13 +158,13 @@ def test_intervals_stand_in_the_cell_of_their_number():
             }
         ),
     )
-    assert [column.name for column in table.columns] == ["rate", "ert"]
-    assert [cell.text for cell in table.rows[0]] == ["50% (25%–75%)", "10 (5–∞)"]
+    assert [name for name, _ in table["columns"]] == ["rate", "ert"]
+    assert [text for text, _ in table["rows"][0]] == ["50% (25%–75%)", "10 (5–∞)"]
 
 
 def test_statuses_in_which_no_run_ended_are_left_out():
     table = sortable("", pd.DataFrame({"converged": [0], "stationary": [0], "exhausted": [3], "diverged": [0]}))
-    assert [column.name for column in table.columns] == ["converged", "exhausted"]
+    assert [name for name, _ in table["columns"]] == ["converged", "exhausted"]
 
 
 def test_long_tables_and_large_pictures_are_bounded(tmp_path):
@@ -210,5 +211,5 @@ def test_the_same_sweep_gives_the_same_report(tmp_path):
 
 def test_small_things_are_written_for_people():
     assert list(flat({"a": {"b": 1e-3, "c": {}}, "d": [1, None]})) == [("a.b", "0.001"), ("a.c", "{}"), ("d", "[1,null]")]
-    assert values(pd.DataFrame({"a": range(20)}), "a") == "0, 1, 2, 3, 4, …, 18, 19 (20)"
+    assert values(Summary(pd.DataFrame({"a": range(20)})), "a") == "0, 1, 2, 3, 4, …, 18, 19 (20)"
     assert sentences("One 0.5. Two. Three. Four.") == ["One 0.5.", "Two.", "Three. Four."]

@@ -5,7 +5,9 @@ import shutil
 import pandas as pd
 import pytest
 
-from pipeline.report import tables, words
+from pipeline.report import tables
+from pipeline.report.words import in_words
+from pipeline.stats.summary import Summary
 from pipeline.store.sweeps import scalar
 from pipeline.store.write import Store
 from tests.designs import sweep
@@ -116,16 +118,16 @@ def test_a_file_that_cannot_be_written_is_told_in_one_line(two_sweeps, command, 
 
 def test_the_note_has_the_sentences_and_the_main_table():
     results = sweep(learning_rate=[0.5, 5.0], seed=range(4), threshold=[1e-2, 1e-3])
-    note = tables.note(results)
-    assert note.startswith(words.in_words(results))
+    note = tables.note(Summary(results))
+    assert note.startswith(in_words(Summary(results)))
     assert "| learning_rate | threshold |" in note
     assert note.count("\n| ") == 4
-    assert tables.note(results.assign(status="exhausted")).startswith("0 of 16 runs converged")
+    assert tables.note(Summary(results.assign(status="exhausted"))).startswith("0 of 16 runs converged")
 
 
 def test_markdown_cells_end_no_cell_and_open_no_tag():
     table = pd.DataFrame({"a|b": ["x|y", "<img src=x>", "two\nlines"]})
-    lines = tables.markdown(table).splitlines()
+    lines = tables.as_markdown(table).splitlines()
     assert len(lines) == 5
     assert "<" not in "".join(lines)
     assert "x\\|y" in lines[2]
@@ -133,7 +135,7 @@ def test_markdown_cells_end_no_cell_and_open_no_tag():
 
 def test_tables_of_any_design_can_be_written(tmp_path):
     results = sweep(**{"learning_rate": [0.5, "[0.5,0.1]"], "a/b": [1, 2]}).assign(run_id="x")
-    tables.write_tables(results, tmp_path)
+    tables.write_tables(Summary(results), tmp_path)
     assert tables.storable(results)["learning_rate"].tolist() == ["0.5", "0.5", "[0.5,0.1]", "[0.5,0.1]"]
     assert {path.name for path in (tmp_path / "summary").iterdir()} == {
         "by_learning_rate.csv", "by_a_b.csv", "by_setting.csv", "best.csv", "summary.txt",

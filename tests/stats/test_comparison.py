@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.backprop.trainer import STATUSES
-from pipeline.report import words
-from pipeline.stats import comparison, convergence, two_sweeps
+from pipeline.report.words import comparison_in_words
+from pipeline.stats import comparison, two_sweeps
+from pipeline.stats.sample import Sample
+from pipeline.stats.summary import Summary
 
 HORIZON = 1000
 
@@ -42,7 +44,7 @@ def test_a_fifth_more_epochs_is_found_between_two_values_and_nothing_where_nothi
     table = sweep(
         lambda learning_rate, seed: 400 * factor[learning_rate] * vary(seed), learning_rate=list(factor), seed=range(40)
     )
-    found = comparison.paired(table, "learning_rate").set_index(["first", "second"])
+    found = comparison.paired(Sample(table), "learning_rate").set_index(["first", "second"])
     assert found["pairs"].tolist() == [40] * 3
     assert (found[["both", "only_first", "only_second", "neither"]].sum(axis=1) == 40).all()
     assert (found.loc[0.1, "p_epochs_holm"] < 0.05).all()
@@ -55,7 +57,7 @@ def test_pairs_are_counted_by_who_converged_and_their_ratios_are_medians():
     rows = [(1, 0, 10), (2, 0, 20), (1, 1, 10), (2, 1, 40), (1, 2, 50), (2, 2, 9999), (1, 3, 9999), (2, 3, 9999)]
     cost = {(rate, seed): epochs for rate, seed, epochs in rows}
     table = sweep(lambda learning_rate, seed: cost[learning_rate, seed], learning_rate=[1, 2], seed=range(4))
-    row = comparison.paired(table, "learning_rate").loc[0]
+    row = comparison.paired(Sample(table), "learning_rate").loc[0]
     assert row[["pairs", "both", "only_first", "only_second", "neither"]].tolist() == [4, 2, 1, 0, 1]
     assert row["ratio"] == 4  # of 2, 4 and infinity
     assert row["p_rate"] == 1
@@ -67,7 +69,7 @@ def test_runs_of_different_horizons_are_compared_as_far_as_both_were_watched():
     table["horizon"] = table["max_epochs"]
     short = table["max_epochs"] == 100
     table.loc[short, ["status", "epochs"]] = ["exhausted", 100]
-    row = comparison.paired(table, "max_epochs").loc[0]
+    row = comparison.paired(Sample(table), "max_epochs").loc[0]
     assert row["neither"] == 8
     assert row["p_rate"] == row["p_epochs"] == 1
 
@@ -76,17 +78,17 @@ def test_thresholds_of_a_training_are_one_pair_and_not_three():
     table = sweep(
         lambda learning_rate, seed, threshold: 100 * learning_rate, learning_rate=[1, 2], seed=range(5), threshold=[1, 2, 3]
     )
-    row = comparison.paired(table, "learning_rate").loc[0]
+    row = comparison.paired(Sample(table), "learning_rate").loc[0]
     assert row["pairs"] == 15
     assert row["p_epochs"] == 2 / 2**5
-    unseeded = comparison.paired(table.drop(columns="seed").head(6).assign(threshold=[1, 2, 3] * 2), "threshold")
+    unseeded = comparison.paired(Sample(table.drop(columns="seed").head(6).assign(threshold=[1, 2, 3] * 2)), "threshold")
     assert len(unseeded) == 3
 
 
 def test_a_profile_is_the_share_of_problems_within_a_factor_of_the_best():
     cost = {(1, 0): 10, (2, 0): 20, (1, 1): 90, (2, 1): 30, (1, 2): 9999, (2, 2): 50, (1, 3): 9999, (2, 3): 9999}
     table = sweep(lambda learning_rate, seed: cost[learning_rate, seed], learning_rate=[1, 2], seed=range(4))
-    profiles = comparison.performance_profiles(table).set_index("learning_rate")
+    profiles = comparison.performance_profiles(Sample(table)).set_index("learning_rate")
     assert profiles.loc[1, ["tau", "share"]].to_numpy().tolist() == [[1, 0.25], [3, 0.5]]
     assert profiles.loc[2, ["tau", "share"]].to_numpy().tolist() == [[1, 0.5], [2, 0.75], [3, 0.75]]
     assert (profiles["problems"] == 4).all()
@@ -101,7 +103,7 @@ def test_shares_of_variance_are_those_that_were_planted():
     table["epochs"] = [  # not rounded
         math.exp(5 + effect[a] + other[b] + both * effect[a] * 2 * other[b]) - 1 for a, b in table[["a", "b"]].to_numpy()
     ]
-    shares = comparison.variance_shares(table).set_index(["axis", "with_axis"])["share"]
+    shares = comparison.variance_shares(Sample(table)).set_index(["axis", "with_axis"])["share"]
     total = 1 + 0.25 + both**2
     assert shares["a", ""] == pytest.approx(1 / total)
     assert shares["b", ""] == pytest.approx(0.25 / total)
@@ -118,18 +120,18 @@ def test_shares_of_variance_add_up(seed):
     rng = np.random.default_rng(seed)
     table = sweep(lambda **_: rng.exponential(500), a=[1, 2, 3], b=[True, False], c=[None, 1.0], seed=range(3))
     table["status"] = rng.choice(STATUSES, len(table))
-    shares = comparison.variance_shares(table)["share"]
+    shares = comparison.variance_shares(Sample(table))["share"]
     assert shares.sum() == pytest.approx(1)
     assert (shares >= 0).all()
 
 
 def test_an_unbalanced_design_says_so():
     table = sweep(lambda a, seed: 10, a=[1, 2], seed=range(3))
-    assert comparison.imbalance(table) == ""
+    assert comparison.imbalance(Sample(table)) == ""
     with pytest.raises(ValueError, match="not complete: 5 of 6 combinations"):
-        comparison.variance_shares(table.iloc[1:])
+        comparison.variance_shares(Sample(table.iloc[1:]))
     with pytest.raises(ValueError, match="not balanced: a combination of the axes has from 1 to 2 runs"):
-        comparison.variance_shares(pd.concat([table, table.iloc[:1]]))
+        comparison.variance_shares(Sample(pd.concat([table, table.iloc[:1]])))
 
 
 def test_the_best_value_is_as_sure_as_the_seeds_allow():
@@ -139,7 +141,7 @@ def test_the_best_value_is_as_sure_as_the_seeds_allow():
         lambda learning_rate, threshold, seed: 100 * factor[learning_rate] / threshold * vary(seed),
         learning_rate=list(factor), threshold=[1.0, 0.5, 1e-9], seed=range(20),
     )  # fmt: skip
-    best = comparison.best_values(table).set_index(["threshold", "learning_rate"])
+    best = comparison.best_values(Sample(table)).set_index(["threshold", "learning_rate"])
     assert best.groupby("threshold")["best"].sum().to_dict() == {1e-9: 0, 0.5: 1, 1.0: 1}
     for threshold in (0.5, 1.0):
         share = best.loc[threshold, "share_best"]
@@ -150,7 +152,7 @@ def test_the_best_value_is_as_sure_as_the_seeds_allow():
     assert (best.loc[1e-9, "share_best"] == 0).all()
     assert (best["ert_low"] <= best["ert"]).all()
     assert (best["ert"] <= best["ert_high"]).all()
-    summary = convergence.summarize(table, ["threshold", "learning_rate"], intervals=True).set_index(best.index.names)
+    summary = Summary(table).by("threshold", "learning_rate").set_index(best.index.names)
     assert np.allclose(best[["ert", "ert_low", "ert_high"]], summary[["ert", "ert_low", "ert_high"]])
 
 
@@ -161,7 +163,7 @@ def test_a_step_costs_what_was_planted():
         lambda learning_rate, task, seed: 20 * factor[learning_rate] * vary(seed), horizon=1e6,
         learning_rate=list(factor), task=["xor", "iris", "parity"], seed=range(30),
     )  # fmt: skip
-    steps = comparison.sensitivity(table).set_index(["axis", "step"])
+    steps = comparison.sensitivity(Sample(table)).set_index(["axis", "step"])
     for step, value, ratio in (("down", 0.5, 2), ("up", 5.0, 3)):
         row = steps.loc["learning_rate"].loc[step]
         assert (row["best"], row["value"]) == (1.0, value)
@@ -186,7 +188,7 @@ def test_a_sweep_compared_with_itself_has_not_changed():
     assert (compared[["p_rate", "p_epochs"]] == 1).all(axis=None)
     assert (compared["change"] == "").all()
     assert len(two_sweeps.changes(table, table)) == 0
-    answer = words.comparison_in_words(table, table)
+    answer = comparison_in_words(table, table)
     assert "Of 90 runs that both have, 90 ended the same" in answer
     assert "Nothing changed beyond chance." in answer
 
@@ -204,7 +206,7 @@ def test_what_changed_between_two_sweeps_is_found_where_it_is():
     assert change["learning_rate", 4].startswith("less often")
     assert table.loc[0, "axis"] == ""
     assert table.loc[0, "pairs"] == 90
-    said = words.comparison_in_words(before, after)
+    said = comparison_in_words(before, after)
     assert "momentum: no axis only before, 0.9 only after." in said
     assert "faster at learning_rate=2;" in said
     assert "less often, slower at learning_rate=4" in said
@@ -218,7 +220,7 @@ def test_only_shared_runs_are_compared():
     assert changes.loc["seed"].tolist() == ["0, 1, 2, 3, 4", "", 25]
     nothing = base(noise(), learning_rate=[16])
     assert len(two_sweeps.compare(before, nothing)) == 0
-    assert "no runs in common" in words.comparison_in_words(before, nothing)
+    assert "no runs in common" in comparison_in_words(before, nothing)
 
 
 def test_a_longer_sweep_is_compared_up_to_the_horizon_of_the_shorter():
@@ -264,18 +266,18 @@ TWELVE = {f"axis_{place}": [0, 1] if place < 7 else [0] for place in range(12)}
     ids=["nothing converges", "at epoch 0", "one run", "seeds only", "threshold only", "words", "twelve axes"],
 )
 def test_every_kind_of_sweep_can_be_compared(table):
-    for axis in convergence.axes_of(table)[:4]:
-        assert comparison.paired(table, axis)["p_epochs"].between(0, 1).all()
-        profiles = comparison.performance_profiles(table, axis)
+    for axis in Sample(table).axes[:4]:
+        assert comparison.paired(Sample(table), axis)["p_epochs"].between(0, 1).all()
+        profiles = comparison.performance_profiles(Sample(table), axis)
         assert profiles["share"].between(0, 1).all()
         assert profiles[axis].nunique(dropna=False) == table[axis].nunique(dropna=False)
-        comparison.best_values(table, axis)
-    assert comparison.variance_shares(table)["share"].between(0, 1 + 1e-9).all()
-    steps = comparison.sensitivity(table)
+        comparison.best_values(Sample(table), axis)
+    assert comparison.variance_shares(Sample(table))["share"].between(0, 1 + 1e-9).all()
+    steps = comparison.sensitivity(Sample(table))
     assert (steps["ratio"] >= 1).all()
     assert (two_sweeps.compare(table, table)["same"] == len(table)).all()
     assert (two_sweeps.compare_axes(table, table)["change"] == "").all()
-    assert "ended the same" in words.comparison_in_words(table, table)
+    assert "ended the same" in comparison_in_words(table, table)
 
 
 @pytest.mark.slow
@@ -286,9 +288,10 @@ def test_a_million_runs_are_compared_in_seconds():
     axes = dict(zip(names, np.indices(shape).reshape(5, -1), strict=True))
     table = pd.DataFrame(axes).assign(status=rng.choice(STATUSES, many), epochs=rng.integers(0, 10_000, many))
     began = time.perf_counter()
-    comparison.paired(table, "learning_rate")
-    comparison.performance_profiles(table)
-    comparison.variance_shares(table)
-    comparison.best_values(table)
-    comparison.sensitivity(table)
+    sample = Sample(table)
+    comparison.paired(sample, "learning_rate")
+    comparison.performance_profiles(sample)
+    comparison.variance_shares(sample)
+    comparison.best_values(sample)
+    comparison.sensitivity(sample)
     assert time.perf_counter() - began < 30

@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.backprop.trainer import STATUSES
-from pipeline.report import words
-from pipeline.report.tables import note, report, write_tables
-from pipeline.stats import convergence
+from pipeline.report.numbers import in_short
+from pipeline.report.tables import note, readable, report, write_tables
+from pipeline.report.words import in_words
+from pipeline.stats.convergence import INTERVALS, STATISTICS
+from pipeline.stats.sample import Sample
+from pipeline.stats.summary import Summary
 
 
 def results(rows, **columns):
@@ -37,7 +40,7 @@ WORKED = results(
 
 
 def test_a_worked_table():
-    slow, fast = convergence.summarize(WORKED, ["learning_rate"]).to_dict("records")
+    slow, fast = Summary(WORKED).by("learning_rate", intervals=False).to_dict("records")
     assert slow == {
         "learning_rate": 0.1, "runs": 4, "converged": 2, "stationary": 0, "exhausted": 1, "diverged": 1, "rate": 0.5,
         "ert": 145 / 2, "q1": 10, "median": 30, "q3": math.inf,
@@ -46,14 +49,14 @@ def test_a_worked_table():
 
 
 def test_a_median_that_was_not_reached_is_said_to_be_so():
-    text = report(WORKED)
+    text = report(Summary(WORKED))
     assert "not reached" in text
     assert "inf" not in text
     assert "nan" not in text.lower()
 
 
 def test_the_answer_in_words_names_the_numbers():
-    answer = words.in_words(WORKED)
+    answer = in_words(Summary(WORKED))
     assert "2 of 8 runs converged (25%); 1 stationary, 4 exhausted, 1 diverged." in answer
     assert "learning_rate=0.1 costs least: 72.5 epochs per success (2 of 4 runs converged)" in answer
     assert "from 0% at learning_rate=1 to 50% at learning_rate=0.1" in answer
@@ -64,7 +67,7 @@ def test_the_best_setting_is_found_for_each_threshold():
         (rate, threshold, seed, "converged" if rate < 5 or threshold > 0.05 else "exhausted", int(100 / rate / threshold))
         for rate in (1, 2, 5) for threshold in (0.1, 0.01) for seed in range(3)
     ]  # fmt: skip
-    best = convergence.best_settings(results(rows, axes=("learning_rate", "threshold", "seed")))
+    best = Summary(results(rows, axes=("learning_rate", "threshold", "seed"))).best
     assert best[["threshold", "learning_rate"]].to_numpy().tolist() == [[0.1, 5], [0.01, 2]]
 
 
@@ -85,8 +88,8 @@ def at_one_horizon(rows):
 def test_at_one_horizon_the_survival_curve_is_one_minus_the_share_that_converged(rows):
     table = results(at_one_horizon(rows)).assign(horizon=HORIZON)
     time = table["epochs"].astype(float).where(table["status"] == "converged", math.inf).to_numpy()
-    ecdf = convergence.run_length_ecdf(table).set_index("epochs")["share"]
-    for row in convergence.survival(table).to_dict("records"):
+    ecdf = Summary(table).run_lengths().set_index("epochs")["share"]
+    for row in Summary(table).survival().to_dict("records"):
         if row["epochs"] < HORIZON:
             assert row["survival"] == np.mean(time > row["epochs"])
             assert row["at_risk"] == np.sum(time >= row["epochs"])
@@ -98,7 +101,7 @@ def test_at_one_horizon_the_survival_curve_is_one_minus_the_share_that_converged
 def test_at_one_horizon_the_restricted_mean_is_the_mean_of_what_is_within_it(rows):
     table = results(at_one_horizon(rows)).assign(horizon=HORIZON)
     within = table["epochs"].astype(float).where(table["status"] == "converged", HORIZON)
-    mean = convergence.summarize(table, ["learning_rate"], intervals=True).set_index("learning_rate")["restricted_mean"]
+    mean = Summary(table).by("learning_rate").set_index("learning_rate")["restricted_mean"]
     assert np.allclose(mean, within.groupby(table["learning_rate"]).mean(), rtol=1e-12, atol=0)
 
 
@@ -106,7 +109,7 @@ def test_at_one_horizon_the_restricted_mean_is_the_mean_of_what_is_within_it(row
 @given(ROWS)
 def test_if_no_run_stops_early_the_running_time_is_the_restricted_mean_over_the_rate(rows):
     rows = at_one_horizon((*row, "converged" if status == "converged" else "exhausted", n) for *row, status, n in rows)
-    table = convergence.summarize(results(rows).assign(horizon=HORIZON), ["learning_rate"], intervals=True)
+    table = Summary(results(rows).assign(horizon=HORIZON)).by("learning_rate")
     for row in table.to_dict("records"):
         expected = row["restricted_mean"] / row["rate"] if row["rate"] else math.inf
         assert row["ert"] == pytest.approx(expected, rel=1e-12)
@@ -115,63 +118,61 @@ def test_if_no_run_stops_early_the_running_time_is_the_restricted_mean_over_the_
 def test_what_never_converges_is_at_risk_to_the_end():
     """Were the diverged run censored where it stopped, the median would be 30 and not 40."""
     rows = [(0.1, 0, "converged", 20), (0.1, 1, "diverged", 5), (0.1, 2, "converged", 40), (0.1, 3, "exhausted", 100)]
-    curve = convergence.survival(results(rows))
+    curve = Summary(results(rows)).survival()
     assert curve[["epochs", "at_risk", "converged", "censored", "survival"]].to_numpy().tolist() == [
         [0, 4, 0, 0, 1], [20, 4, 1, 0, 0.75], [40, 3, 1, 0, 0.5], [100, 2, 0, 1, 0.5],
     ]  # fmt: skip
-    assert convergence.summarize(results(rows), []).loc[0, "median"] == 40
+    assert Summary(results(rows)).by(intervals=False).loc[0, "median"] == 40
 
 
 def test_a_run_that_was_stopped_earlier_than_others_is_censored_then():
     rows = [(0.1, 0, "converged", 20), (0.1, 1, "exhausted", 10), (0.1, 2, "converged", 40), (0.1, 3, "exhausted", 100)]
     table = results(rows).assign(horizon=[100, 10, 100, 100])
-    assert convergence.survival(table)["survival"].tolist() == [
+    assert Summary(table).survival()["survival"].tolist() == [
         1,
         1,
         pytest.approx(2 / 3),
         pytest.approx(1 / 3),
         pytest.approx(1 / 3),
     ]
-    assert convergence.summarize(table, []).loc[0, "median"] == 40
+    assert Summary(table).by(intervals=False).loc[0, "median"] == 40
 
 
 def test_the_horizon_is_known_or_else_what_exhausted_runs_reached():
-    assert convergence.horizon(WORKED) == 100
-    assert convergence.horizon(WORKED.assign(horizon=500)) == 500
-    assert convergence.horizon(WORKED.assign(max_epochs=[10, 200] * 4)) == 200
-    assert convergence.horizon(WORKED[WORKED["status"] != "exhausted"]) == 40
-    assert convergence.horizon(WORKED.iloc[:0]) == 0
-    assert convergence.axes_of(WORKED.assign(horizon=500)) == ["learning_rate", "seed"]
+    assert Sample(WORKED).horizon == 100
+    assert Sample(WORKED.assign(horizon=500)).horizon == 500
+    assert Sample(WORKED.assign(max_epochs=[10, 200] * 4)).horizon == 200
+    assert Sample(WORKED[WORKED["status"] != "exhausted"]).horizon == 40
+    assert Sample(WORKED.iloc[:0]).horizon == 0
+    assert Sample(WORKED.assign(horizon=500)).axes == ["learning_rate", "seed"]
 
 
 def test_the_share_converged_is_over_all_thresholds_and_ends_at_the_cap():
     rows = [(0.1, 0, "converged", 10), (0.01, 0, "converged", 30), (0.1, 1, "converged", 10), (0.01, 1, "exhausted", 50)]
-    ecdf = convergence.run_length_ecdf(results(rows, axes=("threshold", "seed")))
+    ecdf = Summary(results(rows, axes=("threshold", "seed"))).run_lengths()
     assert ecdf.to_numpy().tolist() == [[0, 0], [10, 0.5], [30, 0.75], [50, 0.75]]
 
 
 def test_intervals_stand_around_their_estimates():
-    table = convergence.summarize(WORKED, ["learning_rate"], intervals=True)
-    assert list(table.columns) == ["learning_rate", *convergence.STATISTICS, *convergence.INTERVALS]
+    table = Summary(WORKED).by("learning_rate")
+    assert list(table.columns) == ["learning_rate", *STATISTICS, *INTERVALS]
     for name in ("rate", "ert", "median"):
         assert (table[f"{name}_low"] <= table[name]).all()
         assert (table[name] <= table[f"{name}_high"]).all()
-    plain = convergence.summarize(WORKED, ["learning_rate"])
+    plain = Summary(WORKED).by("learning_rate", intervals=False)
     assert plain.equals(table[plain.columns])
-    quartiles = convergence.quartiles(WORKED, ["learning_rate"])
-    assert quartiles[["median", "median_low", "median_high"]].equals(table[["median", "median_low", "median_high"]])
 
 
 def test_runs_of_one_seed_are_one_unit_and_without_seeds_runs_of_one_training():
-    assert convergence.units_of(WORKED).tolist() == [0, 1, 2, 3] * 2
+    assert Sample(WORKED).units()[0].tolist() == [0, 1, 2, 3] * 2
     rows = [(rate, threshold, "converged", 1) for rate in (1, 2) for threshold in (0.1, 0.2, 0.3)]
-    assert convergence.units_of(results(rows, axes=("learning_rate", "threshold"))).tolist() == [0] * 3 + [1] * 3
+    assert Sample(results(rows, axes=("learning_rate", "threshold"))).units()[0].tolist() == [0] * 3 + [1] * 3
 
 
 @settings(max_examples=25)
 @given(ROWS)
 def test_every_run_is_counted_once(rows):
-    table = convergence.summarize(results(rows), ["learning_rate"])
+    table = Summary(results(rows)).by("learning_rate", intervals=False)
     assert table["runs"].sum() == len(rows) == table[list(STATUSES)].to_numpy().sum()
     assert ((table["rate"] >= 0) & (table["rate"] <= 1)).all()
 
@@ -180,7 +181,7 @@ def test_every_run_is_counted_once(rows):
 @given(ROWS)
 def test_quartiles_are_the_first_epochs_by_which_that_share_converged(rows):
     rows = at_one_horizon(rows)
-    for _, row in convergence.summarize(results(rows), ["learning_rate"]).iterrows():
+    for _, row in Summary(results(rows)).by("learning_rate", intervals=False).iterrows():
         mine = [r for r in rows if r[0] == row["learning_rate"]]
         ended = np.array([epochs if status == "converged" else math.inf for _, _, status, epochs in mine])
         for name, share in (("q1", 0.25), ("median", 0.5), ("q3", 0.75)):
@@ -193,7 +194,7 @@ def test_quartiles_are_the_first_epochs_by_which_that_share_converged(rows):
 @settings(max_examples=25)
 @given(ROWS)
 def test_expected_running_time_is_all_epochs_over_successes(rows):
-    for _, row in convergence.summarize(results(rows), ["learning_rate"]).iterrows():
+    for _, row in Summary(results(rows)).by("learning_rate", intervals=False).iterrows():
         mine = [r for r in rows if r[0] == row["learning_rate"]]
         successes = sum(status == "converged" for _, _, status, _ in mine)
         spent = sum(epochs for *_, epochs in mine)
@@ -232,29 +233,27 @@ NAMES = [
 
 @pytest.mark.parametrize("table", SWEEPS, ids=NAMES)
 def test_every_kind_of_sweep_can_be_reported(table, tmp_path):
-    text = report(table)
+    text = report(Summary(table))
     assert f"of {len(table):,} run" in text
-    assert f"of {len(table):,} run" in note(table)
-    write_tables(table, tmp_path)
+    assert f"of {len(table):,} run" in note(Summary(table))
+    write_tables(Summary(table), tmp_path)
     assert (tmp_path / "summary/summary.txt").read_text() == text + "\n"
 
 
 @pytest.mark.parametrize("table", SWEEPS, ids=NAMES)
 def test_every_kind_of_sweep_has_its_statistics(table):
-    axes = convergence.axes_of(table)
-    for by in ([], axes[:1], axes[:2], axes):
-        summary = convergence.summarize(table, by, intervals=True)
-        assert summary["runs"].sum() == len(table)
-        assert list(summary.columns[: len(by)]) == by
-        assert len(summary) == len(table[by].drop_duplicates()) if by else len(summary) == 1
-        ends = (
-            convergence.survival(table, by).groupby(by, dropna=False, sort=True).tail(1)
-            if by
-            else convergence.survival(table).tail(1)
-        )
-        assert (ends["epochs"] == convergence.horizon(table)).all()
-        assert np.allclose(convergence.run_length_ecdf(table, by)["share"].iloc[-1], summary["rate"].iloc[-1])
-        assert "nan" not in words.readable(summary[list(convergence.INTERVALS)]).to_string()
+    summary = Summary(table)
+    for by in ([], summary.axes[:1], summary.axes[:2], summary.axes):
+        rows = summary.by(*by)
+        assert rows["runs"].sum() == len(table)
+        assert list(rows.columns[: len(by)]) == by
+        assert len(rows) == len(table[by].drop_duplicates()) if by else len(rows) == 1
+        curves = summary.survival(*by)
+        ends = curves.groupby(by, dropna=False, sort=True).tail(1) if by else curves.tail(1)
+        assert len(ends) == len(rows)
+        assert (ends["epochs"] == summary.sample.horizon).all()
+        assert np.allclose(summary.run_lengths(*by)["share"].iloc[-1], rows["rate"].iloc[-1])
+        assert "nan" not in readable(rows[list(INTERVALS)]).to_string()
 
 
 def test_a_summary_is_that_of_the_runs_of_its_row():
@@ -268,10 +267,10 @@ def test_a_summary_is_that_of_the_runs_of_its_row():
         ],
         axes=("a", "b", "seed"),
     ).assign(horizon=100)
-    for row in convergence.summarize(table, ["a", "b"]).to_dict("records"):
+    for row in Summary(table).by("a", "b", intervals=False).to_dict("records"):
         mine = table[(table["a"].isna() if row["a"] is None else table["a"] == row["a"]) & (table["b"] == row["b"])]
-        alone = convergence.summarize(mine, []).loc[0]
-        assert all(row[name] == alone[name] for name in convergence.STATISTICS)
+        alone = Summary(mine).by(intervals=False).loc[0]
+        assert all(row[name] == alone[name] for name in STATISTICS)
 
 
 @pytest.mark.slow
@@ -283,9 +282,11 @@ def test_a_million_runs_are_summarised_in_seconds():
     many = math.prod(shape)
     table = pd.DataFrame(axes).assign(status=rng.choice(STATUSES, many), epochs=rng.integers(0, 10_000, many))
     began = time.perf_counter()
-    convergence.by_axis(table, intervals=True)
-    cells = convergence.summarize(table, convergence.settings_of(table), intervals=True)
-    words.in_words(table)
+    summary = Summary(table)
+    for axis in summary.settings:
+        summary.by(axis)
+    cells = summary.by(*summary.settings)
+    in_words(summary)
     assert time.perf_counter() - began < 15
     assert len(cells) == 1000
 
@@ -296,4 +297,4 @@ def test_a_million_runs_are_summarised_in_seconds():
      ("xor", "xor"), (True, "True"), (12.345, "12.35")],
 )  # fmt: skip
 def test_numbers_are_short(value, text):
-    assert words.in_short(value) == text
+    assert in_short(value) == text

@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 
 from pipeline.report.figures.files import write_figures
 from pipeline.report.html import write_report
+from pipeline.stats.summary import Summary
 from pipeline.store import bulk
 from tests.designs import CONFIGURATION, HOSTILE, curves_of, sweep, weights_of
 from tests.stores import wait_for
@@ -66,11 +67,11 @@ def report(tmp_path_factory) -> Path:
         seed=range(4), threshold=[1e-2, 1e-3],
     )  # fmt: skip
     slow = results["learning_rate"] == 0.1
-    results = results.assign(status=np.where(slow, "exhausted", results["status"]))
-    figures = write_figures(results, folder / "figures", curves_of(results), weights_of(results))
+    summary = Summary(results.assign(status=np.where(slow, "exhausted", results["status"])))
+    figures = write_figures(summary, folder / "figures", curves_of(results), weights_of(results))
     environment = {"version.numpy": "2.4.6", "cpu.features": "SSE " * 60}
     command = f"python -m pipeline.train -m study=xor {'momentum=0.5 ' * 20}"
-    write_report(folder / "report.html", results, CONFIGURATION, figures, environment, command, "A sweep")
+    write_report(folder / "report.html", summary, CONFIGURATION, figures, environment, command, "A sweep")
     return folder / "report.html"
 
 

@@ -1,9 +1,8 @@
 """What all figures share: a style, texts that matplotlib takes as they are, and the axes of a sweep that are drawn."""
 
 import functools
-import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,9 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from pipeline.report.words import count, in_short
-from pipeline.stats.convergence import REPLICATE, settings_of
-from pipeline.stats.estimators import sum_of_squares
+from pipeline.report.numbers import count, in_short, tick
+from pipeline.stats.arrays import evenly
+from pipeline.stats.sample import REPLICATE, is_number
+from pipeline.stats.summary import Summary
 
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "backpropagation",  # the same figure is the same file
@@ -35,20 +35,14 @@ STYLE: dict[Any, Any] = {
     "hatch.linewidth": 0.6,
     "figure.titlesize": 12,
 }
-
 # Okabe & Ito (2008), without yellow, which is hard to see as a line
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-
 BLUE, ORANGE, GREY = COLOURS[0], COLOURS[1], "0.55"
-
 LONGEST = 24  # characters of a label
-
 LINES = 7  # values of an axis that are told apart by colour
-
 PANELS = 3  # thresholds that have a panel to themselves
 
 P = ParamSpec("P")
-
 T = TypeVar("T")
 
 
@@ -86,22 +80,9 @@ def plain(value: Any, longest: int = LONGEST) -> str:
     return "".join(letter if ord(letter) in glyphs() else "�" for letter in text).replace("$", r"\$")
 
 
-def values_of(results: pd.DataFrame, axis: str) -> list[Any]:
-    """The values of an axis: numbers in order, then texts."""
-    values = results[axis].drop_duplicates().tolist()
-    return sorted(values, key=lambda value: (not is_number(value), value if is_number(value) else 0.0, str(value)))
-
-
-def is_number(value: Any) -> bool:
-    """Is it a number that has a place on a scale?"""
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(np.isfinite(value))
-
-
 def spread(values: Sequence[T], most: int) -> list[T]:
-    """At most so many of the values: the first, the last and evenly chosen ones between."""
-    if len(values) <= most:
-        return list(values)
-    return [values[place] for place in np.unique(np.linspace(0, len(values) - 1, most).round().astype(int))]
+    """At most `most` of the values: the first, the last and evenly chosen ones between."""
+    return [values[index] for index in evenly(len(values), most)]
 
 
 def colours_of(values: Sequence[Any]) -> list[Any]:
@@ -111,39 +92,8 @@ def colours_of(values: Sequence[Any]) -> list[Any]:
     return [COLOURS[place % len(COLOURS)] for place in range(len(values))]
 
 
-def drawn_axes(results: pd.DataFrame) -> list[str]:
-    """The axes worth drawing over: those that vary, but for threshold and repetitions, the most telling first.
-
-    learning_rate, where it varies, is the first; the others follow by how much of the variation of the logarithm of the
-    epochs spent goes along with them.
-    """
-    log_epochs = np.log1p(results["epochs"].to_numpy(float))
-    share = {}
-    for axis in settings_of(results):
-        codes, values = pd.factorize(results[axis], use_na_sentinel=False)
-        if len(values) > 1 and axis != "threshold":
-            share[axis] = sum_of_squares(log_epochs, codes)
-    return sorted(share, key=lambda axis: (axis != "learning_rate", -share[axis]))
-
-
-def thresholds_of(results: pd.DataFrame) -> list[Any]:
-    """The thresholds, from the highest to the lowest; [None] where they are no axis."""
-    return values_of(results, "threshold")[::-1] if "threshold" in results else [None]
-
-
-def at_threshold(results: pd.DataFrame, threshold: Any) -> pd.DataFrame:
-    """The runs with that threshold."""
-    return results if threshold is None else results[results["threshold"] == threshold]
-
-
-def caps_of(results: pd.DataFrame) -> list[int]:
-    """The numbers of epochs after which runs were given up."""
-    return sorted(map(int, results.loc[results["status"] == "exhausted", "epochs"].unique()))
-
-
-def mark_caps(plot: Axes, results: pd.DataFrame) -> None:
-    """A dotted line where runs were given up; none where that is at more than three places."""
-    caps = caps_of(results)
+def mark_caps(plot: Axes, caps: Sequence[int]) -> None:
+    """A dotted line at each number of epochs after which runs were stopped; none where there are more than three."""
     for cap in caps if len(caps) <= 3 else []:
         plot.axvline(cap, color=GREY, linestyle=":", linewidth=1.2)
         plot.annotate(
@@ -157,7 +107,7 @@ def epochs_axis(plot: Axes, most: float) -> None:
     plot.set_xscale("symlog", linthresh=1, linscale=0.3)
     plot.set_xlim(0, max(most, 1) * 1.05)
     decades = 10.0 ** np.arange(int(np.log10(max(most, 1))) + 1)
-    plot.xaxis.set_major_formatter(FuncFormatter(as_text))
+    plot.xaxis.set_major_formatter(FuncFormatter(tick))
     plot.xaxis.set_minor_locator(NullLocator())
     plot.set_xticks([0, *decades[1 : len(decades) : 2 if len(decades) > 6 else 1]] if most >= 10 else range(int(most) + 1))
     plot.set_xlabel("epochs")
@@ -172,26 +122,17 @@ def log_axis(axis: Axis, low: float, high: float, most: int = 7) -> None:
     ticks = [float(f"{digit}e{decade:.0f}") for decade in decades for digit in ((1, 2, 5) if len(decades) <= 3 else (1,))]
     inside = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
     axis.set_major_locator(FixedLocator(inside[:: -(-len(inside) // most)] if inside else [low, high]))
-    axis.set_major_formatter(FuncFormatter(as_text))
+    axis.set_major_formatter(FuncFormatter(tick))
     axis.set_minor_locator(NullLocator())
 
 
-def as_text(value: float, _: int = 0) -> str:
-    """A tick's number: 0.001, 100, 10k, 1M, 1e-9."""
-    for factor, letter in ((1e6, "M"), (1e3, "k")):
-        if factor <= abs(value) < 1e9 and (letter == "M" or abs(value) >= 1e4):
-            return f"{value / factor:g}{letter}"
-    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.4g}")
-
-
-def pooled(results: pd.DataFrame, shown: Sequence[str]) -> str:
-    """How many runs there are, and what is pooled over: `720 runs, pooled over seed (10 values)`."""
-    axes = [axis for axis in [*settings_of(results), REPLICATE] if axis in results and axis not in shown]
-    sizes = {axis: results[axis].nunique(dropna=False) for axis in axes}
-    over = [f"{axis} ({size:,})" for axis, size in sizes.items() if size > 1]
+def pooled(summary: Summary, shown: Sequence[str | None], runs: int | None = None) -> str:
+    """How many runs there are (or `runs`), and what is pooled over: `720 runs, pooled over seed (10)`."""
+    axes = [axis for axis in [*summary.settings, REPLICATE] if axis in summary.axes and axis not in shown]
+    over = [f"{axis} ({summary.sample.size(axis):,})" for axis in axes if summary.sample.size(axis) > 1]
     more = f" and {len(over) - 4} more axes" if len(over) > 5 else ""
     text = ", ".join(plain(one, 40) for one in (over[:4] if more else over)) + more
-    return count(len(results), "run") + (f", pooled over {text}" if over else "")
+    return count(len(summary) if runs is None else runs, "run") + (f", pooled over {text}" if over else "")
 
 
 def title(figure: Figure, headline: str, below: str) -> None:
@@ -201,7 +142,7 @@ def title(figure: Figure, headline: str, below: str) -> None:
 
 
 def panels(count: int, size: tuple[float, float], columns: int = 4) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels of that size, which share their axes."""
+    """A figure with `count` panels of that size, which share their axes."""
     across = min(count, columns)
     down = -(-count // across)
     figure = Figure(figsize=(size[0] * across + 0.8, size[1] * down + 1.0), layout="constrained")
@@ -213,23 +154,28 @@ def panels(count: int, size: tuple[float, float], columns: int = 4) -> tuple[Fig
     return figure, plots[:count]
 
 
-def lines_of(results: pd.DataFrame, axes: Sequence[str] | None) -> str | None:
+def lines_of(summary: Summary, axes: Sequence[str] | None) -> str | None:
     """The axis whose values have a line each."""
-    axes = drawn_axes(results) if axes is None else axes
+    axes = summary.main_axes if axes is None else axes
     return axes[0] if axes else None
 
 
-def groups(results: pd.DataFrame, axis: str | None, most: int = LINES) -> Iterator[tuple[str, Any, pd.DataFrame]]:
-    """(label, colour, runs) of the values of an axis, at most so many; all runs where there is no axis."""
+def lines(summary: Summary, axis: str | None, most: int = LINES) -> list[tuple[Any, str, Any]]:
+    """(value, label, colour) of the values of an axis, at most `most`; one for all runs where there is no axis."""
     if axis is None:
-        yield "all runs", BLUE, results
-        return
-    values = spread(values_of(results, axis), most)
-    for value, colour in zip(values, colours_of(values), strict=True):
-        yield plain(value), colour, results[results[axis].isna() if pd.isna(value) else results[axis] == value]
+        return [(None, "all runs", BLUE)]
+    values = spread(summary.sample.values(axis), most)
+    return [(value, plain(value), colour) for value, colour in zip(values, colours_of(values), strict=True)]
 
 
-def some_of(results: pd.DataFrame, axis: str | None, most: int = LINES) -> str:
+def rows_of(table: pd.DataFrame, axis: str | None, value: Any) -> pd.DataFrame:
+    """The rows of a table that are of that value of the axis; all where there is no such axis."""
+    if axis is None or axis not in table:
+        return table
+    return table[table[axis].isna() if pd.isna(value) else table[axis] == value]
+
+
+def some_of(summary: Summary, axis: str | None, most: int = LINES) -> str:
     """A remark where not all values of the axis are shown."""
-    number = results[axis].nunique(dropna=False) if axis else 0
+    number = summary.sample.size(axis) if axis else 0
     return f"; {most} of the {number:,} values of {plain(axis, 40)} are shown" if number > most else ""

@@ -10,54 +10,40 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pipeline.report.figures.drawing import (
-    PANELS,
-    Picture,
-    at_threshold,
-    drawn_axes,
-    log_axis,
-    plain,
-    pooled,
-    spread,
-    styled,
-    thresholds_of,
-    title,
-    values_of,
-)
-from pipeline.report.words import in_short
-from pipeline.stats.convergence import summarize
+from pipeline.report.figures.drawing import PANELS, Picture, log_axis, plain, pooled, rows_of, spread, styled, title
+from pipeline.report.numbers import in_short, percent
+from pipeline.stats.sample import NESTED
+from pipeline.stats.summary import Summary
 
 WRITTEN_CELLS = 12  # along one side: more have no room for their numbers
-
 MOST_CELLS = 400
 
 
 @styled
-def median_map(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Picture | None:
+def median_map(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     """Median epochs to convergence over two axes, a panel for each threshold."""
-    return heat_map(results, axes, "median")
+    return heat_map(summary, axes, "median")
 
 
 @styled
-def rate_map(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Picture | None:
+def rate_map(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     """The share of runs that converged over two axes, a panel for each threshold."""
-    return heat_map(results, axes, "rate")
+    return heat_map(summary, axes, "rate")
 
 
-def heat_map(results: pd.DataFrame, axes: Sequence[str] | None, what: str) -> Picture | None:
+def heat_map(summary: Summary, axes: Sequence[str] | None, what: str) -> Picture | None:
     """Cells of the two most telling axes, in the order of the design: their number by colour and, where there is room, written.
 
     A cell is grey and hatched where the median was not reached, or no run converged, and white where there are no runs.
     """
-    chosen = (drawn_axes(results) if axes is None else list(axes))[:2]
-    if len(chosen) < 2:
+    chosen = (summary.main_axes if axes is None else list(axes))[:2]
+    if len(chosen) < 2 or max(map(summary.sample.size, chosen)) > MOST_CELLS:
         return None
-    down, across = chosen = [str(axis) for axis in results.columns if axis in chosen]
-    rows, columns = (values_of(results, axis) for axis in chosen)
-    if max(len(rows), len(columns)) > MOST_CELLS:
-        return None
-    thresholds = spread(thresholds_of(results), PANELS + 1)
-    tables = [summarize(at_threshold(results, goal), chosen) for goal in thresholds]
+    down, across = chosen = [axis for axis in summary.axes if axis in chosen]
+    rows, columns = map(summary.sample.values, chosen)
+    thresholds = spread(summary.thresholds, PANELS + 1)
+    cells_of_all = summary.heat_map(down, across)
+    tables = [rows_of(cells_of_all, NESTED, goal) for goal in thresholds]
     numbers = np.concatenate([table[what].to_numpy(float) for table in tables])
     reached = np.maximum(numbers[np.isfinite(numbers)], 1.0)
     norm: Normalize = Normalize(0.0, 1.0)
@@ -67,9 +53,9 @@ def heat_map(results: pd.DataFrame, axes: Sequence[str] | None, what: str) -> Pi
     wide, high = (0.85 * len(columns), 0.48 * len(rows)) if written else (4.0, 3.6)
     figure = Figure(figsize=(max(4.6, 2.2 + (0.6 + wide) * len(tables)), max(3.2, 1.8 + high)), layout="constrained")
     plots = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
-    places = [{value: place for place, value in enumerate(values)} for values in (rows, columns)]
+    indices = [{value: index for index, value in enumerate(values)} for values in (rows, columns)]
     for plot, goal, table in zip(plots, thresholds, tables, strict=True):
-        y, x = (table[axis].map(place).to_numpy(int) for axis, place in zip(chosen, places, strict=True))
+        y, x = (table[axis].map(index).to_numpy(int) for axis, index in zip(chosen, indices, strict=True))
         numbers = table[what].to_numpy(float)
         cells = np.full((len(rows), len(columns)), np.nan)
         cells[y, x] = np.maximum(numbers, 1.0) if what == "median" else numbers
@@ -86,7 +72,7 @@ def heat_map(results: pd.DataFrame, axes: Sequence[str] | None, what: str) -> Pi
             write_cells(plot, table, zip(x, y, missed, numbers, strict=True), image, what)
         for values, set_ticks in ((columns, plot.set_xticks), (rows, plot.set_yticks)):
             shown = spread(range(len(values)), WRITTEN_CELLS if written else 7)
-            set_ticks(np.array(shown) + 0.5, [plain(values[place], 12) for place in shown])
+            set_ticks(np.array(shown) + 0.5, [plain(values[index], 12) for index in shown])
         if any(len(plain(value, 12)) > 6 for value in columns):
             plot.tick_params(axis="x", rotation=40)
         plot.grid(False)
@@ -103,7 +89,7 @@ def heat_map(results: pd.DataFrame, axes: Sequence[str] | None, what: str) -> Pi
         log_axis(bar.ax.yaxis, norm.vmin or 1, norm.vmax or 10)
     bar.outline.set_visible(False)
     headline = "Median epochs to convergence" if what == "median" else "Share of runs that converged"
-    behind = pooled(results, [*chosen, "threshold"])
+    behind = pooled(summary, [*chosen, "threshold"])
     title(figure, headline, behind)
     written_text = " Written in a cell: how many of its runs converged, and the number." if written else ""
     unreached = "the median was not reached: fewer than half converged" if what == "median" else "no run converged"
@@ -122,7 +108,7 @@ def write_cells(plot: Axes, table: pd.DataFrame, cells: Any, image: Any, what: s
         if missed:
             plot.add_patch(Rectangle((x, y), 1, 1, fill=False, hatch="///", edgecolor="0.65", linewidth=0))
         else:
-            second = in_short(number) if what == "median" else f"{number:.0%}"
+            second = in_short(number) if what == "median" else percent(number)
             red, green, blue, _ = image.cmap(image.norm(max(number, 1.0) if what == "median" else number))
             colour = "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
         text = f"{converged:,}/{runs:,}\n{second}"

@@ -14,109 +14,100 @@ from pipeline.report.figures.drawing import (
     ORANGE,
     PANELS,
     Picture,
-    at_threshold,
     epochs_axis,
-    groups,
-    is_number,
+    lines,
     lines_of,
     log_axis,
     mark_caps,
     panels,
     plain,
     pooled,
+    rows_of,
     some_of,
     spread,
     styled,
-    thresholds_of,
     title,
-    values_of,
 )
-from pipeline.report.words import count
-from pipeline.stats import convergence
-from pipeline.stats.comparison import performance_profiles
-from pipeline.stats.convergence import summarize
-from pipeline.stats.estimators import Floats
+from pipeline.report.numbers import count
+from pipeline.stats.arrays import Floats
+from pipeline.stats.sample import NESTED, is_number
+from pipeline.stats.summary import Summary
 
 STEPS = 400  # points of a line that goes step by step
-
 WRITTEN_VALUES = 8
-
 MOST_VALUES = 60  # along the horizontal axis of `cost`
-
 FAR_ABOVE = 1e12  # in the place of what was not reached
 
 
 @styled
-def survival(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Picture | None:
+def survival(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     """The share of runs that have not yet converged over epochs, a line for each value of the first axis."""
-    axis = lines_of(results, axes)
-    goals = spread(thresholds_of(results), PANELS)
+    axis = lines_of(summary, axes)
+    goals = spread(summary.thresholds, PANELS)
     figure, plots = panels(len(goals), (3.3, 2.8) if len(goals) > 1 else (5.2, 3.4))
-    end = convergence.horizon(results)
+    end = summary.sample.horizon
+    table = carried_on(summary.survival(*summary.with_thresholds(*own(axis))), end)
     for plot, goal in zip(plots, goals, strict=True):
-        runs = at_threshold(results, goal)
-        for label, colour, part in curves(runs, carried_on(convergence.survival(runs, [axis] if axis else []), end), axis):
+        for label, colour, part in steps(summary, rows_of(table, NESTED, goal), axis):
             x = part["epochs"]
             plot.fill_between(x, part["low"], part["high"], step="post", color=colour, alpha=0.12, linewidth=0)
             plot.step(x, part["survival"], where="post", color=colour, label=label, linewidth=1.6)
         epochs_axis(plot, end)
-        mark_caps(plot, runs)
+        mark_caps(plot, summary.sample.caps(goal))
         plot.set_ylim(-0.02, 1.02)
         if goal is not None:
             plot.set_title(f"threshold {plain(goal)}")
     plots[0].set_ylabel("share not yet converged")
     legend(figure, plots[0], axis)
-    behind = pooled(results, [axis or "", "threshold"])
+    behind = pooled(summary, [axis or "", "threshold"])
     title(figure, "Share of runs that have not yet converged", behind)
     return Picture(
         figure,
-        f"Kaplan–Meier curves of the epochs to convergence with pointwise 95 % intervals: {behind}{some_of(results, axis)}. "
+        f"Kaplan–Meier curves of the epochs to convergence with pointwise 95 % intervals: {behind}{some_of(summary, axis)}. "
         "Runs given up at the cap (dotted) are censored there; diverged and stationary runs never converge.",
     )
 
 
 @styled
-def run_lengths(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Picture | None:
+def run_lengths(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     """Empirical distribution of run lengths: the share of all (run, threshold) pairs solved within so many epochs."""
-    axis = lines_of(results, axes)
+    axis = lines_of(summary, axes)
     figure, [plot] = panels(1, (5.2, 3.4))
-    end = convergence.horizon(results)
-    for label, colour, part in curves(
-        results, carried_on(convergence.run_length_ecdf(results, [axis] if axis else []), end), axis
-    ):
+    end = summary.sample.horizon
+    for label, colour, part in steps(summary, carried_on(summary.run_lengths(*own(axis)), end), axis):
         plot.step(part["epochs"], part["share"], where="post", color=colour, label=label, linewidth=1.6)
         plot.plot(part["epochs"].iloc[-1:], part["share"].iloc[-1:], "x", color=colour, markersize=6, clip_on=False)
     epochs_axis(plot, end)
-    mark_caps(plot, results)
+    mark_caps(plot, summary.sample.caps())
     plot.set_ylim(-0.02, 1.02)
-    plot.set_ylabel("share of runs converged" if "threshold" not in results else "share of (run, threshold) pairs")
+    plot.set_ylabel("share of runs converged" if NESTED not in summary.axes else "share of (run, threshold) pairs")
     legend(figure, plot, axis)
-    behind = pooled(results, [axis or ""])
+    behind = pooled(summary, [axis or ""])
     title(figure, "Run lengths: converged within so many epochs", behind)
     return Picture(
         figure,
-        f"Empirical distribution of the epochs to convergence: {behind}{some_of(results, axis)}. "
+        f"Empirical distribution of the epochs to convergence: {behind}{some_of(summary, axis)}. "
         "A cross marks the share reached at the end, a dotted line the cap at which runs were given up.",
     )
 
 
 @styled
-def profiles(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Picture | None:
+def profiles(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     """Performance profiles (Dolan & Moré 2002): on which share of starts a value of the first axis is within τ of the best.
 
     None where no start was run at every value, or none converged.
     """
-    axis = lines_of(results, axes)
+    axis = lines_of(summary, axes)
     if axis is None:
         return None
-    table = performance_profiles(results, axis)
+    table = summary.profiles(axis)
     problems = int(table["problems"].max())
     if problems < 2 or not table["share"].any():
         return None
     rising = table.loc[table["share"].diff() > 0, "tau"].to_numpy()
     most = max(float(np.quantile(rising, 0.99)) * 1.2 if len(rising) else 0.0, 2.0)
     figure, [plot] = panels(1, (5.2, 3.4))
-    for label, colour, part in curves(results, table, axis):
+    for label, colour, part in steps(summary, table, axis):
         x, y = part["tau"].to_numpy(), part["share"].to_numpy()
         plot.step([1.0, *x, max(most, x[-1])], [0.0, *y, y[-1]], where="post", color=colour, label=label, linewidth=1.6)
     plot.set_xscale("log")
@@ -126,13 +117,18 @@ def profiles(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Pictur
     plot.set_xlabel("factor τ of the fewest epochs from the same start")
     plot.set_ylabel("share of starts ρ(τ)")
     legend(figure, plot, axis)
-    same = f"{count(problems, 'start')} (all else equal), {len(results):,} runs"
+    same = f"{count(problems, 'start')} (all else equal), {len(summary):,} runs"
     title(figure, f"How often is {plain(axis)} within a factor of the best?", same)
     return Picture(
         figure,
-        f"Performance profiles (Dolan & Moré 2002) of {plain(axis, 40)} over {same}{some_of(results, axis)}. At τ = 1: "
+        f"Performance profiles (Dolan & Moré 2002) of {plain(axis, 40)} over {same}{some_of(summary, axis)}. At τ = 1: "
         "the share of starts on which it needs the fewest epochs; to the right: the share on which it converges at all.",
     )
+
+
+def own(axis: str | None) -> list[str]:
+    """The axis whose values have a line each, as a list."""
+    return [axis] if axis else []
 
 
 def carried_on(table: pd.DataFrame, end: float) -> pd.DataFrame:
@@ -140,30 +136,31 @@ def carried_on(table: pd.DataFrame, end: float) -> pd.DataFrame:
     return table if end else pd.concat([table, table.assign(epochs=1.0)], ignore_index=True)
 
 
-def curves(results: pd.DataFrame, table: pd.DataFrame, axis: str | None) -> Iterator[tuple[str, Any, pd.DataFrame]]:
+def steps(summary: Summary, table: pd.DataFrame, axis: str | None) -> Iterator[tuple[str, Any, pd.DataFrame]]:
     """(label, colour, steps) of the lines that are drawn; of very many steps, evenly chosen ones."""
-    colours = {label: colour for label, colour, _ in groups(results, axis)}
-    for label, _, part in groups(table, axis):
+    for value, label, colour in lines(summary, axis):
+        part = rows_of(table, axis, value)
         if len(part) > STEPS:
             part = part.iloc[np.unique(np.linspace(0, len(part) - 1, STEPS).astype(int))]
-        yield label, colours[label], part
+        if len(part):
+            yield label, colour, part
 
 
 @styled
-def cost(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Picture | None:
+def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     """What a success costs: expected running time and epochs to convergence over the first axis, and the rate below."""
-    axis = lines_of(results, axes)
-    if axis is None or results[axis].nunique(dropna=False) < 2:
+    axis = lines_of(summary, axes)
+    if axis is None or summary.sample.size(axis) < 2:
         return None
-    goals = spread(thresholds_of(results), PANELS)
-    values = spread(values_of(results, axis), MOST_VALUES)
+    goals = spread(summary.thresholds, PANELS)
+    values = spread(summary.sample.values(axis), MOST_VALUES)
     x, scale = positions(values)
     figure = Figure(figsize=(max(3.3 * len(goals) + 1.0, 6.2), 5.2), layout="constrained")
     plots = figure.subplots(2, len(goals), sharex=True, sharey="row", squeeze=False, height_ratios=(2, 1))
     heights: list[Floats] = []
+    costs = summary.costs(axis)
     for (upper, lower), goal in zip(plots.T, goals, strict=True):
-        table = summarize(at_threshold(results, goal), [axis], intervals=True)
-        table = table.set_index(axis).reindex(values)
+        table = rows_of(costs, NESTED, goal).set_index(axis).reindex(values)
         q1, median, q3, ert, least = (table[name].to_numpy(float) for name in ("q1", "median", "q3", "ert", "ert_low"))
         upper.fill_between(x, shown(q1), shown(q3), color=BLUE, alpha=0.2, linewidth=0, label="q1 to q3 of epochs")
         upper.plot(x, finite(median), color=BLUE, marker="o", markersize=4, label="median epochs")
@@ -182,7 +179,7 @@ def cost(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Picture | 
             lower.set_xscale(scale)
         if len(values) <= WRITTEN_VALUES or scale == "category":
             some = spread(range(len(values)), WRITTEN_VALUES)
-            lower.set_xticks(x[some], [plain(values[place], 10) for place in some])
+            lower.set_xticks(x[some], [plain(values[index], 10) for index in some])
             lower.xaxis.set_minor_locator(NullLocator())
         elif scale == "log":
             log_axis(lower.xaxis, x[0], x[-1], 5)
@@ -196,19 +193,19 @@ def cost(results: pd.DataFrame, axes: Sequence[str] | None = None) -> Picture | 
     plots[1, 0].set_ylabel("share converged")
     handles, labels = plots[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
-    behind = pooled(results, [axis, "threshold"])
+    behind = pooled(summary, [axis, "threshold"])
     title(figure, f"What {plain(axis)} costs", behind)
     return Picture(
         figure,
         f"Epochs to convergence (median, and quartiles as a band), expected running time (all epochs spent per run that "
         f"converged) and the share of runs that converged, by {plain(axis, 40)}: {behind}"
-        f"{some_of(results, axis, MOST_VALUES)}. Bars: 95 % intervals. A cross at the top: no run "
+        f"{some_of(summary, axis, MOST_VALUES)}. Bars: 95 % intervals. A cross at the top: no run "
         "converged. Where a line or band ends, it was not reached.",
     )
 
 
 def positions(values: Sequence[Any]) -> tuple[Floats, str]:
-    """Where values stand along an axis, and its scale: log, linear, or category where they are no numbers."""
+    """The positions of values along an axis, and its scale: log, linear, or category where they are no numbers."""
     if not all(map(is_number, values)):
         return np.arange(len(values), dtype=float), "category"
     numbers = np.array(values, float)

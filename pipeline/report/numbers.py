@@ -1,0 +1,38 @@
+"""Numbers as text for reading; how a value is written on the command line is `errors.written`."""
+
+import re
+from typing import Any
+
+import numpy as np
+
+
+def in_short(value: Any) -> str:
+    """A value for reading: at most four significant digits, thousands separated; infinite is «not reached»."""
+    if isinstance(value, bool | np.bool_ | str) or not isinstance(value, int | float | np.integer | np.floating):
+        return str(value)
+    number = float(value)
+    if np.isnan(number):
+        return "null"
+    if np.isinf(number):
+        return "not reached"
+    if number == int(number) and abs(number) < 1e15:
+        return f"{int(number):,}"
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
+
+
+def percent(share: float) -> str:
+    """A share: 65%."""
+    return f"{share:.0%}"
+
+
+def count(number: int, word: str) -> str:
+    """1 run, 2 runs."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def tick(value: float, _: int = 0) -> str:
+    """A number beside an axis, as narrow as possible: 0.001, 100, 10k, 1M, 1e-9."""
+    for factor, letter in ((1e6, "M"), (1e3, "k")):
+        if factor <= abs(value) < 1e9 and (letter == "M" or abs(value) >= 1e4):
+            return f"{value / factor:g}{letter}"
+    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.4g}")

@@ -1,0 +1,72 @@
+"""Several sweeps side by side: one table of results with the axis `sweep`, and what is said of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from pipeline.errors import written
+from pipeline.report.tables import tables
+from pipeline.report.words import comparison_in_words, in_words
+from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.sweep_results import SweepResults
+from pipeline.stats.sample import axes_of
+from pipeline.stats.summary import Summary
+
+SWEEP = "sweep"  # the axis that tells sweeps apart
+
+
+def labels(sweeps: Sequence[SweepResults]) -> list[str]:
+    """A different label for each sweep: its name, with the beginning of its run id where names are the same."""
+    given = [sweep.name for sweep in sweeps]
+    return [name if given.count(name) == 1 else f"{name} {sweep.run_id[:8]}" for name, sweep in zip(given, sweeps, strict=True)]
+
+
+def aligned(sweeps: Sequence[SweepResults]) -> list[pd.DataFrame]:
+    """The results of each sweep with the axes of all: an axis that a sweep does not have has its configured value there."""
+    axes = list(dict.fromkeys(axis for sweep in sweeps for axis in axes_of(sweep.observations)))
+    columns = [*axes, *(column for column in RUN_COLUMNS if all(column in sweep.observations for sweep in sweeps))]
+    parts = []
+    for sweep in sweeps:
+        fixed = {axis: configured(sweep.configuration, axis) for axis in axes if axis not in sweep.observations}
+        parts.append(sweep.observations.assign(**fixed)[columns])
+    return parts
+
+
+def together(sweeps: Sequence[SweepResults]) -> pd.DataFrame:
+    """The results of one sweep, or those of several with the axis `sweep` in front."""
+    if len(sweeps) == 1:
+        return sweeps[0].observations
+    parts = zip(labels(sweeps), aligned(sweeps), strict=True)
+    return pd.concat([results.assign(**{SWEEP: label})[[SWEEP, *results]] for label, results in parts], ignore_index=True)
+
+
+def configured(configuration: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key as a cell of a table: lists and dictionaries as text; None where there is no such key."""
+    value: Any = configuration
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return written(value) if isinstance(value, list | Mapping) else value
+
+
+def shown_tables(summary: Summary, by: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The tables of one sweep; of several, which the axis `sweep` tells apart, each one by sweep and by each other axis."""
+    if SWEEP not in summary.axes:
+        return tables(summary, by)
+    if by:
+        return tables(summary, list(dict.fromkeys([*by, SWEEP])))
+    groups = [[SWEEP], *([axis, SWEEP] for axis in summary.settings if axis != SWEEP)]
+    return {f"By {', '.join(group)}": summary.by(*group, intervals=False) for group in groups}
+
+
+def conclusions(sweeps: Sequence[SweepResults], summary: Summary) -> list[str]:
+    """The answers in words; of two sweeps also what has changed from the first to the second."""
+    if len(sweeps) == 1:
+        return [in_words(summary)]
+    answers = [f"{label}: {in_words(Summary(sweep.observations))}" for label, sweep in zip(labels(sweeps), sweeps, strict=True)]
+    if len(sweeps) == 2:
+        try:
+            answers.append(comparison_in_words(*aligned(sweeps)))
+        except ValueError as error:  # they cannot be paired
+            answers.append(str(error))
+    return answers

@@ -1,0 +1,87 @@
+"""Curves of a sweep as tables: survival and run lengths.
+
+A row is a step, and holds until the next; its first columns are the values of the axes `by`, one curve for each.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.stats.arrays import Booleans, Floats, Integers
+from pipeline.stats.sample import Sample
+from pipeline.stats.survival import ranked_product_limit
+
+
+def survival(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
+    """The Kaplan–Meier curve of each group: the share that has not converged by an epoch, with its log-log interval.
+
+    Columns `by`, epochs, at_risk, converged, censored, survival, low, high. Each curve begins at epoch 0 and ends at the
+    horizon of the sweep.
+    """
+    group, keys = sample.groups(by)
+    curves = ranked_product_limit(*sample.ranked_time, sample.event, group).until(sample.horizon)
+    rows = _rows(curves.group, curves.time, len(keys), sample.horizon)
+    table = keys.take(rows.group).reset_index(drop=True).assign(epochs=rows.epochs)
+    remaining = curves.at_risk - curves.events - curves.censored
+    runs = np.bincount(group, minlength=len(keys))
+    table["at_risk"] = np.where(rows.added, rows.held(remaining, runs[rows.group]), rows.held(curves.at_risk, 0))
+    table["converged"] = np.where(rows.added, 0, rows.held(curves.events, 0))
+    table["censored"] = np.where(rows.added, 0, rows.held(curves.censored, 0))
+    for name in ("survival", "low", "high"):
+        table[name] = rows.held(getattr(curves, name), 1.0)
+    return table
+
+
+def run_lengths(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
+    """The share of the runs of each group, over all thresholds of the sweep, that converged within a number of epochs.
+
+    Columns `by`, epochs, share. Each curve begins at epoch 0 and ends at the horizon: of what lies beyond, nothing is
+    known. Hansen et al., "COCO: Performance Assessment", arXiv:1605.03560 (2016), section "Empirical Distribution
+    Functions", without simulated restarts.
+    """
+    group, keys = sample.groups(by)
+    curves = ranked_product_limit(*sample.ranked_time, sample.event, group)
+    steps = curves.events > 0
+    owner, total = curves.group[steps], np.cumsum(curves.events[steps])
+    within = total - (total - curves.events[steps])[np.searchsorted(owner, owner, "left")]
+    rows = _rows(owner, curves.time[steps], len(keys), sample.horizon)
+    table = keys.take(rows.group).reset_index(drop=True).assign(epochs=rows.epochs)
+    table["share"] = rows.held(within, 0) / np.bincount(group, minlength=len(keys))[rows.group]
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of a table of curves: group, epochs, the step whose values a row holds (−1: none), whether it is added."""
+
+    group: Integers
+    epochs: Floats
+    step: Integers
+    added: Booleans
+
+    def held(self, values: NDArray[Any], otherwise: Any) -> NDArray[Any]:
+        """The value of each row's step, or another where it has none."""
+        return np.where(self.step < 0, otherwise, np.append(values, 0)[self.step])
+
+
+def _rows(group: Integers, time: Floats, groups: int, end: float) -> _Rows:
+    """Rows for the steps, sorted by group and time; one is added at epoch 0, and one at the end, to a curve without."""
+    first, past = (np.searchsorted(group, np.arange(groups), side) for side in ("left", "right"))
+    empty, padded = first == past, np.append(time, 0.0)
+    opened = np.flatnonzero(empty | (padded[first] != 0))
+    closed = np.flatnonzero(np.where(empty, 0.0, padded[past - 1]) < end)
+    owner = np.append(opened, closed)
+    order = np.argsort(owner, kind="stable")  # the opening row of a curve comes before its closing row
+    position = np.append(first[opened], past[closed])[order]
+    epochs = np.append(np.zeros(len(opened)), np.full(len(closed), end))[order]
+    step = np.append(np.full(len(opened), -1), np.where(empty[closed], -1, past[closed] - 1))[order]
+    return _Rows(
+        np.insert(group, position, owner[order]),
+        np.insert(time, position, epochs),
+        np.insert(np.arange(len(time)), position, step),
+        np.insert(np.zeros(len(time), bool), position, True),
+    )

@@ -1,0 +1,171 @@
+"""`Sample`: the runs of a sweep in groups by the values of their axes, and their epochs to convergence as survival data."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.backprop.trainer import STATUSES
+from pipeline.results.columns import RUN_COLUMNS
+from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked
+
+REPLICATE = "seed"  # the axis over which settings are repeated
+NESTED = "threshold"  # the axis along which runs share their training
+
+
+def axes_of(results: pd.DataFrame) -> list[str]:
+    """The columns of `results` that are axes of the sweep, in their order."""
+    return [str(column) for column in results.columns if column not in RUN_COLUMNS]
+
+
+class Sample:
+    """R runs, from results with a row per run. Each axis is factorized once, when it is first needed.
+
+    `results` has a column for each axis of the sweep, and `status`, `epochs`; `horizon`, the max_epochs of the run, if known.
+    """
+
+    def __init__(self, results: pd.DataFrame) -> None:
+        self.results = results
+        self.axes = axes_of(results)
+        self.settings = [axis for axis in self.axes if axis != REPLICATE]
+        self._factorized: dict[str, tuple[Integers, pd.Series]] = {}
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def factorized(self, axis: str) -> tuple[Integers, pd.Series]:
+        """The code (R,) of each run's value of an axis, and the values in order, each at the index of its first run.
+
+        Raises KeyError for what is no column.
+        """
+        if axis not in self._factorized:
+            codes = np.asarray(self.results.groupby([axis], sort=True, dropna=False, observed=True).ngroup(), np.intp)
+            first = _first(codes, int(codes.max(initial=-1)) + 1)
+            values = self.results[axis].iloc[first].set_axis(first)
+            self._factorized[axis] = codes.astype(np.min_scalar_type(len(first))), values
+        return self._factorized[axis]
+
+    def size(self, axis: str) -> int:
+        """How many values an axis has."""
+        return len(self.factorized(axis)[1])
+
+    def values(self, axis: str) -> list[Any]:
+        """The values of an axis: numbers in order, then texts."""
+        values = self.factorized(axis)[1].sort_index().tolist()
+        return sorted(values, key=lambda value: (not is_number(value), value if is_number(value) else 0.0, str(value)))
+
+    def having(self, axis: str | None, value: Any) -> Booleans:
+        """Whether each run has that value of an axis, (R,); all have where the axis is None."""
+        if axis is None:
+            return np.ones(len(self), bool)
+        codes, values = self.factorized(axis)
+        equal = values.isna() if pd.isna(value) else values == value
+        return np.isin(codes, np.flatnonzero(equal))
+
+    def codes(self, by: Sequence[str]) -> tuple[Integers, int]:
+        """The group (R,) of each run by its values of `by`, groups in order of value, and their number; one with no `by`."""
+        codes, groups = np.zeros(len(self), np.intp), min(len(self), 1)
+        for number, axis in enumerate(by):
+            more, values = self.factorized(axis)
+            codes *= len(values)
+            codes += more
+            groups = len(values)
+            if number:
+                present, codes = compact(codes)
+                groups = len(present)
+        return codes, groups
+
+    def groups(self, by: Sequence[str]) -> tuple[Integers, pd.DataFrame]:
+        """The group (R,) of each run, and the values of `by` of each group: a row per group, in order of value."""
+        codes, groups = self.codes(by)
+        first = _first(codes, groups)
+        keys = {}
+        for axis in by:
+            own, values = self.factorized(axis)
+            keys[axis] = values.array.take(own[first].astype(np.intp))
+        return codes, pd.DataFrame(keys, index=range(groups))
+
+    def units(self, but: Sequence[str] = ()) -> tuple[Integers, int]:
+        """The unit (R,) of each run, and their number: runs with the same initial weights are not independent.
+
+        Units are the seeds where they are an axis. Else they are the runs, but those that differ in nothing but the
+        threshold are one unit, as they are one training. `but` names axes whose values are compared within a unit.
+        """
+        if REPLICATE in self.axes and REPLICATE not in but:
+            return self.codes([REPLICATE])
+        return self.codes([axis for axis in self.axes if axis not in (NESTED, *but)])
+
+    @cached_property
+    def epochs(self) -> Floats:
+        """The epochs that each run took, (R,)."""
+        return self.results["epochs"].to_numpy(float)
+
+    @cached_property
+    def status(self) -> NDArray[np.int8]:
+        """The number (R,) of each run's status in `STATUSES`."""
+        return np.asarray(pd.Categorical(self.results["status"], categories=STATUSES).codes)
+
+    def ended(self, *statuses: str) -> Booleans:
+        """Whether each run has one of these statuses, (R,)."""
+        return np.isin(self.status, [STATUSES.index(status) for status in statuses])
+
+    @cached_property
+    def event(self) -> Booleans:
+        """Whether each run converged, (R,)."""
+        return self.ended("converged")
+
+    @cached_property
+    def time(self) -> Floats:
+        """The epochs to convergence as survival data, (R,), with `event`.
+
+        A converged run is an event at its epochs. An exhausted run is censored at its epochs, which are its max_epochs: it may
+        have converged later. A diverged or stationary run is never an event, and its time is infinite: it is known that it
+        does not converge by the horizon, or ever. Were it censored where it stopped, it would count as if it might still
+        have converged like the others, and the worse a setting, the better its curve would look; it stays at risk instead,
+        as one treats a competing event that precludes the event of interest (Fine & Gray, JASA 94 (1999)).
+        """
+        return np.where(self.ended("diverged", "stationary"), np.inf, self.epochs)
+
+    @cached_property
+    def ranked_time(self) -> tuple[Floats, Integers]:
+        """The distinct times in order, and the rank (R,) of each run's among them."""
+        return ranked(self.time)
+
+    @cached_property
+    def horizons(self) -> Floats:
+        """The max_epochs of each run, (R,).
+
+        The column `horizon`, or else the axis `max_epochs`, or else the most epochs of an exhausted run, or else of any run:
+        a limit that no run reached cannot be known from the results, and does not matter to them.
+        """
+        for column in ("horizon", "max_epochs"):
+            if column in self.results and self.results[column].notna().all():
+                return self.results[column].to_numpy(float)
+        exhausted = self.ended("exhausted")
+        some = exhausted if exhausted.any() else np.ones(len(self), bool)
+        return np.full(len(self), self.epochs.max(where=some, initial=0.0))
+
+    def caps(self, threshold: Any = None) -> list[int]:
+        """The different epochs at which runs (with that threshold) were stopped because max_epochs came first."""
+        stopped = self.ended("exhausted") & self.having(NESTED if threshold is not None else None, threshold)
+        return [int(epochs) for epochs in np.unique(self.epochs[stopped])]
+
+    @cached_property
+    def horizon(self) -> float:
+        """The epoch up to which the sweep was watched: the largest of `horizons`; 0 of no runs."""
+        return float(self.horizons.max(initial=0.0))
+
+
+def is_number(value: Any) -> bool:
+    """Is it a number that has a place on a scale?"""
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _first(codes: Integers, groups: int) -> Integers:
+    """The first run of each group, (G,)."""
+    first = np.zeros(groups, np.intp)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    return first

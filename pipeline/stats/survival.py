@@ -1,0 +1,118 @@
+"""Survival analysis of the epochs to convergence, some of them censored, of many groups of runs at once. Arrays in, arrays out.
+
+Letters: R runs in G groups; T distinct times; B blocks, the distinct times of each group. `group` (R,) says which of
+0 … G − 1 a run belongs to, and every group has a run. `event` (R,) is true where the run converged, at `time` (R,);
+elsewhere `time` is when it was last seen, or infinite if it is known never to converge.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy.special import ndtri
+
+from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked
+from pipeline.stats.intervals import LEVEL
+
+ROUNDING = 1e-12  # a product of shares may miss the share that it equals by this much
+
+
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """Product-limit curves: a row per distinct time of each group, in order, each array (B,).
+
+    `survival` is the share that has not converged by `time` (so it holds from then to the next time), (low, high) its
+    pointwise interval. `at_risk` were running just before, `events` converged then, `censored` were last seen then.
+    """
+
+    group: Integers
+    time: Floats
+    at_risk: Integers
+    events: Integers
+    censored: Integers
+    survival: Floats
+    low: Floats
+    high: Floats
+
+    def until(self, end: float) -> "Survival":
+        """The rows up to that time."""
+        kept = self.time <= end
+        return Survival(*(getattr(self, field.name)[kept] for field in fields(self)))
+
+
+def product_limit(time: Floats, event: Booleans, group: Integers | None = None, level: float = LEVEL) -> Survival:
+    """The Kaplan–Meier estimate of each group, with log-log intervals.
+
+    S(t) = ∏ (1 − d/n) over the times up to t, d events of n at risk (Kaplan & Meier, JASA 53 (1958), equation 2b). Before
+    anything is censored that is what remains ÷ what started, and is computed so: 1 − ECDF exactly.
+    Interval: S^exp(∓z √V ÷ log S), V = Σ d ÷ (n(n − d)), Greenwood's sum (Kalbfleisch & Prentice, *The Statistical Analysis
+    of Failure Time Data*, section 1.4); it is (1, 1) where S = 1 and (0, 0) where S = 0, as in lifelines.
+    """
+    group = np.zeros(len(time), np.intp) if group is None else group
+    return ranked_product_limit(*ranked(np.asarray(time, float)), event, group, level)
+
+
+def ranked_product_limit(distinct: Floats, rank: Integers, event: Booleans, group: Integers, level: float = LEVEL) -> Survival:
+    """The same of times that are `distinct` (T,)[`rank` (R,)]: for one set of runs in many groupings."""
+    codes, place = compact(group * len(distinct) + rank)
+    block_group, block_rank = np.divmod(codes, max(len(distinct), 1))
+    events = np.bincount(place[event], minlength=len(codes))
+    leaving = np.bincount(place, minlength=len(codes))
+    opening = np.searchsorted(block_group, block_group, "left")
+    before = np.cumsum(leaving) - leaving
+    size = np.bincount(block_group, leaving)[block_group].astype(np.intp)
+    at_risk = size - (before - before[opening])
+    lost = np.cumsum(leaving - events) - (leaving - events)
+    untouched = lost == lost[opening]  # nothing was censored before
+    left = at_risk - events
+
+    def running(steps: Floats) -> Floats:
+        total = np.cumsum(steps, dtype=float)
+        result: Floats = total - (total - steps)[opening]
+        return result
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        over = left == 0
+        log_steps = np.where(over, 0.0, np.log1p(-events / at_risk))
+        survival = np.where(untouched, left / size, np.where(over, 0.0, np.exp(running(log_steps))))
+        variance = running(np.where(over, 0.0, events / (at_risk * np.where(over, 1.0, left))))
+        variance = np.where(untouched & ~over, size.astype(float) - left, variance) / np.where(
+            untouched & ~over, size.astype(float) * left, 1.0
+        )
+        log = np.log(survival)
+        width = ndtri((1 + level) / 2) * np.sqrt(variance) / log
+        bounds = [np.exp(log * np.exp(sign * width)) for sign in (-1, 1)]
+    ends = (survival <= 0.0) | (survival >= 1.0)
+    low, high = (np.where(ends, survival, bound) for bound in bounds)
+    return Survival(block_group, distinct[block_rank], at_risk, events, leaving - events, survival, low, high)
+
+
+def quantile(curves: Survival, share: float, groups: int) -> tuple[Floats, Floats, Floats]:
+    """The first time by which that share has converged, and its interval: (value, low, high), each (G,).
+
+    min {t: S(t) ≤ 1 − share}, infinite if there is none ("not reached"). The interval is of the times at which the curve's
+    log-log interval holds 1 − share: Brookmeyer & Crowley, "A confidence interval for the median survival time",
+    Biometrics 38 (1982), with the log(−log) transformation.
+    """
+    times = []
+    for curve in (curves.survival, curves.low, curves.high):
+        below = np.flatnonzero(curve <= 1 - share + ROUNDING)
+        which, place = np.unique(curves.group[below], return_index=True)
+        value = np.full(groups, np.inf)
+        value[which] = curves.time[below[place]]
+        times.append(value)
+    return times[0], times[1], times[2]
+
+
+def restricted_mean(curves: Survival, horizon: float, groups: int) -> Floats:
+    """∫ S(t) dt from 0 to the horizon, (G,): the mean of min(time to convergence, horizon).
+
+    Irwin, "The standard error of an estimate of expectation of life", Journal of Hygiene 47 (1949); Royston & Parmar, BMC
+    Medical Research Methodology 13:152 (2013). The last value of a curve that ends before the horizon is carried on.
+    """
+    time = np.minimum(curves.time, horizon)
+    opens = np.ones(len(time), bool)
+    opens[1:] = curves.group[1:] != curves.group[:-1]
+    until = np.append(time[1:], horizon)
+    until[:-1][opens[1:]] = horizon
+    area = curves.survival * (until - time) + np.where(opens, time, 0.0)
+    return np.asarray(np.bincount(curves.group, area, groups), float)

@@ -1,0 +1,105 @@
+"""What happens to the runs on their way, as tables: quantiles of their errors over the epochs, and of their weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.stats.arrays import Booleans, Floats, Integers, evenly
+from pipeline.stats.sample import NESTED, Sample
+
+Curves = Sequence[tuple[NDArray[np.int64], Floats]]  # (epochs, errors) of each run, in the order of the results
+
+SHARES = {"q5": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+
+MOST_CURVES = 200  # of one axis value, that quantiles are taken from
+
+MOST_RUNS = 20_000  # that the quantiles of weights are taken from
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The parameters of R runs of one network: names (N,), initial (N, R), final (N, R), in the order of the results."""
+
+    names: Sequence[str]
+    initial: Floats
+    final: Floats
+
+
+def of_lowest_threshold(sample: Sample) -> Booleans:
+    """The runs (R,) with the lowest threshold: of runs that differ in their threshold only, these go on longest."""
+    return sample.having(NESTED, sample.values(NESTED)[0]) if NESTED in sample.axes else np.ones(len(sample), bool)
+
+
+def chosen_runs(sample: Sample, axis: str | None, value: Any, most: int = MOST_CURVES) -> Integers:
+    """Evenly chosen runs with that value of an axis (of all runs where it is None) and the lowest threshold, at most `most`."""
+    rows = np.flatnonzero(of_lowest_threshold(sample) & sample.having(axis, value))
+    return rows[evenly(len(rows), most)]
+
+
+def error_bands(sample: Sample, curves: Curves, axis: str | None = None, values: Sequence[Any] | None = None) -> pd.DataFrame:
+    """Quantiles of the error over the epochs for each value of an axis (or those given), from `chosen_runs`.
+
+    Columns the axis, epochs, runs (that the quantiles are taken from), least (the lowest error), and `SHARES`. Epochs are
+    those of the longest curve. A run that has ended keeps its last error; a diverged one is infinite from there on.
+    """
+    diverged = sample.ended("diverged")
+    parts = []
+    for value in [None] if axis is None else sample.values(axis) if values is None else values:
+        rows = chosen_runs(sample, axis, value)
+        own = [curves[row] for row in rows]
+        epochs = max((epochs for epochs, _ in own), key=lambda kept: int(kept[-1]))
+        errors = at_epochs(own, diverged[rows], epochs)
+        table = pd.DataFrame({"epochs": epochs, "runs": len(rows), "least": errors.min(axis=0)})
+        for name, share in SHARES.items():
+            table[name] = quantile(errors, share)
+        parts.append(table if axis is None else pd.concat([pd.Series([value] * len(table), name=axis), table], axis=1))
+    return pd.concat(parts, ignore_index=True)
+
+
+def at_epochs(curves: Curves, diverged: Booleans, epochs: NDArray[np.int64]) -> Floats:
+    """The errors (runs, epochs) of curves: the last one measured up to each epoch."""
+    errors = np.empty((len(curves), len(epochs)))
+    for run, (own, error) in enumerate(curves):
+        errors[run] = error[np.searchsorted(own, epochs, side="right") - 1]
+        if diverged[run]:
+            errors[run, epochs >= own[-1]] = np.inf
+    return np.where(np.isnan(errors), np.inf, errors)
+
+
+def quantile(errors: Floats, share: float) -> Floats:
+    """A quantile at each epoch: one of the errors, so that infinite ones do no harm."""
+    result: Floats = np.quantile(errors, share, axis=0, method="inverted_cdf")
+    return result
+
+
+def weight_groups(sample: Sample, weights: Weights) -> dict[str, tuple[Floats, Integers]]:
+    """The parameters (N, R), and the runs of which they are looked at: initial, and final of those that converged or did not.
+
+    Runs have the lowest threshold; those whose final weights are not finite are left out of the final ones. No group is empty.
+    """
+    lowest, finite = of_lowest_threshold(sample), np.isfinite(weights.final).all(axis=0)
+    groups = {
+        "initial": (weights.initial, lowest),
+        "final, converged": (weights.final, lowest & sample.event & finite),
+        "final, not converged": (weights.final, lowest & ~sample.event & finite),
+    }
+    return {name: (values, np.flatnonzero(runs)) for name, (values, runs) in groups.items() if runs.any()}
+
+
+def weight_quantiles(sample: Sample, weights: Weights, parameters: Sequence[int] | None = None) -> pd.DataFrame:
+    """Quantiles of each parameter (or of those with the given numbers) in each of the `weight_groups`.
+
+    Columns group, parameter, runs (at most `MOST_RUNS` evenly chosen ones have a say), and `SHARES`.
+    """
+    numbers = list(range(len(weights.names)) if parameters is None else parameters)
+    parts = []
+    for group, (values, runs) in weight_groups(sample, weights).items():
+        chosen = values[numbers][:, runs[evenly(len(runs), MOST_RUNS)]]
+        table = pd.DataFrame(np.quantile(chosen, list(SHARES.values()), axis=1).T, columns=list(SHARES))
+        table.insert(0, "parameter", [weights.names[number] for number in numbers])
+        parts.append(table.assign(group=group, runs=len(runs))[["group", "parameter", "runs", *SHARES]])
+    return pd.concat(parts, ignore_index=True)
