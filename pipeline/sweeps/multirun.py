@@ -15,6 +15,7 @@ from pipeline.app.progress import progress_bar
 from pipeline.errors import ConfigError
 from pipeline.results.rows import Indices
 from pipeline.results.runs import Runs
+from pipeline.results.sweep_results import SweepResults
 from pipeline.sweeps.artifacts import results_tables
 from pipeline.sweeps.axes import expand
 from pipeline.sweeps.chunks import cut, make_chunk
