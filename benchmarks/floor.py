@@ -10,10 +10,10 @@ from functools import cache
 import numpy as np
 from llvmlite import ir
 
+from pipeline.backprop.batch import Batch
 from pipeline.backprop.engines.compiled.machine_code import link, machine_code, new_module, processor
 from pipeline.backprop.engines.compiled.schedule import cores
 from pipeline.backprop.engines.compiled.vectors import INTEGER, POINTER, Code, Count, Index, Rows, Vector, activate
-from pipeline.backprop.trainer import Batch
 
 ROWS = 32  # vectors in the cache, of four registers each
 

@@ -12,8 +12,8 @@ from benchmarks.cases import Case, cases
 from benchmarks.floor import activations_alone
 from benchmarks.timing import alternate, lowest_and_median, save, show
 from pipeline.backprop import trainer
+from pipeline.backprop.batch import Batch
 from pipeline.backprop.engines import compiled as engine
-from pipeline.backprop.trainer import Batch
 
 PLAIN_EPOCHS = 200  # plain NumPy trains a single run
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.status import STATUSES
 from pipeline.stats.convergence import INTERVALS, _counted, best_settings, settings_of
 from pipeline.stats.two_sweeps import changes, compare_axes
 

@@ -28,7 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.app.composition import CONF, plain
 from pipeline.app.messages import one_line
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.reproducibility.drift import Curve, ExpectedRun, RunResult
 from pipeline.sweeps.axes import expand

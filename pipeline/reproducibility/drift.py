@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.backprop import engines
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.engines.compiled import named as engine_named
-from pipeline.backprop.trainer import STATUSES, BatchResult, Progress
+from pipeline.backprop.batch import BatchResult, Progress
+from pipeline.backprop.status import Status
 from pipeline.store.records import weight_arrays
 from pipeline.trials.batching import make_batches
 from pipeline.trials.fingerprint import digests, keys
@@ -57,7 +58,7 @@ class RunResult:
     @property
     def status(self) -> str:
         """How it ended, in a word."""
-        return STATUSES[self.outcome.status[self.place]]
+        return Status(self.outcome.status[self.place]).word
 
     @property
     def epochs(self) -> int:
@@ -102,7 +103,7 @@ def train_again(trials: Sequence[Trial], engine: str, progress: Progress | None 
     """Trains the trials, those of one shape together; gives their results in their order. Raises ConfigError."""
     results: list[Any] = [None] * len(trials)
     for _, places, batch in make_batches(trials):
-        outcome = engine_named(engine)(batch, progress)
+        outcome = engines.engine(engine)(batch, progress)
         found = zip(places, keys(batch), digests(outcome), strict=True)
         for column, (place, key, digest) in enumerate(found):
             results[place] = RunResult(key, digest, outcome, column)

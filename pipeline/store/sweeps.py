@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.results.columns import RUN_COLUMNS
 from pipeline.trials.settings import Tracking

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.backprop.engines.compiled import named
-from pipeline.backprop.trainer import Batch, BatchResult, Progress
+from pipeline.backprop import engines
+from pipeline.backprop.batch import Batch, BatchResult, Progress
 from pipeline.results.rows import Indices, result
 from pipeline.sweeps.plan import Plan
 from pipeline.trials.batching import make_batch, network_of
@@ -38,8 +38,7 @@ class Chunk:
         self, progress: Progress | None = None, threads: int | None = None, outcome: BatchResult | None = None
     ) -> pa.Table:
         """The result of all its trials. Where `progress` raises an exception, `outcome` has what had ended until then."""
-        options = {} if self.engine == "numpy" else {"threads": threads}
-        return result(self.places, named(self.engine)(self.batch, progress, outcome, **options))
+        return result(self.places, engines.engine(self.engine)(self.batch, progress, outcome, threads))
 
 
 def chunks(plan: Plan, missing: NDArray[np.bool_], size: int | None) -> Iterator[tuple[BatchKey, Indices]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.app.interrupts import Interrupts
-from pipeline.backprop.trainer import BatchResult, Progress
+from pipeline.backprop.batch import BatchResult, Progress
 from pipeline.results.rows import result
 from pipeline.sweeps.chunks import Chunk
 from pipeline.trials.settings import ExecutorChoice

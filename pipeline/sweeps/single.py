@@ -9,8 +9,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from pipeline.app.progress import progress_bar
-from pipeline.backprop.engines import compiled as engine
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.engines import engine
+from pipeline.backprop.status import STATUSES
 from pipeline.errors import written
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
@@ -36,7 +36,7 @@ def single(config: Mapping[str, Any]) -> int:
     batch = make_batch([trial])
     store = Store(settings.tracking.uri, settings.tracking.experiment)
     with progress_bar() as bar:
-        outcome = engine.named(trial.batch_key.engine)(batch, bar("training", 1))
+        outcome = engine(trial.batch_key.engine)(batch, bar("training", 1))
     name = f"{trial.batch_key.task.name} {setting(trial)}"
     [record] = records([trial], result(np.zeros(1, np.int64), outcome), [name], multirun_tag())
     run_id = store.record(record)

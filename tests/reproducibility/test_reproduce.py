@@ -469,18 +469,17 @@ def test_what_differs_between_environments():
 CHILD = """
 import json, sys
 import numpy as np
-import pipeline.backprop.network
+from dataclasses import replace
+from pipeline.backprop.activations import ACTIVATIONS
+from pipeline.backprop.engines import engine
 from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import read_trial
 from pipeline.trials.fingerprint import digests
 
 asked = json.load(sys.stdin)
 if asked["numpys_exp"]:
-    pipeline.backprop.network.sigmoid = lambda z, out=None, room=None: np.divide(1.0, 1.0 + np.exp(-z), out=out)
-if asked["engine"] == "numpy":
-    from pipeline.backprop.trainer import train
-else:
-    from pipeline.backprop.engines.compiled import train
+    ACTIVATIONS["sigmoid"] = replace(ACTIVATIONS["sigmoid"], function=lambda z: 1.0 / (1.0 + np.exp(-z)))
+train = engine(asked["engine"])
 batches = [make_batch([read_trial(config)]) for config in asked["configs"]]
 print(json.dumps([digests(train(batch))[0] for batch in batches]))
 """
