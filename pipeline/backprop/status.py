@@ -18,8 +18,8 @@ class Status(IntEnum):
     CONVERGED = 0, "the criterion reached the threshold"
     STATIONARY = (
         1,
-        "no component of the gradient was above gradient_tolerance (off by default), but the error was above the threshold: "
-        "a local minimum, a saddle or a plateau",
+        "no component of the gradient was above gradient_tolerance (off by default), but the criterion was above the "
+        "threshold: a local minimum, a saddle or a plateau",
     )
     EXHAUSTED = 2, "max_epochs came first"
     DIVERGED = 3, "the error was not finite, or above 10⁶ times the first"

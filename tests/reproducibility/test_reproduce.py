@@ -17,7 +17,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline import reproduce
-from pipeline.backprop import network
+from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.trainer import train
 from pipeline.reproducibility import baselines, drift
 from pipeline.trials.batching import make_batch
@@ -60,13 +60,13 @@ def flipped(digest):
 
 def plant(monkeypatch, after=0):
     """Makes the sigmoid one unit in the last place larger, but not in its first `after` calls."""
-    real, calls = network.sigmoid, iter(range(10**9))
+    real, calls = ACTIVATIONS["sigmoid"], iter(range(10**9))
 
-    def sigmoid(z, out=None, room=None):
-        result = real(z, out, room)
-        return result if next(calls) < after else np.nextafter(result, 2.0, out=result)
+    def sigmoid(z):
+        result = real.function(z)
+        return result if next(calls) < after else np.nextafter(result, 2.0)
 
-    monkeypatch.setattr(network, "sigmoid", sigmoid)
+    monkeypatch.setitem(ACTIVATIONS, "sigmoid", replace(real, function=sigmoid))
 
 
 # Baselines
