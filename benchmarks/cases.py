@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.batch import Batch
 from pipeline.backprop.network import Network
-from pipeline.backprop.trainer import Batch
 
 
 @dataclass(frozen=True, slots=True)

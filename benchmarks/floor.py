@@ -10,10 +10,11 @@ from functools import cache
 import numpy as np
 from llvmlite import ir
 
+from pipeline.backprop.batch import Batch
+from pipeline.backprop.engines.compiled.activations import EMITTERS
 from pipeline.backprop.engines.compiled.machine_code import link, machine_code, new_module, processor
 from pipeline.backprop.engines.compiled.schedule import cores
-from pipeline.backprop.engines.compiled.vectors import INTEGER, POINTER, Code, Count, Index, Rows, Vector, activate
-from pipeline.backprop.trainer import Batch
+from pipeline.backprop.engines.compiled.vectors import INTEGER, POINTER, Code, Count, Index, Rows, Vector
 
 ROWS = 32  # vectors in the cache, of four registers each
 
@@ -28,7 +29,7 @@ def _function(name: str) -> tuple[int, object]:
 
     def turn(_: Count, __: list[Vector]) -> Sequence[Vector]:
         def one(row: Count, _: list[Vector]) -> Sequence[Vector]:
-            rows[row] = activate(name, rows[row])
+            rows[row] = EMITTERS[name].function(rows[row])
             return ()
 
         code.loop(ROWS, one)
@@ -46,7 +47,7 @@ def activations_alone(batch: Batch) -> Callable[[], object]:
     units = dict.fromkeys(batch.network.activations, 0)
     for name, width in zip(batch.network.activations, batch.network.units[1:], strict=True):
         units[name] += width
-    work = batch.initial_parameters.shape[1] * batch.max_epochs * len(batch.inputs)
+    work = batch.trainings * batch.max_epochs * len(batch.inputs)
     prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
     pool = ThreadPoolExecutor(threads)
     calls = [

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.trainer import Batch
+from pipeline.backprop.batch import Batch
 
 Training = Callable[[], Any]
 

@@ -11,9 +11,8 @@ from benchmarks import peers
 from benchmarks.cases import Case, cases
 from benchmarks.floor import activations_alone
 from benchmarks.timing import alternate, lowest_and_median, save, show
-from pipeline.backprop import trainer
-from pipeline.backprop.engines import compiled as engine
-from pipeline.backprop.trainer import Batch
+from pipeline.backprop.batch import Batch
+from pipeline.backprop.engines import engine
 
 PLAIN_EPOCHS = 200  # plain NumPy trains a single run
 
@@ -25,32 +24,33 @@ def contenders(case: Case, momentum: bool) -> dict[str, tuple[Callable[[], objec
     few = case.batch(momentum, runs=min(case.runs, 1024), epochs=max(2, case.epochs // 50))
     alone = case.batch(momentum, runs=1, epochs=min(PLAIN_EPOCHS, case.epochs))
     short = case.batch(momentum, epochs=max(3, case.epochs // 5))
-    found: dict[str, tuple[Callable[[], object], int]] = {
+    runners: dict[str, tuple[Callable[[], object], int]] = {
         "floor": (activations_alone(batch), work),
-        "engine numba": (lambda: engine.train(batch), work),
-        "engine numpy": (lambda: trainer.train(few), _run_epochs(few)),
-        "plain numpy": (peers.plain_numpy(alone), _run_epochs(alone)),
+        "engine compiled": (lambda: engine("compiled")(batch), work),
+        "engine numpy": (lambda: engine("numpy")(few), run_epochs(few)),
+        "plain numpy": (peers.plain_numpy(alone), run_epochs(alone)),
     }
     if importlib.util.find_spec("jax"):
-        found["jax"] = (peers.jax_training(short), _run_epochs(short))
+        runners["jax"] = (peers.jax_training(short), run_epochs(short))
     if importlib.util.find_spec("torch"):
-        found["pytorch"] = (peers.torch_batched(few), _run_epochs(few))
-    return found
+        runners["pytorch"] = (peers.torch_batched(few), run_epochs(few))
+    return runners
 
 
-def _run_epochs(batch: Batch) -> int:
-    return len(batch.momentum) * batch.max_epochs
+def run_epochs(batch: Batch) -> int:
+    """Run-epochs of a training to max_epochs."""
+    return batch.trainings * batch.max_epochs
 
 
 def measure(case: Case, momentum: bool) -> list[dict[str, Any]]:
     """One row for each contender: ns per run and epoch, and how many times as long as the compiled engine (lowest)."""
-    found = contenders(case, momentum)
-    seconds = alternate({name: run for name, (run, _) in found.items()})
+    runners = contenders(case, momentum)
+    seconds = alternate({name: run for name, (run, _) in runners.items()})
     rows: list[dict[str, Any]] = []
-    for name, (_, work) in found.items():
+    for name, (_, work) in runners.items():
         lowest, middle = lowest_and_median(seconds[name], 1e9 / work)
         rows.append({"case": case.name, "momentum": momentum, "who": name, "lowest ns": lowest, "median ns": middle})
-    ours = next(row["lowest ns"] for row in rows if row["who"] == "engine numba")
+    ours = next(row["lowest ns"] for row in rows if row["who"] == "engine compiled")
     for row in rows:
         row["times ours"] = row["lowest ns"] / ours
     return rows

@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.cases import cases
 from benchmarks.timing import alternate, lowest_and_median, show
+from pipeline.backprop.batch import Batch
 from pipeline.backprop.engines import compiled as engine
-from pipeline.backprop.trainer import Batch
 
 RUNS = 20_000
 MAX_EPOCHS = 20_000

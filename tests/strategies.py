@@ -4,8 +4,10 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from pipeline.backprop.network import ACTIVATIONS, Network
-from pipeline.backprop.trainer import CRITERIA, UPDATES, Batch, BatchResult
+from pipeline.backprop.activations import ACTIVATIONS
+from pipeline.backprop.batch import Batch, BatchResult
+from pipeline.backprop.network import Network
+from pipeline.backprop.trainer import CRITERIA, UPDATES
 
 BIAS_MODES = (("shared", False), ("shared", True), ("per_unit", False), ("per_unit", True), ("none", False))
 
@@ -35,7 +37,7 @@ def counts(low, high):
 
 
 @st.composite
-def networks(draw, max_hidden=3, max_units=4, activations=ACTIVATIONS, outputs=ACTIVATIONS):
+def networks(draw, max_hidden=3, max_units=4, activations=tuple(ACTIVATIONS), outputs=tuple(ACTIVATIONS)):
     """Networks with no hidden layer up to `max_hidden`, with every kind of bias and activation."""
     sizes = counts(1, max_units)
     hidden = [draw(sizes) for _ in range(draw(counts(0, max_hidden)))]

@@ -9,10 +9,12 @@ polynomial of degree 11, r + r² p(r), with p by Remez' algorithm for the least 
 good as Taylor's of degree 13; it is added up by Estrin's scheme. Within the clamp the results are off by at most 1.1
 (exp), 2.5 (sigmoid) and 2.7 ulp (tanh): `tests/test_arithmetic.py` holds them against mpmath.
 
-Any NaN gives NaN. All functions work elementwise on float64 arrays of one dimension or more. Where `out` is given, the result
-goes there (it may be the argument itself). `room`, of shape (ROOM, *z.shape), is memory to work in: who calls again and
-again keeps it, because fresh memory costs more than the arithmetic.
+Any NaN gives NaN. All functions work elementwise on float64 arrays of any shape. Large arrays are computed piece by piece, in
+memory that each thread keeps and that fits the processor's cache.
 """
+
+import threading
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +22,18 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 EXP_CLAMP = 708.0  # beyond it, exp(±EXP_CLAMP) is returned: 2ⁿ stays a normal number
+
 TANH_CLAMP = 20.0  # tanh(20) rounds to 1
 
 LOG2_E = 1.4426950408889634
+
 LN2_HIGH = 6.93147180369123816490e-01  # 33 bits
+
 LN2_LOW = 1.90821492927058770002e-10
+
 # Adding 1.5 × 2⁵² rounds to an integer, which then stands in the lowest bits; 1023 more, and it is an exponent.
 ROUNDING = 6755399441055744.0 + 1023.0
+
 EXPONENT_BITS = 52
 
 # expm1 r = r + r² (c₀ + c₁ r + … + c₉ r⁹)
@@ -34,12 +41,31 @@ EXPM1_COEFFICIENTS = (
     *(0.5000000000000006, 0.16666666666666685, 0.0416666666665737, 0.008333333333314612, 0.001388888893235354),
     *(0.00019841269902976452, 2.48015044780127e-05, 2.755722800945365e-06, 2.762631317191893e-07, 2.5114453681991378e-08),
 )
-ROOM = 7
+
+PIECE = 32768  # numbers that are computed together
 
 
-def _exp_parts(room: Array) -> tuple[Array, Array]:
-    """(s, q) with exp x = s + s q, s a power of two and |q| < 0.42, both in `room`; x is room[0], within ±EXP_CLAMP or NaN."""
-    x, scale, n, q, high, middle, low = room
+class Memory(threading.local):
+    """Work arrays for one piece, each thread's own: fresh ones would cost more than the arithmetic."""
+
+    def __init__(self) -> None:
+        self.numbers = np.empty(7 * PIECE)
+
+
+memory = Memory()
+
+
+def in_pieces(function: Callable[[Array, Array], Array], z: Array) -> Array:
+    """function(z, work arrays), elementwise, piece by piece where z is large."""
+    if z.size <= PIECE:
+        return function(z, memory.numbers[: 7 * z.size].reshape(7, *z.shape))
+    numbers = z.ravel()
+    return np.concatenate([in_pieces(function, numbers[i : i + PIECE]) for i in range(0, z.size, PIECE)]).reshape(z.shape)
+
+
+def exp_parts(work: Array) -> tuple[Array, Array]:
+    """(s, q) with exp x = s + s q, s a power of two and |q| < 0.42, both in `work`; x is work[0], within ±EXP_CLAMP or NaN."""
+    x, scale, n, q, high, middle, low = work
     c = EXPM1_COEFFICIENTS
     np.multiply(x, LOG2_E, out=scale)
     scale += ROUNDING
@@ -79,45 +105,43 @@ def _exp_parts(room: Array) -> tuple[Array, Array]:
     return scale, q
 
 
-def _room_for(x: Array, room: Array | None) -> Array:
-    return np.empty((ROOM, *x.shape)) if room is None else room
-
-
-def _exp(room: Array) -> Array:
-    """The exponential function of room[0], in `room`."""
-    np.clip(room[0], -EXP_CLAMP, EXP_CLAMP, out=room[0])
-    scale, q = _exp_parts(room)
+def exp_of(x: Array, work: Array) -> Array:
+    """The exponential function of a piece."""
+    np.clip(x, -EXP_CLAMP, EXP_CLAMP, out=work[0])
+    scale, q = exp_parts(work)
     q *= scale
-    q += scale
-    return q
+    return q + scale
 
 
-def exp(x: Array) -> Array:
-    """The exponential function; beyond ±708 it gives exp(±708), so that nothing overflows and nothing becomes subnormal."""
-    room = _room_for(x, None)
-    room[0] = x
-    return _exp(room)
-
-
-def sigmoid(z: Array, out: Array | None = None, room: Array | None = None) -> Array:
-    """The logistic function 1 ÷ (1 + e⁻ᶻ)."""
-    room = _room_for(z, room)
-    np.negative(z, out=room[0])
-    denominator = _exp(room)
+def sigmoid_of(z: Array, work: Array) -> Array:
+    """The logistic function of a piece."""
+    denominator = exp_of(np.negative(z, out=work[0]), work)
     denominator += 1.0
-    result: Array = np.divide(1.0, denominator, out=out)
-    return result
+    return np.divide(1.0, denominator, out=denominator)
 
 
-def tanh(z: Array, out: Array | None = None, room: Array | None = None) -> Array:
-    """The hyperbolic tangent, e ÷ (e + 2) with e = expm1(2z); for |z| ≥ 20 it is ±1."""
-    room = _room_for(z, room)
-    np.clip(z, -TANH_CLAMP, TANH_CLAMP, out=room[0])
-    room[0] *= 2.0
-    scale, e = _exp_parts(room)
+def tanh_of(z: Array, work: Array) -> Array:
+    """The hyperbolic tangent of a piece."""
+    np.clip(z, -TANH_CLAMP, TANH_CLAMP, out=work[0])
+    work[0] *= 2.0
+    scale, e = exp_parts(work)
     e *= scale
     scale -= 1.0
     e += scale
     np.add(e, 2.0, out=scale)
-    result: Array = np.divide(e, scale, out=out)
-    return result
+    return e / scale
+
+
+def exp(x: Array) -> Array:
+    """The exponential function; beyond ±708 it gives exp(±708), so that nothing overflows and nothing becomes subnormal."""
+    return in_pieces(exp_of, x)
+
+
+def sigmoid(z: Array) -> Array:
+    """The logistic function 1 ÷ (1 + e⁻ᶻ)."""
+    return in_pieces(sigmoid_of, z)
+
+
+def tanh(z: Array) -> Array:
+    """The hyperbolic tangent, e ÷ (e + 2) with e = expm1(2z); for |z| ≥ 20 it is ±1."""
+    return in_pieces(tanh_of, z)

@@ -12,7 +12,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import written
 from pipeline.report.numbers import count
 from pipeline.report.tables import readable
@@ -37,10 +37,7 @@ METHOD = (
 )
 MEANINGS = {
     "runs": "how many runs there are",
-    "converged": "the criterion reached the threshold",
-    "stationary": "a minimum that is not deep enough (gradient_tolerance)",
-    "exhausted": "max_epochs came first",
-    "diverged": "the error was not finite, or above 10⁶ times the first",
+    **{status.word: status.meaning for status in Status},
     "rate": "converged ÷ runs",
     "ert": "expected running time: all epochs spent ÷ runs converged",
     "q1": "epochs by which a quarter of the runs has converged",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.status import STATUSES
 from pipeline.report.numbers import count, in_short, percent
 from pipeline.stats.summary import Summary
 from pipeline.stats.two_sweeps import changes, compare_axes

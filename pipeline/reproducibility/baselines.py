@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.app.composition import CONF, compose, compose_multirun, project_folder
 from pipeline.app.messages import COMPOSITION_ERRORS, one_line
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.reproducibility.drift import ExpectedRun
 from pipeline.results.run_result import Curve, RunResult

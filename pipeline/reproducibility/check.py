@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.app.progress import progress_bar
+from pipeline.backprop.engines import ENGINES
 from pipeline.errors import ConfigError
 from pipeline.reproducibility import baselines, drift
 from pipeline.reproducibility.drift import Check, ExpectedRun, compare, train_again
 from pipeline.reproducibility.recorded import recorded_baselines, recorded_sweep
 from pipeline.trials.checks import choice, integer, refuse_unknown, text
-from pipeline.trials.settings import ENGINES, read_tracking
+from pipeline.trials.settings import read_engine, read_tracking
 
 KEYS = ("baseline", "folder", "sweep", "sample", "seed", "engines", "tracking")
 DRIFTS_TOLD = 10
@@ -41,7 +42,7 @@ def read_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     asked = list(ENGINES) if asked is None else asked if isinstance(asked, list) else [asked]
     if not asked:
         raise ConfigError("engines", asked, f"must be some of {', '.join(ENGINES)}")
-    settings["engines"] = list(dict.fromkeys(choice("engines", engine, ENGINES) for engine in asked))
+    settings["engines"] = list(dict.fromkeys(read_engine("engines", engine) for engine in asked))
     settings["tracking"] = read_tracking(config)
     if config["baseline"] == "update":
         for key in ("sweep", "sample"):

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.engines.compiled import named as engine_named
-from pipeline.backprop.trainer import Progress
+from pipeline.backprop.batch import Progress
+from pipeline.backprop.engines import engine as engine_named
 from pipeline.results.run_result import Curve, RunResult
 from pipeline.trials.batching import make_batches
 from pipeline.trials.trial import Trial

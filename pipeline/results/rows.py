@@ -11,8 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.batch import BatchResult
 from pipeline.backprop.network import Network
-from pipeline.backprop.trainer import STATUSES, BatchResult
+from pipeline.backprop.status import STATUSES
 from pipeline.trials.fingerprint import digests, keys
 
 SCALARS = ["place", "status", "epochs", "final_error", "gradient_norm", "key", "digest"]  # columns of one value a run

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.batch import BatchResult
 from pipeline.backprop.network import Network
-from pipeline.backprop.trainer import STATUSES, BatchResult
+from pipeline.backprop.status import Status
 from pipeline.trials.fingerprint import digests, keys
 
 Curve = tuple[NDArray[np.int64], Array]  # (epochs, errors), each (K,)
@@ -32,7 +33,7 @@ class RunResult:
     @property
     def status(self) -> str:
         """How it ended, in a word."""
-        return STATUSES[self.batch_result.status[self.index]]
+        return Status(self.batch_result.status[self.index]).word
 
     @property
     def epochs(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.status import STATUSES
 from pipeline.stats.intervals import wilson
 from pipeline.stats.running_times import bootstrap_ert, ratio_or_inf
 from pipeline.stats.sample import NESTED, Sample

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.status import STATUSES
 from pipeline.results.columns import RUN_COLUMNS
 from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import yaml
 
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.results.columns import RUN_COLUMNS
 from pipeline.results.run_result import Curve

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.backprop.engines.compiled import named
-from pipeline.backprop.trainer import Batch, BatchResult, Progress
+from pipeline.backprop.batch import Batch, BatchResult, Progress
+from pipeline.backprop.engines import engine
 from pipeline.results.rows import Indices, RunRows, run_table
 from pipeline.sweeps.plan import Plan
 from pipeline.trials.batching import make_batch, network_of
@@ -34,8 +34,7 @@ class Chunk:
         self, progress: Progress | None = None, threads: int | None = None, result: BatchResult | None = None
     ) -> BatchResult:
         """The result of its batch. Where `progress` raises an exception, `result` has what had ended until then."""
-        options = {} if self.engine == "numpy" else {"threads": threads}
-        return named(self.engine)(self.batch, progress, result, **options)
+        return engine(self.engine)(self.batch, progress, result, threads)
 
     def rows(self, result: BatchResult) -> RunRows:
         """The rows of the trials that have ended."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.app.progress import progress_bar
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.status import STATUSES
 from pipeline.errors import written
 from pipeline.sweeps.chunks import Chunk
 from pipeline.trials.batching import make_batch

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.backprop.batch import Batch
 from pipeline.backprop.network import Network
-from pipeline.backprop.trainer import Batch
 from pipeline.errors import ConfigError
 from pipeline.trials.initial_weights import initial_parameters
 from pipeline.trials.tasks import load

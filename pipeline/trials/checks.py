@@ -1,7 +1,7 @@
 """Values of a configuration, checked one by one."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pipeline.errors import ConfigError, unknown_key
@@ -30,7 +30,7 @@ def integer(key: str, value: object, low: int, high: int | None = None) -> int:
     return value
 
 
-def choice(key: str, value: object, allowed: tuple[str, ...]) -> str:
+def choice(key: str, value: object, allowed: Collection[str]) -> str:
     """One of the allowed words."""
     if not isinstance(value, str) or value not in allowed:
         raise ConfigError(key, value, f"must be one of {', '.join(allowed)}")

@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.backprop.network import ACTIVATIONS, BIASES
+from pipeline.backprop.activations import ACTIVATIONS
+from pipeline.backprop.network import BIASES
 from pipeline.backprop.trainer import CRITERIA, UPDATES
 from pipeline.errors import ConfigError, written
 from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, text, truth

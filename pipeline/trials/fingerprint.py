@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.trainer import STATUSES, Batch, BatchResult
+from pipeline.backprop.batch import Batch, BatchResult
+from pipeline.backprop.status import STATUSES
 
 KEY_HEADER = "backpropagation trial 1"
 DIGEST_HEADER = "backpropagation result 1"

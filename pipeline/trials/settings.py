@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.backprop.engines import ENGINES, canonical
 from pipeline.errors import ConfigError
 from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, text, truth
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.trial import Trial
 
-ENGINES = ("numba", "numpy")
 RUN_KEYS = ("engine", "curve_points", "tracking", "executor", "resume", "limits")
 TRACKING_KEYS = ("uri", "experiment", "runs", "curves", "weights")
 EXECUTOR_KEYS = {"local": ("chunk",), "dask": ("chunk", "address", "workers")}
@@ -67,13 +67,18 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     limits = section(config, "limits", ("memory", "disk"))
     return Settings(
         tracking=read_tracking(config),
-        engine=choice("engine", config["engine"], ENGINES),
+        engine=read_engine("engine", config["engine"]),
         curve_points=integer("curve_points", config["curve_points"], 2, 1000),
         executor=read_executor(config),
         resume=text("resume", config["resume"], "auto, never, or the run id of an interrupted sweep"),
         memory=read_limit("limits.memory", limits["memory"]),
         disk=read_limit("limits.disk", limits["disk"]),
     )
+
+
+def read_engine(key: str, value: object) -> str:
+    """The name of an engine, by any of its names; raises ConfigError."""
+    return choice(key, canonical(value) if isinstance(value, str) else value, ENGINES)
 
 
 def read_tracking(config: Mapping[str, Any]) -> Tracking:

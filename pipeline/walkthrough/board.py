@@ -9,16 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
+from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.report.figures.drawing import BLUE, ORANGE, styled
 from pipeline.walkthrough.numbers import Unit, Walkthrough, bias_name, place, position, unit_name, weight_name
 
 STEPS = ("forward", "backward", "update")
+
 MOST_UNITS = 5  # of a layer: more have no room for their numbers
+
 MOST_LAYERS = 4  # of weights
+
 RADIUS = 0.58
+
 INK, QUIET = "0.1", "0.45"
-FUNCTIONS = {"sigmoid": "1 / (1 + exp(−net))", "tanh": "tanh(net)", "relu": "max(0, net)", "identity": "net"}
-SLOPES = {"sigmoid": "out · (1 − out)", "tanh": "1 − out²", "relu": "1 where net > 0, else 0", "identity": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +87,24 @@ def draw(walk: Walkthrough, step: str) -> Figure | None:
     return figure
 
 
+def in_symbols(formula: str) -> str:
+    """An activation's formula for any unit, as it is written on a board."""
+    return formula.format(net="net", out="out").replace("(out)", "out").replace("-", "−").replace("×", "·")
+
+
 def headline(walk: Walkthrough, step: str) -> Iterator[str]:
     """What the step does, and its result."""
     pattern = f", pattern {walk.pattern} of {walk.patterns}" if walk.patterns > 1 else ""
     kinds = dict.fromkeys(walk.network.activations)
     if step == "forward":
         yield f"Forward pass{pattern}"
-        functions = ";   ".join(f"{kind}: out = {FUNCTIONS[kind]}" for kind in kinds)
+        functions = ";   ".join(f"{kind}: out = {in_symbols(ACTIVATIONS[kind].formula)}" for kind in kinds)
         yield f"net = Σ weight · out of the layer below + bias;   {functions}"
         yield f"E = Σ ½ (target − out)² = {short(walk.pattern_error)}"
     elif step == "backward":
         yield f"Backward pass{pattern}"
-        yield "δ = ∂E/∂net = ∂E/∂out · ∂out/∂net;   " + ";   ".join(f"{kind}: ∂out/∂net = {SLOPES[kind]}" for kind in kinds)
+        slopes = ";   ".join(f"{kind}: ∂out/∂net = {in_symbols(ACTIVATIONS[kind].slope)}" for kind in kinds)
+        yield f"δ = ∂E/∂net = ∂E/∂out · ∂out/∂net;   {slopes}"
         yield "∂E/∂out = out − target of an output, Σ weight · δ of the layer above of a hidden unit"
         yield f"∂E/∂weight = δ · out of the layer below ({walk.weight} in colour)"
     else:

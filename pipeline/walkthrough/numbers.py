@@ -20,9 +20,12 @@ from operator import add
 
 import numpy as np
 
+from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.network import Network, WorkArrays, backward, forward, times_derivative, total_error
-from pipeline.backprop.trainer import STATUSES, Batch, Block, train
+from pipeline.backprop.batch import Batch
+from pipeline.backprop.network import Network, backward, forward, total_error
+from pipeline.backprop.status import STATUSES
+from pipeline.backprop.trainer import State, train
 
 # What is shown of what is longer: units of a layer, parameters of a layer.
 UNITS, PARAMETERS = 8, 16
@@ -214,14 +217,14 @@ class Walkthrough:
 def walk(batch: Batch, weight: str, iteration: int = 1, pattern: int = 1) -> Walkthrough:
     """Walks through an iteration of the batch's one run as the trainer makes it."""
     network, one = batch.network, slice(pattern - 1, pattern)
-    block = state_before(batch, iteration, pattern)
-    old, velocity_before = block.parameters.copy(), block.velocity.copy()
+    state = state_before(batch, iteration, pattern)
+    old, velocity_before = state.parameters.copy(), state.velocity.copy()
     outputs = forward(network, old, batch.inputs)
     followed = [outputs[0][one], *(layer[one] for layer in outputs[1:])]
     pattern_gradient = backward(network, old, followed, batch.targets[one])
     gradient = backward(network, old, outputs, batch.targets) if batch.update == "batch" else pattern_gradient
-    block.step(gradient.copy())
-    after = forward(network, block.parameters, batch.inputs)[-1]
+    state.step(gradient)
+    after = forward(network, state.parameters, batch.inputs)[-1]
     return Walkthrough(
         batch=batch,
         weight=weight,
@@ -232,11 +235,11 @@ def walk(batch: Batch, weight: str, iteration: int = 1, pattern: int = 1) -> Wal
         slopes=slopes(network, followed),
         deltas=deltas(network, old, followed, batch.targets[one]),
         old=old[:, 0],
-        new=block.parameters[:, 0],
+        new=state.parameters[:, 0],
         gradient=gradient[:, 0],
         pattern_gradient=pattern_gradient[:, 0],
         velocity_before=velocity_before[:, 0],
-        velocity=block.velocity[:, 0],
+        velocity=state.velocity[:, 0],
         pattern_error=float(total_error(followed[-1], batch.targets[one])[0]),
         total_error=float(total_error(outputs[-1], batch.targets)[0]),
         pattern_error_after=float(total_error(after[one], batch.targets[one])[0]),
@@ -244,19 +247,18 @@ def walk(batch: Batch, weight: str, iteration: int = 1, pattern: int = 1) -> Wal
     )
 
 
-def state_before(batch: Batch, iteration: int, pattern: int) -> Block:
+def state_before(batch: Batch, iteration: int, pattern: int) -> State:
     """The trainer's state just before the update: with update=online, the one that the pattern meets in its turn."""
-    first = np.zeros(1, np.intp)
-    block = Block(train(replace(batch, max_epochs=0)), first, first)
+    state = State(batch)
     if batch.update == "batch":
         turns = [slice(None)] * (iteration - 1)
     else:
         updates = (iteration - 1) * len(batch.inputs) + pattern - 1
         turns = [slice(p, p + 1) for p in (update % len(batch.inputs) for update in range(updates))]
     for turn in turns:
-        outputs = forward(batch.network, block.parameters, batch.inputs[turn])
-        block.step(backward(batch.network, block.parameters, outputs, batch.targets[turn]))
-    return block
+        outputs = forward(batch.network, state.parameters, batch.inputs[turn])
+        state.step(backward(batch.network, state.parameters, outputs, batch.targets[turn]))
+    return state
 
 
 def ended_before(batch: Batch, iteration: int) -> tuple[str | None, int]:
@@ -278,10 +280,8 @@ def net_inputs(network: Network, parameters: Array, outputs: list[Array]) -> lis
 
 def slopes(network: Network, outputs: list[Array]) -> list[Array]:
     """∂out/∂net (U,) of each layer."""
-    ones = [np.ones(layer.shape) for layer in outputs[1:]]
-    for activation, slope, layer in zip(network.activations, ones, outputs[1:], strict=True):
-        times_derivative(activation, slope, layer, WorkArrays())
-    return [slope[0, :, 0] for slope in ones]
+    layers = zip(network.activations, outputs[1:], strict=True)
+    return [ACTIVATIONS[name].times_slope(np.ones(layer.shape), layer)[0, :, 0] for name, layer in layers]
 
 
 def deltas(network: Network, parameters: Array, outputs: list[Array], targets: Array) -> list[Array]:

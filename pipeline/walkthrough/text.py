@@ -5,33 +5,25 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
+from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.network import Network
 from pipeline.trials.trial import Trial
 from pipeline.walkthrough import numbers as walkthrough
 from pipeline.walkthrough.numbers import PARAMETERS, UNITS, Unit, Walkthrough, connection, few, place, position, unit_name
 
 Equation = tuple[str, ...]  # sides that equal each other
+
 Column = Sequence[str | float | None]  # None: rows are left out
+
 Block = str | list[Equation] | dict[str, Column]
 
 FORMATS = ("text", "markdown")
-TERMS = 6  # that are shown of a long sum
-WIDTH = 100
-PICTURES = {"## 1. Forward pass": "forward", "## 2. Backward pass": "backward", "## 3. Weight update": "update"}
 
-# How an activation makes the output, and what its slope is: in names, and in numbers
-ACTIVATED: dict[str, Equation] = {
-    "sigmoid": ("1 / (1 + exp(-net {unit}))", "1 / (1 + exp({minus_net}))"),
-    "tanh": ("tanh(net {unit})", "tanh({net})"),
-    "relu": ("max(0, net {unit})", "max(0, {net})"),
-    "identity": ("net {unit}",),
-}
-SLOPE: dict[str, Equation] = {
-    "sigmoid": ("out {unit} × (1 - out {unit})", "{output} × (1 - {output})"),
-    "tanh": ("1 - (out {unit})²", "1 - ({output})²"),
-    "relu": ("(1 if net {unit} > 0, else 0)",),
-    "identity": (),
-}
+TERMS = 6  # that are shown of a long sum
+
+WIDTH = 100
+
+PICTURES = {"## 1. Forward pass": "forward", "## 2. Backward pass": "backward", "## 3. Weight update": "update"}
 
 
 def number(value: float) -> str:
@@ -67,10 +59,11 @@ def each(items: Sequence[Any], cell: Callable[[Any], Any]) -> Column:
     return [None if item is None else cell(item) for item in items]
 
 
-def filled(templates: Equation, unit: Unit) -> Equation:
-    """Formulas with the unit's name and numbers."""
-    numbers = {"net": number(unit.net), "minus_net": number(-unit.net), "output": number(unit.output)}
-    return tuple(template.format(unit=unit.name, **numbers) for template in templates)
+def filled(formula: str, unit: Unit, value: float) -> Equation:
+    """An activation's formula with the unit's name, and with its numbers; and the value, once where it is all there is."""
+    names = formula.format(net=f"net {unit.name}", out=f"out {unit.name}")
+    numbers = formula.replace("-{net}", number(-unit.net)).format(net=number(unit.net), out=number(unit.output))
+    return tuple(dict.fromkeys((names, numbers, number(value))))
 
 
 def forward_lines(unit: Unit, keep: int | None) -> list[Equation]:
@@ -83,7 +76,7 @@ def forward_lines(unit: Unit, keep: int | None) -> list[Equation]:
     symbols += counted(len(below) + bool(bias))
     return [
         (f"net {unit.name}", symbols, numbers, number(unit.net)),
-        (f"out {unit.name}", *filled(ACTIVATED[unit.activation], unit), number(unit.output)),
+        (f"out {unit.name}", *filled(ACTIVATIONS[unit.activation].formula, unit, unit.output)),
     ]
 
 
@@ -105,7 +98,7 @@ def backward_lines(unit: Unit, keep: int | None) -> list[Equation]:
     product = f"{number(unit.error_by_output)} × {factor(unit.slope)}"
     return [
         (by_output, symbols + counted(len(above)), numbers, number(unit.error_by_output)),
-        (slope, *filled(SLOPE[unit.activation], unit), number(unit.slope)),
+        (slope, *filled(ACTIVATIONS[unit.activation].slope, unit, unit.slope)),
         (delta, f"{by_output} × {slope}", product, number(unit.delta)),
     ]
 

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import mpmath
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from mpmath import mpf
 
-from pipeline.backprop.arithmetic import EXP_CLAMP, EXPM1_COEFFICIENTS, ROOM, TANH_CLAMP, exp, sigmoid, tanh
+from pipeline.backprop.arithmetic import EXP_CLAMP, EXPM1_COEFFICIENTS, PIECE, TANH_CLAMP, exp, memory, sigmoid, tanh
 from tests.oracles import LN2, SCALAR_FUNCTIONS
 from tests.strategies import bits, examples, same_bits
 
@@ -232,12 +233,22 @@ def test_an_array_that_must_not_be_written_is_read(name):
     assert FUNCTIONS[name](x).flags.writeable
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
-def test_a_given_place_takes_the_result_even_that_of_the_argument(name):
-    x = np.random.default_rng(4).uniform(-30.0, 30.0, (3, 5))
-    wanted = FUNCTIONS[name](x)
-    out, room = np.full_like(x, np.nan), np.full((ROOM, *x.shape), np.nan)
-    assert FUNCTIONS[name](x, out, room) is out
-    assert same_bits(out, wanted)
-    assert FUNCTIONS[name](x, x, room) is x  # memory used before gives the same
-    assert same_bits(x, wanted)
+@every_function
+def test_memory_that_was_used_before_leaves_no_trace(name):
+    """The work arrays may have anything in them, a large array is computed piece by piece, and no result lies in them."""
+    x = np.random.default_rng(4).uniform(-30.0, 30.0, (3, 5 * PIECE // 6))
+    wanted = np.concatenate([FUNCTIONS[name](part) for part in np.array_split(x.ravel(), 5000)])
+    memory.numbers[:] = np.nan
+    result = FUNCTIONS[name](x)
+    assert not np.shares_memory(result, memory.numbers)
+    assert same_bits(result.ravel(), wanted)
+    FUNCTIONS[name](np.full_like(x, 700.0))
+    assert same_bits(result.ravel(), wanted)
+
+
+def test_threads_do_not_disturb_each_other():
+    arguments = np.random.default_rng(5).uniform(-30.0, 30.0, (8, 20, PIECE))
+    wanted = [list(map(sigmoid, rows)) for rows in arguments]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda rows: list(map(sigmoid, rows)), arguments))
+    assert same_bits(results, wanted)

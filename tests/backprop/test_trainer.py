@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from mpmath import mpf
 from sklearn.neural_network import MLPRegressor
 
-from pipeline.backprop import trainer
+from pipeline.backprop.batch import Batch, curve_epochs
+from pipeline.backprop.engines import numpy as numpy_engine
 from pipeline.backprop.network import Network, backward, forward, total_error, worst_output
-from pipeline.backprop.trainer import CONVERGED, DIVERGED, EXHAUSTED, STATIONARY, STATUSES, Batch, curve_epochs, train
+from pipeline.backprop.status import STATUSES, Status
+from pipeline.backprop.trainer import train
 from tests import ROOT
 from tests.oracles import Scalar
 from tests.strategies import alone, assert_same_result, batches, examples, networks, same_bits, seeds
@@ -239,7 +241,7 @@ def test_trajectories_are_those_of_plain_numpy(update, criterion, momentum, rate
     thresholds = np.geomspace(measure[0], measure.min(), 7)[1:-1] * (1 + 1e-7)
     stopped = train(replace(batch, training=np.zeros(5, int), threshold=thresholds))
     smallest = [int(np.flatnonzero(measure <= threshold)[0]) for threshold in thresholds]
-    assert (stopped.status == CONVERGED).all()
+    assert (stopped.status == Status.CONVERGED).all()
     assert stopped.epochs.tolist() == smallest
     np.testing.assert_allclose(stopped.final_error, errors[smallest], rtol=1e-9)
 
@@ -263,13 +265,13 @@ def scalar_training(batch, trial):
         gradient = [abs(g) for g in scalar.gradient(inputs, targets)]
         norm = np.nan if any(g != g for g in gradient) else max(gradient)
         if not (error < np.inf) or error > 1e6 * errors[0]:
-            status = DIVERGED
+            status = Status.DIVERGED
         elif measure <= threshold:
-            status = CONVERGED
+            status = Status.CONVERGED
         elif batch.gradient_tolerance > 0 and norm <= batch.gradient_tolerance:
-            status = STATIONARY
+            status = Status.STATIONARY
         elif epoch == batch.max_epochs:
-            status = EXHAUSTED
+            status = Status.EXHAUSTED
         else:
             for some_inputs, some_targets in patterns:
                 step = scalar.gradient(some_inputs, some_targets)
@@ -324,7 +326,7 @@ def result(batch):
 def test_epochs_are_the_smallest_number_with_an_error_at_most_the_threshold(epochs):
     error = 0.5 * 0.25**epochs
     outcome = train(one_weight(threshold=[error, np.nextafter(error, 0.0)]))
-    assert (outcome.status == CONVERGED).all()
+    assert (outcome.status == Status.CONVERGED).all()
     assert outcome.epochs.tolist() == [epochs, epochs + 1]
     assert outcome.final_error.tolist() == [error, error / 4]
     assert outcome.parameters.tolist() == [[0.5**epochs, 0.5 ** (epochs + 1)]]
@@ -361,7 +363,7 @@ def test_without_a_tolerance_nothing_is_stationary():
 @pytest.mark.parametrize("max_epochs", [0, 1, 5])
 def test_a_run_is_exhausted_after_max_epochs(max_epochs):
     outcome = train(one_weight(max_epochs=max_epochs))
-    assert (outcome.status[0], outcome.epochs[0]) == (EXHAUSTED, max_epochs)
+    assert (outcome.status[0], outcome.epochs[0]) == (Status.EXHAUSTED, max_epochs)
     assert outcome.parameters.tolist() == [[0.5**max_epochs]]
 
 
@@ -385,7 +387,7 @@ def test_an_infinite_error_is_divergence():
 def test_an_error_that_is_no_number_is_divergence():
     network = Network((2, 1), output_activation="identity", bias="none")
     outcome = train(batch_of(network, [[1.0, 1.0]], [[0.0]], [np.inf, -np.inf]))
-    assert (outcome.status[0], outcome.epochs[0]) == (DIVERGED, 0)
+    assert (outcome.status[0], outcome.epochs[0]) == (Status.DIVERGED, 0)
     assert np.isnan(outcome.final_error[0])
     assert np.isnan(outcome.gradient_norm[0])
 
@@ -469,8 +471,8 @@ def test_a_run_does_not_depend_on_the_size_of_blocks(numbers, data):
     batch = data.draw(batches(st.just(50)))
     outcome = train(batch)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "BLOCK_NUMBERS", numbers)
-        other = train(batch)
+        patch.setattr(numpy_engine, "BLOCK_NUMBERS", numbers)
+        other = numpy_engine.train(batch)
     assert same_bits(outcome.curve_errors, other.curve_errors)
     for trial in range(len(batch.training)):
         assert_same_result(outcome, trial, other, trial)
@@ -518,7 +520,7 @@ def test_a_run_does_not_depend_on_neighbours_that_diverge_or_end(update, momentu
             **settings,
         )
     )
-    assert set(outcome.status[::2]) == {DIVERGED, CONVERGED, EXHAUSTED}
+    assert set(outcome.status[::2]) == {Status.DIVERGED, Status.CONVERGED, Status.EXHAUSTED}
     for trial in range(1, len(columns), 2):
         assert_same_result(outcome, trial, wanted)
 
@@ -539,7 +541,7 @@ def test_no_momentum_beside_momentum_is_no_momentum(update):
             max_epochs=6,
         )
         outcome = train(batch)
-        assert outcome.status[0] == EXHAUSTED
+        assert outcome.status[0] == Status.EXHAUSTED
         assert np.isinf(outcome.parameters[0, 0]) == infinite
         for trial in (0, 2):
             assert_same_result(outcome, trial, train(alone(batch, trial)))
@@ -549,7 +551,8 @@ PROGRAM = """
 import numpy as np
 from pipeline.trials.fingerprint import digests
 from pipeline.backprop.network import Network
-from pipeline.backprop.trainer import Batch, train
+from pipeline.backprop.batch import Batch
+from pipeline.backprop.trainer import train
 
 runs = 37
 rng = np.random.Generator(np.random.PCG64(1))
@@ -616,8 +619,8 @@ def test_final_error_and_status_are_those_of_the_final_weights(batch):
         error, worst = total_error(outputs, batch.targets), worst_output(outputs, batch.targets)
     assert same_bits(outcome.final_error, error)
     reached = (error if batch.criterion == "total_error" else worst) <= batch.threshold
-    assert np.array_equal(reached & (outcome.status != DIVERGED), outcome.status == CONVERGED)
-    assert (outcome.epochs[outcome.status == EXHAUSTED] == batch.max_epochs).all()
+    assert np.array_equal(reached & (outcome.status != Status.DIVERGED), outcome.status == Status.CONVERGED)
+    assert (outcome.epochs[outcome.status == Status.EXHAUSTED] == batch.max_epochs).all()
 
 
 @examples(40)
@@ -711,9 +714,9 @@ def test_progress_is_told_all_trials_and_all_epochs(seconds, data):
     batch = data.draw(batches(st.integers(1, 40)))
     told = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "PROGRESS_SECONDS", seconds)
-        patch.setattr(trainer, "BLOCK_NUMBERS", 1)
-        outcome = train(batch, lambda trials, epochs: told.append((trials, epochs)))
+        patch.setattr(numpy_engine, "PROGRESS_SECONDS", seconds)
+        patch.setattr(numpy_engine, "BLOCK_NUMBERS", 1)
+        outcome = numpy_engine.train(batch, lambda trials, epochs: told.append((trials, epochs)))
     last = np.zeros(batch.initial_parameters.shape[1], int)
     np.maximum.at(last, batch.training, outcome.epochs)
     trials, epochs = np.sum(told, axis=0)

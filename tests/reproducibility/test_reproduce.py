@@ -16,12 +16,13 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.app import composition
-from pipeline.backprop import network
+from pipeline.backprop.activations import ACTIVATIONS
+from pipeline.backprop.engines import ENGINES
 from pipeline.backprop.trainer import train
 from pipeline.reproducibility import baselines, check, drift
 from pipeline.trials.batching import make_batch
 from pipeline.trials.fingerprint import digests
-from pipeline.trials.settings import ENGINES, RUN_KEYS
+from pipeline.trials.settings import RUN_KEYS
 from tests import ROOT
 from tests.stores import runs_of
 
@@ -52,13 +53,13 @@ def flipped(digest):
 
 def plant(monkeypatch, after=0):
     """Makes the sigmoid one unit in the last place larger, but not in its first `after` calls."""
-    real, calls = network.sigmoid, iter(range(10**9))
+    real, calls = ACTIVATIONS["sigmoid"], iter(range(10**9))
 
-    def sigmoid(z, out=None, room=None):
-        result = real(z, out, room)
-        return result if next(calls) < after else np.nextafter(result, 2.0, out=result)
+    def sigmoid(z):
+        result = real.function(z)
+        return result if next(calls) < after else np.nextafter(result, 2.0)
 
-    monkeypatch.setattr(network, "sigmoid", sigmoid)
+    monkeypatch.setitem(ACTIVATIONS, "sigmoid", replace(real, function=sigmoid))
 
 
 # Baselines
@@ -461,18 +462,17 @@ def test_what_differs_between_environments():
 CHILD = """
 import json, sys
 import numpy as np
-import pipeline.backprop.network
+from dataclasses import replace
+from pipeline.backprop.activations import ACTIVATIONS
+from pipeline.backprop.engines import engine
 from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import read_trial
 from pipeline.trials.fingerprint import digests
 
 asked = json.load(sys.stdin)
 if asked["numpys_exp"]:
-    pipeline.backprop.network.sigmoid = lambda z, out=None, room=None: np.divide(1.0, 1.0 + np.exp(-z), out=out)
-if asked["engine"] == "numpy":
-    from pipeline.backprop.trainer import train
-else:
-    from pipeline.backprop.engines.compiled import train
+    ACTIVATIONS["sigmoid"] = replace(ACTIVATIONS["sigmoid"], function=lambda z: 1.0 / (1.0 + np.exp(-z)))
+train = engine(asked["engine"])
 batches = [make_batch([read_trial(config)]) for config in asked["configs"]]
 print(json.dumps([digests(train(batch))[0] for batch in batches]))
 """

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.status import STATUSES
 from pipeline.report.words import comparison_in_words
 from pipeline.stats import comparison, two_sweeps
 from pipeline.stats.sample import Sample

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.backprop.trainer import STATUSES
+from pipeline.backprop.status import STATUSES
 from pipeline.report.numbers import in_short
 from pipeline.report.tables import note, readable, report, write_tables
 from pipeline.report.words import in_words

@@ -331,7 +331,8 @@ def test_what_it_takes_is_said_before_and_too_much_is_refused(store, command, fo
 
 
 def test_a_chunk_of_one_training_with_every_kind_of_end_is_what_the_trainer_gives():
-    from pipeline.backprop.trainer import STATUSES, train
+    from pipeline.backprop.status import STATUSES
+    from pipeline.backprop.trainer import train
     from pipeline.trials.batching import make_batch
     from pipeline.trials.fingerprint import digests, keys
 

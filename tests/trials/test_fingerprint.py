@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.backprop.trainer import STATUSES, train
+from pipeline.backprop.status import STATUSES
+from pipeline.backprop.trainer import train
 from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import read_trial
 from pipeline.trials.fingerprint import digests, keys

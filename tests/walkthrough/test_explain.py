@@ -15,8 +15,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from pipeline.backprop.batch import Batch
 from pipeline.backprop.network import Network, forward, total_error
-from pipeline.backprop.trainer import Batch, train
+from pipeline.backprop.trainer import train
 from pipeline.explain import markdown
 from pipeline.walkthrough.numbers import few, place, position, unit_name, walk
 from pipeline.walkthrough.text import lesson, number

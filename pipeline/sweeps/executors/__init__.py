@@ -9,7 +9,7 @@ from pipeline.sweeps.executors.local import Local
 
 if TYPE_CHECKING:
     from pipeline.app.interrupts import Interrupts
-    from pipeline.backprop.trainer import Progress
+    from pipeline.backprop.batch import Progress
     from pipeline.results.rows import RunRows
     from pipeline.sweeps.chunks import Chunk
     from pipeline.trials.settings import ExecutorChoice

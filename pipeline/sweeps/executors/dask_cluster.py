@@ -30,7 +30,7 @@ import pyarrow as pa
 
 from pipeline.app.interrupts import Interrupts
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.trainer import Batch, Progress
+from pipeline.backprop.batch import Batch, Progress
 from pipeline.errors import ConfigError
 from pipeline.results.rows import RunRows
 from pipeline.sweeps.chunks import Chunk

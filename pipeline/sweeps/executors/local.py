@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from pipeline.app.interrupts import Interrupts
-from pipeline.backprop.trainer import BatchResult, Progress
+from pipeline.backprop.batch import BatchResult, Progress
 from pipeline.results.rows import RunRows
 from pipeline.sweeps.chunks import Chunk
 

@@ -1,26 +1,17 @@
-"""The compiled engine: the same bits as `pipeline.backprop.trainer`, many times faster."""
+"""The compiled engine: the bits of `pipeline.backprop.trainer`, many times faster. Imports nothing heavy until it trains."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pipeline.backprop.trainer import Batch, BatchResult, Progress
-
-
-def named(name: str) -> Callable[..., BatchResult]:
-    """The `train` of the engine with that name (`config.ENGINES`)."""
-    from pipeline.backprop import trainer
-
-    return {"numba": train, "numpy": trainer.train}[name]
+    from pipeline.backprop.batch import Batch, BatchResult, Progress
 
 
 def train(
-    batch: Batch, progress: Progress | None = None, outcome: BatchResult | None = None, threads: int | None = None
+    batch: Batch, progress: Progress | None = None, result: BatchResult | None = None, threads: int | None = None
 ) -> BatchResult:
-    """What `pipeline.backprop.trainer.train` gives, bit for bit, by so many threads (None: one for each core)."""
+    """What `pipeline.backprop.trainer.train` gives, bit for bit, by this number of threads (None: one for each core)."""
     from pipeline.backprop.engines.compiled.schedule import train as train_scheduled
 
-    return train_scheduled(batch, progress, outcome, threads)
+    return train_scheduled(batch, progress, result, threads)

@@ -1,7 +1,7 @@
 """One thread's share of the training: lanes that take waiting runs, and what happens when one ends.
 
 Compiled by Numba, once for all kernels: the epochs themselves are a kernel's machine code, called by its address. When
-a kernel comes back, each lane is looked at; the trials that ended are written into the outcome, a step is taken, and
+a kernel comes back, each lane is looked at; the trials that ended are written into the result, a step is taken, and
 the lanes that have become free take the next waiting trainings, from a counter that all threads share.
 """
 
@@ -17,7 +17,10 @@ from numba.core import config as numba_config
 from numba.extending import intrinsic
 
 from pipeline.backprop.engines.compiled.kernel import ERROR, LIMIT, MOMENTUM, THRESHOLD, TOLERANCE, WORST
-from pipeline.backprop.trainer import CONVERGED, DIVERGED, DIVERGED_ABOVE, EXHAUSTED, STATIONARY
+from pipeline.backprop.status import Status
+from pipeline.backprop.stopping import DIVERGED_ABOVE
+
+CONVERGED, STATIONARY, EXHAUSTED, DIVERGED = map(int, Status)
 
 LARGEST = float(np.finfo(float).max)
 IDLE = -1  # the training of a lane that has none

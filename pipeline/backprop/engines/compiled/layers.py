@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.backprop.engines.compiled.vectors import Code, Count, Index, Numbers, Rows, Vector, activate, times_derivative
+from pipeline.backprop.engines.compiled.activations import EMITTERS
+from pipeline.backprop.engines.compiled.vectors import Code, Count, Index, Numbers, Rows, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def forward(
             net = code.loop(layer.inputs, add, net)
             for a in range(m):
                 for b in range(n):
-                    outputs[(u + a) * stride + (p + b)] = activate(layer.activation, net[a * n + b])
+                    outputs[(u + a) * stride + (p + b)] = EMITTERS[layer.activation].function(net[a * n + b])
 
         tiles(code, patterns, tile.patterns, some_patterns)
 
@@ -141,7 +142,7 @@ def output_delta(
         def unit(k: Count, sums: list[Vector]) -> list[Vector]:
             y = outputs[k * stride + p]
             difference = y - targets[p * layer.units + k]
-            deltas[k * stride + p] = times_derivative(layer.activation, difference, y)
+            deltas[k * stride + p] = EMITTERS[layer.activation].times_slope(difference, y)
             return add_error(sums, difference)
 
         return code.loop(layer.units, unit, sums)
@@ -181,7 +182,7 @@ def delta_below(
             for a in range(m):
                 for b in range(n):
                     row = (v + a) * stride + (p + b)
-                    deltas_below[row] = times_derivative(activation, total[a * n + b], below[row])
+                    deltas_below[row] = EMITTERS[activation].times_slope(total[a * n + b], below[row])
 
         tiles(code, patterns, tile.patterns, some_patterns)
 

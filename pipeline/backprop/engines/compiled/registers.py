@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from pipeline.backprop.engines.compiled.activations import EMITTERS
 from pipeline.backprop.engines.compiled.kernel import (
     ERROR,
     MOMENTUM,
@@ -23,7 +24,7 @@ from pipeline.backprop.engines.compiled.kernel import (
     going_on,
 )
 from pipeline.backprop.engines.compiled.layers import add_error, updated
-from pipeline.backprop.engines.compiled.vectors import Code, Loop, Vector, activate, times_derivative
+from pipeline.backprop.engines.compiled.vectors import Code, Loop, Vector
 
 
 def emit(module: ir.Module, kernel: Kernel) -> None:
@@ -88,7 +89,7 @@ class State:
                 for below, output in enumerate(outputs[-1]):
                     net = net + self.weight(layer, unit, below) * output
                 nets.append(net)
-            outputs.append([activate(activation, net) for net in nets])
+            outputs.append([EMITTERS[activation].function(net) for net in nets])
         return outputs
 
     def differences(self, outputs: list[list[Vector]], pattern: int) -> list[Vector]:
@@ -105,7 +106,7 @@ class State:
         network = self.kernel.network
         for layer in reversed(range(network.layers)):
             activation = network.activations[layer]
-            delta = [times_derivative(activation, *pair) for pair in zip(delta, outputs[layer + 1], strict=True)]
+            delta = [EMITTERS[activation].times_slope(*pair) for pair in zip(delta, outputs[layer + 1], strict=True)]
             first = self.kernel.parameter_rows[0][layer]
             for unit, d in enumerate(delta):
                 for below, output in enumerate(outputs[layer]):

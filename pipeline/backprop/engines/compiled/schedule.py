@@ -1,7 +1,7 @@
 """Who trains what: compiled code or NumPy, the kernel for a batch, and the threads that share its trainings.
 
 Each thread has lanes of its own and takes waiting trainings from a shared counter whenever one ends, so that memory
-beyond the outcome does not grow with the number of trainings, and no thread idles while any wait. Which thread trains a
+beyond the result does not grow with the number of trainings, and no thread idles while any wait. Which thread trains a
 run, and beside which others, leaves no trace in its result.
 """
 
@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.backprop import trainer
 from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.batch import Batch, BatchResult, Progress
+from pipeline.backprop.engines import numpy as numpy_engine
 from pipeline.backprop.engines.compiled.kernel import LANES, Kernel
 from pipeline.backprop.engines.compiled.layers import Tile
 from pipeline.backprop.engines.compiled.machine_code import (
@@ -32,7 +33,6 @@ from pipeline.backprop.engines.compiled.machine_code import (
     source_hash,
 )
 from pipeline.backprop.network import Network
-from pipeline.backprop.trainer import Batch, BatchResult, Progress
 
 log = logging.getLogger("pipeline.engine")
 
@@ -55,16 +55,16 @@ ACTIVATION_OPERATIONS = 45
 
 
 def train(
-    batch: Batch, progress: Progress | None = None, outcome: BatchResult | None = None, threads: int | None = None
+    batch: Batch, progress: Progress | None = None, result: BatchResult | None = None, threads: int | None = None
 ) -> BatchResult:
     """Trains every trial: compiled, or by NumPy where that is done before the compiled code would be there."""
     shape = choose_kernel(batch, processor())
     numpy, start = numpy_seconds(batch), seconds_to_start(shape)
     if numpy < start:
         log.debug("NumPy: at most %.2g s of training, %.2g s until compiled code would be there", numpy, start)
-        return trainer.train(batch, progress, outcome)
+        return numpy_engine.train(batch, progress, result)
     log.debug("compiled: up to %.2g s by NumPy, %.2g s until compiled code is there: %s", numpy, start, shape)
-    return train_compiled(batch, shape, progress, outcome, threads)
+    return train_compiled(batch, shape, progress, result, threads)
 
 
 def operations(network: Network, patterns: int) -> int:
@@ -74,13 +74,13 @@ def operations(network: Network, patterns: int) -> int:
 
 
 def numpy_seconds(batch: Batch) -> float:
-    """How long the NumPy trainer would take if no run ended before max_epochs, roughly."""
+    """How long the NumPy engine would take if no run ended before max_epochs, roughly."""
     network, patterns = batch.network, len(batch.inputs)
-    trainings = batch.initial_parameters.shape[1]
+    trainings = batch.trainings
     calls = sum(network.units) + network.layers * (40 + patterns)
     if batch.update == "online":
         calls *= patterns
-    seconds = math.ceil(trainings / trainer.block_size(batch)) * calls * NUMPY_SECONDS_PER_CALL
+    seconds = math.ceil(trainings / numpy_engine.block_size(batch)) * calls * NUMPY_SECONDS_PER_CALL
     seconds += trainings * operations(network, patterns) * NUMPY_SECONDS_PER_OPERATION
     return float(seconds * batch.max_epochs)
 
@@ -120,51 +120,48 @@ def train_compiled(
     batch: Batch,
     shape: Kernel,
     progress: Progress | None = None,
-    outcome: BatchResult | None = None,
+    result: BatchResult | None = None,
     threads: int | None = None,
 ) -> BatchResult:
     """Trains every trial of the batch by this kernel."""
     code = compiled(shape)
-    outcome = outcome or BatchResult.empty(batch)
-    team = Team(outcome, shape, code)
-    trainings = batch.initial_parameters.shape[1]
+    result = result or BatchResult.empty(batch)
+    team = Team(result, shape, code)
+    trainings = batch.trainings
     workers = [
         threading.Thread(target=team.share, args=(np.zeros(2, np.int64),), daemon=True)
         for _ in range(max(1, min(threads or cores(), trainings)))
     ]
-    told = np.zeros(2, np.int64)
+    reported = np.zeros(2, np.int64)
     try:
         for worker in workers:
             worker.start()
         for worker in workers:
             while worker.is_alive():
                 worker.join(PROGRESS_SECONDS)
-                told = team.tell(progress, told)
+                reported = team.report(progress, reported)
     finally:
         team.halt[0] = 1
         for worker in workers:
             worker.join()
     if team.errors:
         raise team.errors[0]
-    team.tell(progress, told)
-    return outcome
+    team.report(progress, reported)
+    return result
 
 
 class Team:
     """The threads that train one batch together, and what they share."""
 
-    def __init__(self, outcome: BatchResult, shape: Kernel, code: Compiled) -> None:
-        batch = outcome.batch
-        trainings = batch.initial_parameters.shape[1]
-        self.outcome = outcome
+    def __init__(self, result: BatchResult, shape: Kernel, code: Compiled) -> None:
+        batch = result.batch
+        self.result = result
         self.shape = shape
         self.code = code
         self.work = _work()
         self.inputs = np.ascontiguousarray(batch.inputs, np.float64)
         self.targets = np.ascontiguousarray(batch.targets, np.float64)
-        # by training, and within one from the highest threshold to the lowest: the order in which they are reached
-        self.order = np.lexsort((-batch.threshold, batch.training)).astype(np.int64, copy=False)
-        self.first = np.searchsorted(batch.training[self.order], np.arange(trainings + 1)).astype(np.int64, copy=False)
+        self.order, self.first = batch.order()
         self.counter = np.zeros(1, np.int64)
         self.halt = np.zeros(1, np.int64)
         self.tallies: list[Any] = []
@@ -172,7 +169,7 @@ class Team:
 
     def share(self, tally: Any) -> None:
         """One thread's work: trainings until none waits. tally (2,): ended trials, trained epochs."""
-        batch, outcome = self.outcome.batch, self.outcome
+        batch, result = self.result.batch, self.result
         self.tallies.append(tally)
         rows = {name: _aligned(count, self.shape.lanes) for name, count in memory_rows(self.shape).items()}
         arrays = [*rows.values(), self.inputs, self.targets, self.halt]
@@ -185,18 +182,18 @@ class Team:
                 *(batch.initial_parameters, batch.learning_rate, np.ascontiguousarray(batch.momentum)),
                 *(self.order, self.first, np.ascontiguousarray(batch.threshold)),
                 *(batch.max_epochs, batch.gradient_tolerance, batch.criterion == "worst_output"),
-                *(outcome.status, outcome.epochs, outcome.final_error, outcome.gradient_norm, outcome.parameters),
-                *(outcome.curve_epochs, outcome.curve_errors),
+                *(result.status, result.epochs, result.final_error, result.gradient_norm, result.parameters),
+                *(result.curve_epochs, result.curve_errors),
             )
-        except BaseException as error:  # told by the thread that waits
+        except BaseException as error:  # raised by the thread that waits
             self.errors.append(error)
             self.halt[0] = 1
 
-    def tell(self, progress: Progress | None, told: Any) -> Any:
+    def report(self, progress: Progress | None, reported: Any) -> Any:
         """Reports what has been done since the last report; gives what has been done in all."""
         now = np.sum(self.tallies, axis=0, dtype=np.int64)
         if progress and len(self.tallies):
-            progress(*map(int, now - told))
+            progress(*map(int, now - reported))
         return now
 
 

@@ -19,17 +19,6 @@ from contextlib import contextmanager
 
 from llvmlite import ir
 
-from pipeline.backprop.arithmetic import (
-    EXP_CLAMP,
-    EXPM1_COEFFICIENTS,
-    EXPONENT_BITS,
-    LN2_HIGH,
-    LN2_LOW,
-    LOG2_E,
-    ROUNDING,
-    TANH_CLAMP,
-)
-
 DOUBLE = ir.DoubleType()
 INTEGER = ir.IntType(64)
 POINTER = ir.PointerType()
@@ -315,77 +304,3 @@ class Loop:
             code.builder.cbranch(condition(turn), self.head, after)
             code.builder.position_at_end(after)
         return list(carried)
-
-
-def _clamp(x: Vector, bound: float) -> Vector:
-    """Between −bound and bound; NaN stays NaN."""
-    x = (x.code.number(bound) < x).where(bound, x)
-    return (x < -bound).where(-bound, x)
-
-
-def _exp_parts(x: Vector, sign: float) -> tuple[Vector, Vector]:
-    """(s, q) with exp(±x) = s + s q, as in `pipeline.backprop.arithmetic`.
-
-    The sign is put into the constants, which changes no bit: with r of the other sign, every product has the same bits.
-    """
-    code = x.code
-    shifted = x * (sign * LOG2_E) + ROUNDING
-    n = shifted - ROUNDING
-    r = x - n * (sign * LN2_HIGH)
-    r = r - n * (sign * LN2_LOW)
-    scale = _power_of_two(code, shifted)
-
-    c = EXPM1_COEFFICIENTS
-    r2 = r * r
-    r4 = r2 * r2
-    c01, c23, c45, c67, c89 = (r * (sign * c[k + 1]) + c[k] for k in range(0, 10, 2))
-    polynomial = (c01 + c23 * r2) + ((c45 + c67 * r2) + c89 * r4) * r4
-    polynomial = polynomial * r2
-    return scale, polynomial + r if sign > 0 else polynomial - r
-
-
-def _power_of_two(code: Code, shifted: Vector) -> Vector:
-    """2ⁿ, where n, as an exponent, stands in the lowest bits."""
-    integers, builder = code.vector_of(INTEGER), code.builder
-    places = ir.Constant(integers, [ir.Constant(INTEGER, EXPONENT_BITS)] * code.lanes)
-    bits = builder.shl(builder.bitcast(shifted.value, integers), places)
-    return Vector(code, builder.bitcast(bits, code.vector))
-
-
-def sigmoid(z: Vector) -> Vector:
-    """The logistic function 1 ÷ (1 + e⁻ᶻ)."""
-    scale, q = _exp_parts(_clamp(z, EXP_CLAMP), -1.0)
-    return 1.0 / ((q * scale + scale) + 1.0)
-
-
-def tanh(z: Vector) -> Vector:
-    """The hyperbolic tangent e ÷ (e + 2) with e = expm1(2z)."""
-    scale, q = _exp_parts(_clamp(z, TANH_CLAMP) * 2.0, 1.0)
-    q = q * scale + (scale - 1.0)
-    return q / (q + 2.0)
-
-
-def activate(name: str, net: Vector) -> Vector:
-    """The activation function `name` of the net input."""
-    match name:
-        case "sigmoid":
-            return sigmoid(net)
-        case "tanh":
-            return tanh(net)
-        case "relu":
-            return (net <= 0.0).where(0.0, net)  # keeps NaN
-        case _:
-            return net
-
-
-def times_derivative(name: str, error: Vector, output: Vector) -> Vector:
-    """`error` × the derivative of the activation function, from the unit's `output`."""
-    match name:
-        case "sigmoid":
-            return error * (output * (1.0 - output))
-        case "tanh":
-            return error * (1.0 - output * output)
-        case "relu":
-            return (output > 0.0).where(error, 0.0)
-        case _:
-            return error

@@ -1,18 +1,26 @@
-"""Batches to train by two engines, and what must be equal: every bit."""
+"""Batches for engines, training by an engine however short it is, and what it means that two results are equal."""
+
+import math
 
 import numpy as np
+import pytest
 
 from pipeline.backprop import trainer
-from pipeline.backprop.engines.compiled import machine_code as compiled
+from pipeline.backprop.batch import Batch, BatchResult
+from pipeline.backprop.engines import ENGINES, engine
 from pipeline.backprop.engines.compiled import schedule
 from pipeline.backprop.network import Network
-from pipeline.backprop.trainer import Batch, BatchResult
 from pipeline.trials.fingerprint import digests
 
+XOR_INPUTS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+XOR_TARGETS = np.array([[0.0], [1.0], [1.0], [0.0]])
 
-def compiled_training(batch: Batch, threads: int | None = None) -> BatchResult:
-    """Training by compiled code, however short it is."""
-    return schedule.train_compiled(batch, schedule.choose_kernel(batch, compiled.processor()), threads=threads)
+
+def train(name: str, batch: Batch, progress: object = None, threads: int | None = None, **options: object) -> BatchResult:
+    """Training by an engine itself: the compiled one would leave short work to NumPy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schedule, "numpy_seconds", lambda batch: math.inf)
+        return engine(name)(batch, progress, threads=threads, **options)  # type: ignore[arg-type]
 
 
 def assert_same(ours: BatchResult, definition: BatchResult) -> None:
@@ -23,6 +31,14 @@ def assert_same(ours: BatchResult, definition: BatchResult) -> None:
     np.testing.assert_array_equal(ours.gradient_norm, definition.gradient_norm)
     np.testing.assert_array_equal(ours.curve_epochs, definition.curve_epochs)
     np.testing.assert_array_equal(ours.curve_errors, definition.curve_errors)
+
+
+def check(batch: Batch, *names: str) -> None:
+    """By these engines (or all), on one thread and on two, every bit is that of the definition."""
+    definition = trainer.train(batch)
+    for name in names or ENGINES:
+        for threads in (1, 2):
+            assert_same(train(name, batch, threads=threads), definition)
 
 
 def make(
@@ -54,7 +70,11 @@ def make(
     )
 
 
-def check(batch: Batch) -> None:
-    definition = trainer.train(batch)
-    for threads in (1, 2):
-        assert_same(compiled_training(batch, threads), definition)
+def xor(trainings: int, max_epochs: int, **settings: object) -> Batch:
+    network = Network((2, 2, 1), bias="per_unit", train_bias=True)
+    random = make(network, 4, trainings, 0, scale=4.0, max_epochs=max_epochs, **settings)  # type: ignore[arg-type]
+    return Batch(
+        *(network, XOR_INPUTS, XOR_TARGETS, random.initial_parameters, random.learning_rate, random.momentum),
+        *(random.training, random.threshold, random.update, random.criterion, random.max_epochs),
+        *(random.gradient_tolerance, random.curve_points),
+    )

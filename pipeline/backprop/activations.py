@@ -1,0 +1,51 @@
+"""The activation functions, each described in one place. (What the compiled engine makes of them: its `activations.py`.)"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.backprop.arithmetic import Array, sigmoid, tanh
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """A unit's output as a function of its net input, and the slope of that function.
+
+    `function(net)` gives the output; `times_slope(error, output)` gives ∂E/∂net from error = ∂E/∂output: their product with
+    the slope, which the output alone determines. Both are elementwise and leave their arguments as they are. `formula` and
+    `slope` say the same as text, whose fields `{net}` and `{out}` take names or numbers.
+    """
+
+    function: Callable[[Array], Array]
+    times_slope: Callable[[Array, Array], Array]
+    formula: str
+    slope: str
+
+
+ACTIVATIONS: Mapping[str, Activation] = {
+    "sigmoid": Activation(
+        function=sigmoid,
+        times_slope=lambda error, output: error * (output * (1.0 - output)),
+        formula="1 / (1 + exp(-{net}))",
+        slope="{out} × (1 - {out})",
+    ),
+    "tanh": Activation(
+        function=tanh,
+        times_slope=lambda error, output: error * (1.0 - output * output),
+        formula="tanh({net})",
+        slope="1 - ({out})²",
+    ),
+    "relu": Activation(
+        function=lambda net: np.where(net <= 0.0, 0.0, net),  # NaN stays NaN
+        times_slope=lambda error, output: np.where(output > 0.0, error, 0.0),
+        formula="max(0, {net})",
+        slope="(1 if {net} > 0, else 0)",
+    ),
+    "identity": Activation(
+        function=lambda net: net,
+        times_slope=lambda error, output: error,
+        formula="{net}",
+        slope="1",
+    ),
+}
