@@ -38,10 +38,10 @@ def heat_map(summary: Summary, axes: Sequence[str] | None, what: str) -> Picture
     A cell is grey and hatched where the median was not reached, or no run converged, and white where there are no runs.
     """
     chosen = (summary.main_axes if axes is None else list(axes))[:2]
-    if len(chosen) < 2 or max(map(summary.sample.size, chosen)) > MOST_CELLS:
+    if len(chosen) < 2 or max(map(summary.size, chosen)) > MOST_CELLS:
         return None
     down, across = chosen = [axis for axis in summary.axes if axis in chosen]
-    rows, columns = map(summary.sample.values, chosen)
+    rows, columns = map(summary.values, chosen)
     thresholds = spread(summary.thresholds, PANELS + 1)
     cells_of_all = summary.heat_map(down, across)
     tables = [rows_of(cells_of_all, NESTED, goal) for goal in thresholds]
