@@ -28,7 +28,7 @@ def written(value: object) -> str:
             return str(value)
 
 
-def unknown_key(key: str, known: tuple[str, ...]) -> str:
-    """Says that a key is unknown, with the nearest known one."""
+def unknown_key(key: str, known: tuple[str, ...], kind: str = "key") -> str:
+    """Says that a key (or another kind of word) is unknown, with the nearest known one."""
     near = get_close_matches(key, known, n=1)
-    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known are {', '.join(known)}"
+    return f"unknown {kind}; did you mean {near[0]}?" if near else f"unknown {kind}; known are {', '.join(known)}"

@@ -1,18 +1,10 @@
-"""`python -m pipeline.explain` walks through one iteration of backpropagation with all its numbers, in three steps.
-
-The numbers are those of `walkthrough.py`. Here they are told in blocks, and the blocks written as text or as Markdown.
-A block is a text (a heading, if it begins with #), a list of equations, or the columns of a table by their titles.
-"""
+"""`python -m pipeline.explain` walks through one iteration of backpropagation with all its numbers, in three steps."""
 
 import re
 from pathlib import Path
 from typing import Any
 
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
-
-from pipeline.app.application import refuse, run
-from pipeline.app.composition import plain
+from pipeline.app.application import run
 from pipeline.errors import ConfigError
 from pipeline.trials.batching import make_batch
 from pipeline.trials.checks import choice, integer, refuse_unknown, section, text
@@ -25,31 +17,22 @@ from pipeline.walkthrough.text import FORMATS, lesson
 KEYS = ("weight", "pattern", "iteration", "format", "output")
 
 
-class OneWalk(Callback):
-    """Refuses a multirun: there is one walk at a time."""
-
-    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Called by Hydra before it expands the multirun."""
-        refuse(ConfigError("hydra.mode", "MULTIRUN", "must be RUN: leave out -m"))
-
-
-def main(config: DictConfig) -> None:
-    """Tells the walk that is asked for."""
-    values = plain(config)
-    refuse_unknown(values, (*TRIAL_KEYS, *RUN_KEYS, "explain"))
-    asked = section(values, "explain", KEYS)
-    trial = read_trial({key: values[key] for key in TRIAL_KEYS})
+def main(config: dict[str, Any]) -> None:
+    """Prints the walk, or writes it to a file."""
+    refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS, "explain"))
+    settings = section(config, "explain", KEYS)
+    trial = read_trial({key: config[key] for key in TRIAL_KEYS})
     batch = make_batch([trial])
-    layers, weight = batch.network.layers, asked["weight"]
+    layers, weight = batch.network.layers, settings["weight"]
     last = walkthrough.weights_before(batch.network, layers + 1)
     if weight is None:
         weight = f"w{walkthrough.weights_before(batch.network, layers) + 1}"
     elif not re.fullmatch("w[1-9][0-9]{0,11}", str(weight)) or int(weight[1:]) > last:
         raise ConfigError("explain.weight", weight, f"must be w1 to w{last}")
-    pattern = integer("explain.pattern", asked["pattern"], 1, len(batch.inputs))
-    iteration = integer("explain.iteration", asked["iteration"], 1, max(1, batch.max_epochs))
-    style = plain_text if choice("explain.format", asked["format"], FORMATS) == "text" else markdown
-    output = asked["output"] and text("explain.output", asked["output"], "the name of a file, or null")
+    pattern = integer("explain.pattern", settings["pattern"], 1, len(batch.inputs))
+    iteration = integer("explain.iteration", settings["iteration"], 1, max(1, batch.max_epochs))
+    style = plain_text if choice("explain.format", settings["format"], FORMATS) == "text" else markdown
+    output = settings["output"] and text("explain.output", settings["output"], "the name of a file, or null")
     ended, epochs = walkthrough.ended_before(batch, iteration)
     if ended and iteration > 1:
         raise ConfigError("explain.iteration", iteration, f"must be 1 to {max(1, epochs)}: training has {ended}")
@@ -59,8 +42,8 @@ def main(config: DictConfig) -> None:
         print("\n\n".join(map(style, blocks)))
         return
     try:
-        told = "\n\n".join(map(style, blocks if style is plain_text else with_pictures(blocks, walk, Path(output))))
-        Path(output).write_text(f"{told}\n", encoding="utf-8")
+        page = blocks if style is plain_text else with_pictures(blocks, walk, Path(output))
+        Path(output).write_text("\n\n".join(map(style, page)) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError("explain.output", output, f"cannot be written: {error.strerror}") from None
     print(f"written to {output}")

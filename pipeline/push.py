@@ -1,11 +1,9 @@
 """`python -m pipeline.push` records what sweeps have kept in their folders because the store was full, locked or away."""
 
 from pathlib import Path
-
-from omegaconf import DictConfig
+from typing import Any
 
 from pipeline.app.application import run
-from pipeline.app.composition import plain
 from pipeline.errors import ConfigError
 from pipeline.results.spool import SpoolInUseError
 from pipeline.sweeps.pushing import EVERYWHERE, push, waiting
@@ -14,17 +12,16 @@ from pipeline.trials.checks import refuse_unknown, section, text
 KEYS = ("folder", "tracking")
 
 
-def main(config: DictConfig) -> int:
+def main(config: dict[str, Any]) -> int:
     """Records one folder, or all that wait; gives 1 if a store has not taken all of it."""
-    settings = plain(config)
-    refuse_unknown(settings, KEYS)
+    refuse_unknown(config, KEYS)
     elsewhere = {
         key: text(f"tracking.{key}", value, "as for pipeline.train, or null")
-        for key, value in section(settings, "tracking", ("uri", "experiment")).items()
+        for key, value in section(config, "tracking", ("uri", "experiment")).items()
         if value is not None
     }
-    if settings["folder"] is not None:
-        path = Path(text("folder", settings["folder"], "a sweep's folder of kept results, or null"))
+    if config["folder"] is not None:
+        path = Path(text("folder", config["folder"], "a sweep's folder of kept results, or null"))
         try:
             return push(path.absolute(), elsewhere)
         except SpoolInUseError:

@@ -4,17 +4,16 @@ The baselines, or with `sweep=latest` (or a parent run's id) a recorded sweep. T
 ends FINISHED if all was reproduced, FAILED if not. Exit code 0: all equal; 1: something drifted; 2: it could not be checked.
 """
 
-from omegaconf import DictConfig
+from typing import Any
 
 from pipeline.app.application import run
-from pipeline.app.composition import plain
 from pipeline.reproducibility.check import check, read_settings
 from pipeline.reproducibility.update import update
 
 
-def main(config: DictConfig) -> int:
+def main(config: dict[str, Any]) -> int:
     """Checks, or updates the baselines; gives the exit code."""
-    settings = read_settings(plain(config))
+    settings = read_settings(config)
     if settings["baseline"] == "update":
         return update(settings["folder"])
     return check(settings)

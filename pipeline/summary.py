@@ -1,11 +1,9 @@
 """`python -m pipeline.summary` prints the tables of the latest sweep again, or of others, or writes them to a file."""
 
 from pathlib import Path
-
-from omegaconf import DictConfig
+from typing import Any
 
 from pipeline.app.application import run
-from pipeline.app.composition import plain
 from pipeline.errors import ConfigError
 from pipeline.report.documents import DOCUMENTS
 from pipeline.report.side_by_side import together
@@ -17,9 +15,8 @@ from pipeline.trials.settings import read_tracking
 KEYS = ("sweep", "by", "format", "output", "tracking")
 
 
-def main(config: DictConfig) -> int:
+def main(settings: dict[str, Any]) -> int:
     """Prints or writes the tables of recorded sweeps."""
-    settings = plain(config)
     refuse_unknown(settings, KEYS)
     requested, by = names("sweep", settings["sweep"]), names("by", settings["by"])
     style = choice("format", settings["format"], tuple(DOCUMENTS))

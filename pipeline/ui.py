@@ -3,11 +3,9 @@
 import os
 import socket
 import sys
-
-from omegaconf import DictConfig
+from typing import Any
 
 from pipeline.app.application import run
-from pipeline.app.composition import plain
 from pipeline.errors import ConfigError
 from pipeline.trials.checks import integer
 
@@ -19,17 +17,16 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def main(config: DictConfig) -> int:
+def main(config: dict[str, Any]) -> int:
     """Becomes MLflow's server."""
     from pipeline.store.addresses import store_uri
     from pipeline.store.sqlite import prepare_sqlite
 
-    settings = plain(config)
-    uri = store_uri(settings["tracking"]["uri"])
+    uri = store_uri(config["tracking"]["uri"])
     if uri.startswith(("http://", "https://")):
         raise ConfigError("tracking.uri", uri, "is a server: open that address in a browser")
     folder = prepare_sqlite(uri)
-    port = integer("port", settings["port"], 0, 65535) or free_port()
+    port = integer("port", config["port"], 0, 65535) or free_port()
     print(f"MLflow at http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
     artifacts = [] if folder is None else ["--default-artifact-root", (folder / "artifacts").as_uri()]
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, *artifacts]

@@ -36,7 +36,7 @@ cron() {
 
 case ${1:-} in
     install | remove) ;;
-    *) refuse "${1:-nothing} was asked; it must be install or remove" ;;
+    *) refuse "${1:-no word}: must be install or remove" ;;
 esac
 case $root$python in
     *[!A-Za-z0-9/._+,:@\ -]*) refuse "$root or $python: units can't name such a path; letters, digits, blanks and / . _ + , : @ - can be" ;;

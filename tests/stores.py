@@ -1,16 +1,19 @@
-"""All that a store tells of its sweeps, to compare what came in by different ways; and stores that stop taking anything."""
+"""What a store tells of its sweeps, to compare what came in by different ways; stores that stop taking anything; servers."""
 
 import hashlib
+import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import Popen
 
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pipeline.results.spool import Spool
-from tests.store.test_write import told
 
 EXPERIMENT = "backpropagation"
 SWEEP = (
@@ -18,6 +21,15 @@ SWEEP = (
     "executor.chunk=4", "tracking.curves=true", "tracking.weights=true",
 )  # fmt: skip
 TRIALS, CHUNKS = 16, 4
+
+
+def runs_of(store: Path) -> tuple[MlflowClient, list, list]:
+    """The client, the runs without a parent and those with one, in the order in which they were begun."""
+    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    runs = list(client.search_runs([experiment.experiment_id], max_results=5000, order_by=["attributes.start_time ASC"]))
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    return client, parents, [run for run in runs if run not in parents]
 
 
 def sweeps_in(uri: str, folder: Path) -> list[dict]:
@@ -59,7 +71,28 @@ def sweep_told(client: MlflowClient, parent: Run, children: list[Run], folder: P
             key: [(point.step, point.value) for point in client.get_metric_history(run_id, key)] for key in parent.data.metrics
         },
         "files": files,
-        "children": sorted((told(client, run, folder) for run in children), key=lambda run: int(run["tags"]["trial.place"])),
+        "children": sorted(
+            (run_told(client, run, folder) for run in children), key=lambda run: int(run["tags"]["trial.place"])
+        ),
+    }
+
+
+def run_told(client: MlflowClient, run, folder: Path) -> dict:
+    """All that MLflow tells of a run, without its id and the times."""
+    history = {
+        key: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, key)]
+        for key in run.data.metrics
+    }
+    weights = np.load(client.download_artifacts(run.info.run_id, "weights.npz", str(folder / run.info.run_id)))
+    info = run.info
+    return {
+        "info": (info.run_name, info.status, info.lifecycle_stage, info.user_id, info.experiment_id),
+        "place": info.artifact_uri.replace(info.run_id, "id"),
+        "params": run.data.params,
+        "tags": {key: value for key, value in run.data.tags.items() if key != "mlflow.parentRunId"},
+        "metrics": {key: repr(value) for key, value in run.data.metrics.items()},
+        "history": repr(history),
+        "weights": {name: array.tolist() for name, array in weights.items()},
     }
 
 
@@ -89,3 +122,21 @@ def after(monkeypatch: pytest.MonkeyPatch, chunks: int, action: Callable[[], obj
         return results
 
     monkeypatch.setattr(Spool, "add", add)
+
+
+def kept_folder() -> Path:
+    """The one folder of kept results under multirun/."""
+    [description] = Path("multirun").rglob("sweep.json")
+    return description.parent
+
+
+def wait_for(uri: str, server: Popen) -> None:
+    """Waits until MLflow's server answers."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            return urllib.request.urlopen(f"{uri}/health", timeout=5).close()
+        except OSError:
+            assert time.monotonic() < deadline, "MLflow's server does not answer"
+            assert server.poll() is None, "MLflow's server has ended"
+            time.sleep(0.5)

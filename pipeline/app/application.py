@@ -1,6 +1,6 @@
-"""What all commands share: Hydra in front, one line and an exit code at the end.
+"""A command as a Hydra application: it is given its configuration, and ends with an exit code, an error in one line.
 
-Exit codes: 0 done; 1 a check failed; 2 what was asked cannot be done, said in one line; 130 interrupted.
+Exit codes: 0 done; 1 a check failed; 2 the request cannot be carried out, said in one line; 130 interrupted.
 """
 
 import atexit
@@ -9,82 +9,97 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 import hydra
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
 
-from pipeline.app.composition import CONF
-from pipeline.app.messages import one_line
-from pipeline.app.sequences import logspace
-from pipeline.errors import ConfigError
+from pipeline.app.composition import CONF, plain
+from pipeline.app.messages import COMPOSITION_ERRORS, one_line
 
-OBJECTS_AT_ONCE = 100_000  # made between two rounds of the garbage collector; Python's own rule is 700 to 2000
+OBJECTS_BETWEEN_COLLECTIONS = 100_000  # Python's own value is 700 to 2000
 
-OmegaConf.register_new_resolver("logspace", logspace, replace=True)
+Command = Callable[[dict[str, Any]], int | None]  # from the composed configuration to the exit code; None is 0
 
 
 def raised_by_hydra(error: Exception) -> bool:
-    """Whether Hydra itself stumbled, over what it was given, and not the pipeline."""
+    """Whether Hydra itself raised the error, over its input, and not the pipeline."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return frame.f_globals.get("__name__", "").partition(".")[0] in ("hydra", "omegaconf")
 
 
 def refuse(error: Exception) -> NoReturn:
-    """Prints the one line and ends the program with exit code 2."""
+    """Prints the error in one line and ends the program with exit code 2."""
     print(one_line(error), file=sys.stderr)
     sys.exit(2)
 
 
-def spare_the_collector() -> None:
-    """Has the garbage collector look less often at the 400,000 objects of the imported libraries: saves a second a command.
+def collect_garbage_rarely() -> None:
+    """Makes the garbage collector look less often at the 400,000 objects of the imported libraries: saves a second a command.
 
-    At the end they are frozen, after all else that is done at exit, so that they go with the process and are not taken apart
+    At the end they are frozen, after all else that is done at exit, so that they end with the process and are not taken apart
     one by one. What must be closed is closed before that: by `with`, by `atexit`.
     """
-    gc.set_threshold(OBJECTS_AT_ONCE)
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     atexit.unregister(gc.freeze)  # once, however often commands run in this process
     atexit.register(gc.freeze)
 
 
-def run(main: Callable[[DictConfig], int | None], config_name: str) -> NoReturn:
+def forget_interrupts() -> None:
+    """Clears CPython's flag of an unhandled KeyboardInterrupt, so that `python -m` ends with the exit code it is given.
+
+    An interrupt within `exec` of a text, as dataclasses call it while a library is imported, sets the flag even if it is
+    handled later, and the process then dies of SIGINT at its end. The next `exec` clears it. The flag came with
+    bpo-1054041 and bpo-41602; Python 3.14 sets it only for what is really unhandled (python/cpython issue 128130).
+    """
+    exec("")
+
+
+def multirun_tags() -> dict[str, str]:
+    """The tag that the runs of one multirun of Hydra's own sweepers have in common; none for any other run."""
+    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+        return {"multirun": str(Path(HydraConfig.get().sweep.dir).absolute())}
+    return {}
+
+
+def run(main: Command, config_name: str) -> NoReturn:
     """Runs a command as a Hydra application and exits with its code."""
-    spare_the_collector()
+    collect_garbage_rarely()
     codes: list[int] = []
-    refusals = (ConfigError, HydraException, OmegaConfBaseException)
-    asked = os.environ.get("HYDRA_FULL_ERROR", "")
-    wants_traceback = asked == "1"
+    full_error = os.environ.get("HYDRA_FULL_ERROR", "")
+    show_traceback = full_error == "1"
 
     def task(config: DictConfig) -> None:
         try:
-            codes.append(main(config) or 0)
-        except refusals as error:
-            if wants_traceback:
+            codes.append(main(plain(config)) or 0)
+        except COMPOSITION_ERRORS as error:
+            if show_traceback:
                 raise
             refuse(error)
-        except BrokenPipeError:  # who reads the output has seen enough
+        except BrokenPipeError:  # the reader of the output has closed it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
 
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra pass on its errors: they are told here
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, which are printed here
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
-    except refusals as error:
-        if wants_traceback:
+    except COMPOSITION_ERRORS as error:
+        if show_traceback:
             raise
         refuse(error)
     except OSError as error:
         refuse(error)
     except (ValueError, TypeError, AssertionError) as error:
-        if wants_traceback or not raised_by_hydra(error):
+        if show_traceback or not raised_by_hydra(error):
             raise
         refuse(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        exec("")  # Python forgets that the interrupt came amid some exec(), which it would else die of at its end
+        forget_interrupts()
         sys.exit(130)
     finally:
-        os.environ["HYDRA_FULL_ERROR"] = asked
+        os.environ["HYDRA_FULL_ERROR"] = full_error
     sys.exit(max(codes, default=0))

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, answered where nothing is cut in two; and how far the work is."""
+"""Ctrl-C and SIGTERM, which take effect between two pieces of work."""
 
 import signal
 import threading
@@ -8,39 +8,39 @@ from typing import Any
 
 
 class Interrupts:
-    """While it is entered, SIGINT and SIGTERM raise KeyboardInterrupt: at once or, within `deferred`, when asked by
+    """While it is entered, SIGINT and SIGTERM raise KeyboardInterrupt: at once or, within `deferred`, by
     `raise_if_requested`.
     """
 
     def __init__(self) -> None:
-        self.asked = False
-        self.holding = 0
-        self.before: dict[int, Any] = {}
+        self.requested = False
+        self.deferrals = 0
+        self.handlers_before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+            self.handlers_before = {number: signal.signal(number, self._request) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
+        for number, handler in self.handlers_before.items():
             signal.signal(number, handler)
 
-    def _ask(self, number: int, frame: object) -> None:
-        self.asked = True
-        if not self.holding:
+    def _request(self, number: int, frame: object) -> None:
+        self.requested = True
+        if not self.deferrals:
             raise KeyboardInterrupt
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Work that must not be cut in two."""
-        self.holding += 1
+        """Work that must not be interrupted."""
+        self.deferrals += 1
         try:
             yield
         finally:
-            self.holding -= 1
+            self.deferrals -= 1
 
     def raise_if_requested(self) -> None:
-        """Raises KeyboardInterrupt if that was asked for."""
-        if self.asked:
+        """Raises KeyboardInterrupt if an interrupt was requested."""
+        if self.requested:
             raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""How far the work is."""
+"""The progress of training: a bar on a terminal, lines elsewhere."""
 
 import sys
 import time
@@ -14,9 +14,9 @@ SECONDS_BETWEEN_LINES = 10.0
 
 @contextmanager
 def progress_bar() -> Iterator[Any]:
-    """A bar on the terminal, or a line every ten seconds where there is none.
+    """A bar on the terminal, or a line every ten seconds if there is none.
 
-    Gives a function that adds a task to it, which gives the function that moves it on by so many runs and epochs.
+    Gives a function that adds a task, which gives a function that adds numbers of runs and epochs to what is done.
     """
     console = Console(file=sys.stderr)
     columns = (
@@ -31,21 +31,21 @@ def progress_bar() -> Iterator[Any]:
 
         def add(description: str, total: int, done: int = 0) -> Any:
             task = progress.add_task(description, total=total, completed=done, speed="")
-            started = told = time.monotonic()
+            started = printed = time.monotonic()
             runs = epochs = 0
 
-            def move(more_runs: int, more_epochs: int) -> None:
-                nonlocal runs, epochs, told
+            def advance(more_runs: int, more_epochs: int) -> None:
+                nonlocal runs, epochs, printed
                 runs, epochs = runs + more_runs, epochs + more_epochs
                 now = time.monotonic()
                 speed = f"{epochs / (now - started):.3g} epochs/s" if epochs and now > started else ""
                 if not progress.disable:
                     progress.update(task, advance=more_runs, speed=speed)
-                elif now - told >= SECONDS_BETWEEN_LINES:
-                    told = now
+                elif now - printed >= SECONDS_BETWEEN_LINES:
+                    printed = now
                     left = f", {(total - done - runs) * (now - started) / runs:,.0f} s left" if runs else ""
                     print(f"{description}: {done + runs:,} of {total:,} runs, {speed}{left}", file=sys.stderr, flush=True)
 
-            return move
+            return advance
 
         yield add

@@ -12,30 +12,30 @@ def logspace(low: str | float, high: str | float, points: int, digits: int = 3) 
     Computed in decimal arithmetic, which is the same everywhere, and rounded to `digits`, or to more where fewer would not
     keep the values apart and in order. The first and the last are exact. Raises ConfigError.
     """
-    asked = f"${{logspace:{low},{high},{points}}}"
+    expression = f"${{logspace:{low},{high},{points}}}"
     try:
         first, last = (Decimal(repr(float(str(bound)))) for bound in (low, high))
     except ValueError:
         first = last = Decimal(0)
     if not (first.is_finite() and last.is_finite() and first > 0 and last > 0 and first != last):
-        raise ConfigError("logspace", asked, "needs two different numbers greater than 0")
+        raise ConfigError("logspace", expression, "needs two different numbers greater than 0")
     if type(points) is not int or not 2 <= points <= 100_000:
-        raise ConfigError("logspace", asked, "needs 2 to 100000 points")
+        raise ConfigError("logspace", expression, "needs 2 to 100000 points")
     if type(digits) is not int or not 1 <= digits <= 17:
-        raise ConfigError("logspace", asked, f"needs 1 to 17 digits, not {digits}")
+        raise ConfigError("logspace", expression, f"needs 1 to 17 digits, not {digits}")
     with localcontext(Context(prec=40)):
         start, step = first.ln(), (last.ln() - first.ln()) / (points - 1)
         between = [(start + step * k).exp() for k in range(1, points - 1)]
     for precision in range(digits, 18):
         rounded = map(Context(prec=precision).plus, between)
-        values = [in_short(value) for value in (first, *rounded, last)]
+        values = [as_text(value) for value in (first, *rounded, last)]
         numbers = [float(value) for value in values]
         if all(one < other if first < last else one > other for one, other in pairwise(numbers)):
             return ",".join(values)
-    raise ConfigError("logspace", asked, "has its ends too close together for so many points")
+    raise ConfigError("logspace", expression, "has its ends too close together for so many points")
 
 
-def in_short(value: Decimal) -> str:
-    """A decimal number as a person writes it: 0.001, 20000, 1e-6, 1e8."""
+def as_text(value: Decimal) -> str:
+    """A decimal number as one writes it: 0.001, 20000, 1e-6, 1e8."""
     value = value.normalize()
     return f"{value:f}" if -5 <= value.adjusted() <= 6 else f"{value:e}".replace("e+", "e")

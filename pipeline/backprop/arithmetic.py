@@ -20,18 +20,13 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 EXP_CLAMP = 708.0  # beyond it, exp(±EXP_CLAMP) is returned: 2ⁿ stays a normal number
-
 TANH_CLAMP = 20.0  # tanh(20) rounds to 1
 
 LOG2_E = 1.4426950408889634
-
 LN2_HIGH = 6.93147180369123816490e-01  # 33 bits
-
 LN2_LOW = 1.90821492927058770002e-10
-
 # Adding 1.5 × 2⁵² rounds to an integer, which then stands in the lowest bits; 1023 more, and it is an exponent.
 ROUNDING = 6755399441055744.0 + 1023.0
-
 EXPONENT_BITS = 52
 
 # expm1 r = r + r² (c₀ + c₁ r + … + c₉ r⁹)
@@ -39,7 +34,6 @@ EXPM1_COEFFICIENTS = (
     *(0.5000000000000006, 0.16666666666666685, 0.0416666666665737, 0.008333333333314612, 0.001388888893235354),
     *(0.00019841269902976452, 2.48015044780127e-05, 2.755722800945365e-06, 2.762631317191893e-07, 2.5114453681991378e-08),
 )
-
 ROOM = 7
 
 

@@ -22,7 +22,6 @@ import numpy as np
 from pipeline.backprop.arithmetic import ROOM, Array, sigmoid, tanh
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
-
 BIASES = ("shared", "per_unit", "none")
 
 

@@ -14,21 +14,14 @@ from numpy.typing import NDArray
 from pipeline.backprop.arithmetic import Array
 
 Words = NDArray[np.uint32]
-
 Half = NDArray[np.uint64]
-
 Halves = tuple[Half, Half]  # 128-bit integers: their upper and lower halves
 
 WORDS = 4  # of the pool
-
 FIRST_IN, STEP_IN, FIRST_OUT, STEP_OUT = 0x43B0D7E5, 0x931E8875, 0x8B51F9DD, 0x58F38DED
-
 LEFT, RIGHT = np.uint32(0xCA01F9DD), np.uint32(0x4973F715)
-
 HALF_WORD = np.uint32(16)
-
 MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
-
 LOW_WORD = np.uint64(0xFFFFFFFF)
 
 

@@ -20,19 +20,15 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.network import Network, WorkArrays, backward, forward, total_error, worst_output
 
 UPDATES = ("batch", "online")
-
 CRITERIA = ("total_error", "worst_output")
 
 STATUSES = ("converged", "stationary", "exhausted", "diverged")
-
 CONVERGED, STATIONARY, EXHAUSTED, DIVERGED = range(4)
-
 DIVERGED_ABOVE = 1e6  # × error(0)
 
 # How many numbers one array of hidden outputs may hold: a block of runs is trained at a time, small enough for the
 # processor's cache. No result depends on it.
 BLOCK_NUMBERS = 16384
-
 PROGRESS_SECONDS = 0.1
 
 Progress = Callable[[int, int], None]

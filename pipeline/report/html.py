@@ -22,22 +22,19 @@ from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
 
 TEMPLATES = Path(__file__).parent / "templates"
-
 QUESTION = (
     "From which initial weights, at which learning rates and down to which error threshold does backpropagation converge, "
     "and how fast?"
 )
-
 METHOD = (
     "Each run trains one network by backpropagation: forward pass, total error E = Σ ½ (target − output)² over patterns and "
     "outputs, backward pass by the chain rule, weight update; again and again, until the criterion is at most the threshold. "
-    "An epoch is one pass over all patterns; a run converges at the first epoch at which the criterion is at most the threshold.",
+    "An epoch is one pass over all patterns; a run converges at the first epoch with a criterion of at most the threshold.",
     "A run that did not converge is censored, not missing: a quartile counts it as later than any epoch, so the quartile may "
     "be «not reached», and the expected running time pays for its epochs, too.",
     "The arithmetic uses only operations that IEEE-754 defines to the last bit, in one order: the same trial gives the same "
     "bits on another machine.",
 )
-
 MEANINGS = {
     "runs": "how many runs there are",
     "converged": "the criterion reached the threshold",
@@ -58,25 +55,17 @@ MEANINGS = {
     "p_rate_holm": "p of McNemar's test that one converges where the other does not, corrected likewise",
     "(low–high)": "a 95 % interval: Wilson's of a rate, by bootstrap over the seeds of an ert, log-log of a median",
 }
-
 TELLING = (
     "task.name", "network.hidden", "network.activation", "network.output_activation", "network.bias", "initial.kind",
     "initial.range", "learning_rate", "momentum", "update", "criterion", "threshold", "max_epochs", "seed",
 )  # fmt: skip
-
 # Overrides that say where and how, not what.
 PLACES = ("tracking", "executor", "resume", "limits", "hydra.sweep.dir", "hydra.run.dir", "hydra.mode")
-
 SECRET = "tracking"  # says where runs are stored, perhaps with a password: not part of the experiment
-
 MOST_ROWS = 100
-
 MOST_TABLES = 12
-
 MOST_COMPARED_AXES, MOST_COMPARED_VALUES = 3, 8  # in pairs: few enough to be read
-
 COMPARED = ["first", "second", "pairs", "earlier", "later", "ratio", "ratio_q1", "ratio_q3", "p_epochs_holm", "p_rate_holm"]
-
 MOST_SVG, MOST_PNG = 400_000, 1_500_000  # bytes of a picture
 
 

@@ -5,42 +5,29 @@ final_error (hexadecimal float); digest; curve (`epoch:error` at a few log-space
 overrides are an input: `python -m pipeline.reproduce baseline=update` fills in the rest.
 """
 
-import copy
 import csv
 import os
 import re
 import shlex
 from collections.abc import Sequence
-from contextlib import nullcontext
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
-from hydra.errors import HydraException
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.app.composition import CONF, plain
-from pipeline.app.messages import one_line
+from pipeline.app.composition import CONF, compose, compose_multirun, project_folder
+from pipeline.app.messages import COMPOSITION_ERRORS, one_line
 from pipeline.backprop.trainer import STATUSES
 from pipeline.errors import ConfigError
-from pipeline.reproducibility.drift import Curve, ExpectedRun, RunResult
+from pipeline.reproducibility.drift import ExpectedRun
+from pipeline.results.run_result import Curve, RunResult
 from pipeline.sweeps.axes import expand
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
 from pipeline.trials.trial import Trial
 
-FOLDER = CONF.parent / "baselines"
-
+FOLDER = project_folder("baselines")
 COLUMNS = ("key", "overrides", "status", "epochs", "final_error", "digest", "curve")
-
 CURVE_POINTS = 12
-
 STUDY_SAMPLE = 24
 
 Row = dict[str, str]
@@ -144,42 +131,11 @@ def filled_in(row: Row, result: RunResult) -> Row:
 def trial_of(where: str, row: Row) -> Trial:
     """The trial that a row's overrides describe, checked; it keeps few points of its curve."""
     try:
-        trial, _ = read_run(composed(shlex.split(row["overrides"])))
+        trial, _ = read_run(compose(shlex.split(row["overrides"])))
         make_batch([trial])
-    except (ConfigError, HydraException, OmegaConfBaseException, ValueError) as error:
+    except (*COMPOSITION_ERRORS, ValueError) as error:
         raise ConfigError(f"{where}: overrides", row["overrides"], one_line(error)) from None
     return trial
-
-
-def composed(overrides: Sequence[str]) -> dict[str, object]:
-    """The configuration of `pipeline.train` with these overrides, each `key=value`.
-
-    Hydra composes once per choice of groups, which takes it 0.1 s; the values of the other keys are put into a copy.
-    """
-    choices: list[Override] = []
-    values: list[Override] = []
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        if override.type is not OverrideType.CHANGE or override.is_sweep_override() or override.package:
-            raise ConfigError("overrides", override.input_line, "must be key=value, with one value")
-        (choices if (CONF / override.key_or_group).is_dir() else values).append(override)
-    config = copy.deepcopy(composed_choices(tuple(str(choice.input_line) for choice in choices)))
-    for override in values:
-        OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-    return plain(config)
-
-
-@cache
-def composed_choices(choices: tuple[str, ...]) -> DictConfig:
-    """The configuration with these choices of groups."""
-    with here():
-        return compose("train", list(choices))
-
-
-def here() -> "nullcontext[None] | initialize_config_dir":
-    """Hydra at the project's configuration: within one of its applications it is there already."""
-    if GlobalHydra.instance().is_initialized():
-        return nullcontext()
-    return initialize_config_dir(version_base="1.3", config_dir=str(CONF))
 
 
 def file_of_study(folder: Path, study: str) -> Path:
@@ -195,10 +151,7 @@ def studies() -> list[str]:
 def sample_of_study(study: str) -> list[Row]:
     """Rows, to be filled in, for a few jobs of a study: always the same ones, the ends of its axes among them."""
     choice = f"study={study}"
-    with here():
-        loader = GlobalHydra.instance().config_loader()
-        master = loader.load_configuration("train", [choice], run_mode=RunMode.MULTIRUN)
-        jobs = list(expand(loader, master, [choice]))
+    jobs = expand(*compose_multirun([choice]))
     between = np.random.Generator(np.random.PCG64(0)).permutation(len(jobs))[: STUDY_SAMPLE - 2]
     places = sorted({0, len(jobs) - 1, *map(int, between)})
     rows = []

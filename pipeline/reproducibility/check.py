@@ -16,9 +16,7 @@ from pipeline.trials.checks import choice, integer, refuse_unknown, text
 from pipeline.trials.settings import ENGINES, read_tracking
 
 KEYS = ("baseline", "folder", "sweep", "sample", "seed", "engines", "tracking")
-
 DRIFTS_TOLD = 10
-
 TABLE = "reproduced.csv"
 
 NOTE = (

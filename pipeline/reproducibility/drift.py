@@ -9,20 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.engines.compiled import named as engine_named
-from pipeline.backprop.trainer import STATUSES, BatchResult, Progress
-from pipeline.store.records import weight_arrays
+from pipeline.backprop.trainer import Progress
+from pipeline.results.run_result import Curve, RunResult
 from pipeline.trials.batching import make_batches
-from pipeline.trials.fingerprint import digests, keys
 from pipeline.trials.trial import Trial
 
-Curve = tuple[NDArray[np.int64], Array]
-
 LARGEST = np.finfo(float).max
-
 ULPS_TOLD = 1_000_000
 
 
@@ -46,43 +41,6 @@ class ExpectedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class RunResult:
-    """What came out of one trial just now: its place in an outcome."""
-
-    key: str
-    digest: str
-    outcome: BatchResult
-    place: int
-
-    @property
-    def status(self) -> str:
-        """How it ended, in a word."""
-        return STATUSES[self.outcome.status[self.place]]
-
-    @property
-    def epochs(self) -> int:
-        """The epoch at which it ended."""
-        return int(self.outcome.epochs[self.place])
-
-    @property
-    def final_error(self) -> float:
-        """The error at its end."""
-        return float(self.outcome.final_error[self.place])
-
-    @property
-    def curve(self) -> Curve:
-        """The kept epochs and their errors."""
-        return self.outcome.curve(self.place)
-
-    @property
-    def weights(self) -> dict[str, Array]:
-        """Final and initial weights, by name."""
-        batch = self.outcome.batch
-        initial = batch.initial_parameters[:, batch.training[self.place]]
-        return weight_arrays(batch.network, initial, self.outcome.parameters[:, self.place])
-
-
-@dataclass(frozen=True, slots=True)
 class Check:
     """One recorded result beside what one engine makes of it now. No changes: it was reproduced.
 
@@ -99,13 +57,11 @@ class Check:
 
 
 def train_again(trials: Sequence[Trial], engine: str, curve_points: int, progress: Progress | None = None) -> list[RunResult]:
-    """Trains the trials, those of one shape together; gives their results in their order. Raises ConfigError."""
+    """Trains the trials, those of one batch key together; gives their results in their order. Raises ConfigError."""
     results: list[Any] = [None] * len(trials)
-    for places, batch in make_batches(trials, curve_points):
-        outcome = engine_named(engine)(batch, progress)
-        found = zip(places, keys(batch), digests(outcome), strict=True)
-        for column, (place, key, digest) in enumerate(found):
-            results[place] = RunResult(key, digest, outcome, column)
+    for indices, batch in make_batches(trials, curve_points):
+        for index, result in zip(indices, RunResult.of_batch(engine_named(engine)(batch, progress)), strict=True):
+            results[index] = result
     return results
 
 

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from pipeline.results.rows import RunRows, opened, write
 
 NAME = "kept"
-
 DESCRIPTION = "sweep.json"
 
 

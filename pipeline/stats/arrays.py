@@ -5,9 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-
 Integers = NDArray[np.intp]
-
 Booleans = NDArray[np.bool_]
 
 

@@ -13,7 +13,6 @@ from pipeline.results.columns import RUN_COLUMNS
 from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked
 
 REPLICATE = "seed"  # the axis over which settings are repeated
-
 NESTED = "threshold"  # the axis along which runs share their training
 
 

@@ -25,15 +25,11 @@ from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, Sq
 from pipeline.store.records import RecordedRun
 
 KNOWN_SCHEMAS = ("dc11669786a5",)  # MLflow 3.17
-
 BUSY_SECONDS = 0.5  # after which a store that others write to is tried again
-
 RUNS_AT_ONCE = 200
-
 MOST_VARIABLES = 32_000  # of one SQLite statement
 
 Metric = tuple[str, str, float, int, int, bool]
-
 Rows = tuple[type[Any], tuple[str, ...], Sequence[tuple[Any, ...]]]  # a table, its columns, their values
 
 

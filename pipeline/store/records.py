@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.network import Network
 from pipeline.results.rows import SCALARS, RunRows
+from pipeline.results.run_result import weight_arrays
 from pipeline.trials.configuration import params_of
 from pipeline.trials.trial import Trial
 
@@ -50,14 +50,3 @@ def records(
             curve=rows.curve(row),
             arrays=weight_arrays(network, initial[row], parameters[row]),
         )
-
-
-def weight_arrays(network: Network, initial: Array, final: Array) -> dict[str, Array]:
-    """A run's final and initial weights by name, from its parameters (N,): weights_1, bias_1, …, initial_weights_1, …"""
-    arrays: dict[str, Array] = {}
-    for prefix, parameters in (("", final), ("initial_", initial)):
-        weights, biases = network.split(parameters)
-        for name, array in zip(network.names, [*weights, *biases], strict=True):
-            if array.size:
-                arrays[prefix + name] = array
-    return arrays

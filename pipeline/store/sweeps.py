@@ -1,6 +1,8 @@
 """Sweeps read back from an MLflow store: those that a parent run stands for, and runs without a parent."""
 
 import tempfile
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -10,12 +12,12 @@ import yaml
 from pipeline.backprop.trainer import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.run_result import Curve
 from pipeline.results.sweep_results import SweepResults
 from pipeline.trials.configuration import read_param
 from pipeline.trials.settings import Tracking
 
 LOOSE = "runs"  # the name of runs that have no parent, such as those of Hydra's own sweeper
-
 LOOSE_TAG = "multirun"  # says which of them belong together, where it is there
 
 
@@ -46,6 +48,31 @@ def read_sweep(tracking: Tracking, which: str) -> SweepResults:
         environment={key: tags[key] for key in tags if key.startswith("version.") or key in ("system", "cpu", "cpu.features")},
         command=tags.get("command", ""),
     )
+
+
+def curve_reader(tracking: Tracking, sweep: SweepResults) -> Callable[[int], Curve]:
+    """A function that reads the error curve of a row of these results; it raises ConfigError where none was kept."""
+    from pipeline.store.read import download, error_curve, reader
+
+    client, _ = reader(tracking.uri)
+    run_ids = sweep.table["run_id"]
+
+    @cache
+    def kept_curves() -> pd.DataFrame:
+        with tempfile.TemporaryDirectory() as folder:
+            parent = client.get_run(sweep.run_id)
+            return pd.read_parquet(download(client, parent, "curves.parquet", folder)).set_index("place")
+
+    def curve(row: int) -> Curve:
+        run_id = run_ids.iloc[row]
+        if isinstance(run_id, str):
+            return error_curve(client, run_id)
+        if not sweep.run_id:
+            raise ConfigError("sweep", sweep.name, "has no curve of that run")
+        mine = kept_curves().loc[[row]]
+        return mine["epoch"].to_numpy(), mine["error"].to_numpy()
+
+    return curve
 
 
 def read_configuration(client: Any, parent: Any) -> dict[str, Any]:

@@ -28,7 +28,6 @@ from pipeline.store.retries import A_MOMENT, RetryingClient, retry_while_locked
 from pipeline.store.sqlite import prepare_sqlite
 
 SWEEP_KEY_TAG, SWEEP_FOLDER_TAG = "sweep.key", "sweep.folder"
-
 METRICS_AT_ONCE = 1000
 
 EXPERIMENT_NOTE = (

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.results.columns import RUN_COLUMNS
 from pipeline.results.files import write_curves, write_weights
 from pipeline.results.rows import RunRows
 from pipeline.results.runs import Runs, scalars
-from pipeline.results.sweep_results import AXES, SweepResults
+from pipeline.results.sweep_results import AXES
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.plan import Plan
 
@@ -28,11 +29,8 @@ UNREAD = ("run_id", "key", "digest")  # by the statistics
 
 def write_artifacts(
     folder: Path, plan: Plan, description: SweepDescription, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]
-) -> tuple[SweepResults, "Summary"]:
-    """The sweep's results, tables, figures, report and configuration as files.
-
-    Gives the results without `UNREAD`, and the summary of them that the files were made from.
-    """
+) -> "Summary":
+    """The sweep's results, tables, figures, report and configuration as files; gives the summary that they were made from."""
     from pipeline.report.figures.files import write_figures
     from pipeline.report.figures.trajectories import weights_of
     from pipeline.report.html import write_report
@@ -43,35 +41,22 @@ def write_artifacts(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     write_results(folder / RESULTS, plan, rows, run_ids)
-    names = [name for name in pq.read_schema(folder / RESULTS).names if name not in UNREAD]
-    results = SweepResults.from_arrow(
-        pq.read_table(folder / RESULTS, columns=names),
-        name=description.study,
-        configuration=description.configuration,
-        environment=environment_tags(),
-        command=description.command,
-    )
-    summary = Summary(results.observations)
+    names = pq.read_schema(folder / RESULTS).names
+    read = [*plan.axes, *(name for name in RUN_COLUMNS if name in names and name not in UNREAD)]
+    summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas())
     write_tables(summary, folder)
     runs = Runs(rows, len(plan))
     small = runs.networks == 1 and len(runs) * rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
     captions = write_figures(summary, folder / "figures", runs, weights_of(runs) if small else None)
-    write_report(
-        folder / "report.html",
-        summary,
-        results.configuration,
-        captions,
-        results.environment,
-        results.command,
-        results.name,
-    )
+    made = description.configuration, captions, environment_tags(), description.command, description.study
+    write_report(folder / "report.html", summary, *made)
     for name, text in {**description.files, JOBS: json.dumps(description.jobs)}.items():
         (folder / name).write_text(text, encoding="utf-8")
     if description.tracking.curves:
         write_curves(rows, folder / "curves.parquet")
     if description.tracking.weights:
         write_weights(rows, folder / "weights")
-    return results, summary
+    return summary
 
 
 def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]) -> None:

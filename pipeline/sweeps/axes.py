@@ -32,7 +32,6 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 # Interpolations that read nothing of the configuration: they resolve alike in every job.
 INDEPENDENT = re.compile(r"\$\{(oc\.env|logspace|now):[^${}]*\}")
-
 # Numbers that Hydra's parser, at 50 µs each, reads as Python does.
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 

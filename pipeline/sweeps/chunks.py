@@ -18,9 +18,7 @@ from pipeline.trials.trial import BatchKey
 
 # What a chunk is held to where the user does not say how large it is.
 CHUNK_OPERATIONS = 4e11  # multiply-adds, about, if all is trained to max_epochs: up to a minute on one core
-
 CHUNK_BYTES = 64 * 2**20  # of its result
-
 SMALLEST, LARGEST = 128, 16_384  # trainings
 
 

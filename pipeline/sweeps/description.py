@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,6 @@ class SweepDescription:
         refusal = ConfigError("folder", str(path.parent), f"is no folder of a sweep's results: {path.name}")
         try:
             data = json.loads(text)
-            expected = {field.name: field for field in fields(cls)}
-            if not isinstance(data, dict) or set(data) != set(expected):
-                raise ValueError
             return cls(**{**data, "tracking": Tracking(**data["tracking"])})
         except (ValueError, TypeError):
             raise refusal from None

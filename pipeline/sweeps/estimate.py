@@ -18,15 +18,10 @@ GIB = 2**30
 
 # Bytes, measured: tests/test_estimate.py holds them to what sweeps really take.
 PROGRAM = 500 * 2**20  # Python with all that is imported
-
 TRIAL_IN_MEMORY = 750  # arrays of the plan, a row of the table that tables and figures are made from
-
 COPIES = 4  # of a chunk: in training, as a table, and the next one
-
 ROW_OF_RESULTS = 150
-
 RUN_IN_STORE, POINT_IN_STORE, FILES_OF_RUN = 9_000, 200, 12_288
-
 REPORT = 8 * 2**20
 
 

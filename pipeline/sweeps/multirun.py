@@ -6,20 +6,27 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+
 from pipeline.app.interrupts import Interrupts
 from pipeline.app.multirun import Multirun
+from pipeline.app.progress import progress_bar
 from pipeline.errors import ConfigError
 from pipeline.results.rows import Indices
+from pipeline.results.runs import Runs
 from pipeline.results.sweep_results import SweepResults
+from pipeline.sweeps.artifacts import results_tables
 from pipeline.sweeps.axes import expand
-from pipeline.sweeps.chunks import cut
+from pipeline.sweeps.chunks import cut, make_chunk
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.estimate import Estimate, check, check_number, estimate
-from pipeline.sweeps.executors import Executor, executor
+from pipeline.sweeps.executors import executor
+from pipeline.sweeps.executors.local import Local
 from pipeline.sweeps.plan import Plan
-from pipeline.sweeps.recorder import runs_recorded
+from pipeline.sweeps.recorder import NO_RUN, runs_recorded
 from pipeline.sweeps.resume import resumed, started
-from pipeline.sweeps.session import NotRecordedError, SweepSession
+from pipeline.sweeps.session import SweepSession, UnfinishedError
 from pipeline.trials.settings import RECORDED_BY_DEFAULT, RUN_KEYS, Settings, read_settings
 
 if TYPE_CHECKING:
@@ -67,11 +74,27 @@ def read_sweep(multirun: Multirun) -> SweepRequest:
 def sweep(multirun: Multirun) -> None:
     """Trains and records every job of a multirun and prints the summary."""
     from pipeline.report.tables import report
-    from pipeline.store.failures import needed
-    from pipeline.store.write import Store
 
     request = read_sweep(multirun)
     print(request)
+    try:
+        summary, parent, uri = run(request, multirun)
+    except UnfinishedError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    print()
+    print(report(summary))
+    print(f"\nrecorded as run {parent} in {uri}; look at it with: make ui")
+
+
+def run(request: SweepRequest, multirun: Multirun) -> "tuple[Summary, str, str]":
+    """Trains and records the sweep, started or resumed; gives its summary, its parent run and the store's address.
+
+    Raises ConfigError before anything is trained, and UnfinishedError where something is left to be done.
+    """
+    from pipeline.store.failures import needed
+    from pipeline.store.write import Store
+
     settings = request.settings
     with Interrupts() as interrupts, closing(executor(settings.executor, interrupts)) as trainer:
         store = Store(settings.tracking.uri, settings.tracking.experiment)
@@ -82,10 +105,30 @@ def sweep(multirun: Multirun) -> None:
             spool.describe(description.to_json())
         with closing(spool):
             session = SweepSession(request.plan, description, spool, store, parent, interrupts)
-            _, summary = train(session, trainer, request)
-    print()
-    print(report(summary))
-    print(f"\nrecorded as run {parent} in {store.uri}; look at it with: make ui")
+            try:
+                summary = session.run(trainer, session.work(request.pieces, settings))
+            except KeyboardInterrupt:
+                print(f"\n{session.kept}", file=sys.stderr)
+                raise
+            except OSError as error:  # of the sweep's folder
+                raise UnfinishedError(f"{error}; {session.kept}") from None
+    assert summary is not None  # all is trained
+    return summary, parent, store.uri
+
+
+def train_here(request: SweepRequest, multirun: Multirun) -> tuple[SweepResults, Runs]:
+    """Trains the sweep in this process and records nothing; gives its results, and its runs with their curves."""
+    from pipeline.store.environment import environment_tags
+
+    plan = request.plan
+    with Interrupts() as interrupts, progress_bar() as bar:
+        chunks = (make_chunk(plan, request.settings, indices) for indices in request.pieces)
+        rows = sorted(Local(interrupts).train(chunks, bar("runs", len(plan))), key=lambda some: int(some.indices[0]))
+    table = pa.concat_tables(results_tables(plan, rows, np.full(len(plan), NO_RUN)))
+    results = SweepResults.from_arrow(
+        table, name=multirun.study, configuration=multirun.configuration, environment=environment_tags()
+    )
+    return results, Runs(rows, len(plan))
 
 
 def describe(request: SweepRequest, multirun: Multirun, uri: str) -> SweepDescription:
@@ -102,26 +145,3 @@ def describe(request: SweepRequest, multirun: Multirun, uri: str) -> SweepDescri
         configuration=multirun.configuration,
         files=multirun.files,
     )
-
-
-def train(session: SweepSession, trainer: Executor, request: SweepRequest) -> "tuple[SweepResults, Summary]":
-    """The results of the sweep and their summary; if it is stopped, ends the program with a line on what is kept."""
-    try:
-        made = session.run(trainer, session.work(request.pieces, request.settings))
-    except KeyboardInterrupt:
-        print(f"\n{kept(session)}", file=sys.stderr)
-        raise
-    except NotRecordedError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:  # of the sweep's folder
-        print(f"{error}; {kept(session)}", file=sys.stderr)
-        sys.exit(1)
-    assert made is not None  # all is trained
-    return made
-
-
-def kept(session: SweepSession) -> str:
-    """What is there of a sweep that has just been interrupted."""
-    done, path = session.spool.done, session.spool.path
-    return f"{done:,} of {len(session.plan):,} runs are kept in {path}; the same command goes on from there"

@@ -14,7 +14,6 @@ from pipeline.app.interrupts import Interrupts
 from pipeline.app.progress import progress_bar
 from pipeline.results.rows import Indices
 from pipeline.results.spool import Spool
-from pipeline.results.sweep_results import SweepResults
 from pipeline.sweeps.artifacts import RESULTS, write_artifacts, write_results
 from pipeline.sweeps.chunks import Chunk, make_chunk
 from pipeline.sweeps.description import SweepDescription
@@ -30,7 +29,11 @@ if TYPE_CHECKING:
 ARTIFACTS = "artifacts"
 
 
-class NotRecordedError(Exception):
+class UnfinishedError(Exception):
+    """Something of a sweep is left to be done; the message says what, and how."""
+
+
+class NotRecordedError(UnfinishedError):
     """The store did not take all of it; it is kept in the folder `path`."""
 
     def __init__(self, path: Path, error: Exception) -> None:
@@ -53,15 +56,15 @@ class SweepSession:
     parent: str
     interrupts: Interrupts
 
-    def run(self, executor: Executor | None = None, work: Iterable[Chunk] = ()) -> "tuple[SweepResults, Summary] | None":
-        """Trains the work (with an executor), records and sums up; gives results and summary, or None if not all is trained.
+    def run(self, executor: Executor | None = None, work: Iterable[Chunk] = ()) -> "Summary | None":
+        """Trains the work (with an executor), records and sums up; gives the summary, or None if not all is trained.
 
         Raises NotRecordedError where the store does not take it.
         """
         from pipeline.store.failures import STORE_ERRORS
         from pipeline.store.retries import A_MOMENT
 
-        status, made = "FAILED", None
+        status, summary = "FAILED", None
         recorder = Recorder(self.plan, self.description.tracking.runs, self.store, self.parent)
         try:
             for rows in self.spool.rows:
@@ -72,12 +75,12 @@ class SweepSession:
                 self._finish(recorder)
             if self.spool.done == len(self.plan):
                 folder = self.spool.path / ARTIFACTS
-                made = write_artifacts(folder, self.plan, self.description, self.spool.rows, recorder.run_ids)
+                summary = write_artifacts(folder, self.plan, self.description, self.spool.rows, recorder.run_ids)
             self._finish(recorder)
-            if made is None:
+            if summary is None:
                 status = "KILLED"
             else:
-                self._store_artifacts(made[1], recorder)
+                self._store_artifacts(summary, recorder)
                 status = "FINISHED"
         except KeyboardInterrupt:
             status = "KILLED"
@@ -89,9 +92,15 @@ class SweepSession:
             except STORE_ERRORS as error:
                 if status == "FINISHED":
                     raise NotRecordedError(self.spool.path, error) from None
-        if made is not None:
+        if summary is not None:
             self.spool.remove()
-        return made
+        return summary
+
+    @property
+    def kept(self) -> str:
+        """What is there of a sweep that has just been interrupted."""
+        done, path = self.spool.done, self.spool.path
+        return f"{done:,} of {len(self.plan):,} runs are kept in {path}; the same command goes on from there"
 
     def work(self, pieces: Sequence[Indices], settings: Settings) -> Iterator[Chunk]:
         """The chunks of what is not trained yet, each made while the one before is trained."""

@@ -17,14 +17,11 @@ from pipeline.trials.checks import choice, integer, number, refuse_unknown, sect
 from pipeline.trials.trial import BatchKey, InitialChoice, TaskChoice, Trial
 
 POSITIVE = "greater than 0 and finite"
-
 TRIAL_KEYS = (
     *("task", "network", "initial", "learning_rate", "momentum", "update", "criterion", "threshold", "max_epochs"),
     *("gradient_tolerance", "seed"),
 )
-
 NETWORK_KEYS = ("hidden", "activation", "output_activation", "bias", "train_bias")
-
 TASK_KEYS: dict[str, tuple[str, ...]] = {
     "seed_example": (),
     "xor": ("coding",),
@@ -35,11 +32,8 @@ TASK_KEYS: dict[str, tuple[str, ...]] = {
     "digits": ("scaling",),
     "csv": ("path", "targets", "scaling"),
 }
-
 CODINGS = ("binary", "bipolar")
-
 SCALINGS = ("none", "standard", "minmax")
-
 INITIAL_KEYS: dict[str, tuple[str, ...]] = {
     "published": (),
     "uniform": ("range",),

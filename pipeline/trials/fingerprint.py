@@ -19,7 +19,6 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.trainer import STATUSES, Batch, BatchResult
 
 KEY_HEADER = "backpropagation trial 1"
-
 DIGEST_HEADER = "backpropagation result 1"
 
 

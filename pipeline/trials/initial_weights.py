@@ -15,7 +15,6 @@ from pipeline.trials.trial import InitialChoice
 
 # w1 … w8 and the two biases of the worked example (M. Mazur, "A Step by Step Backpropagation Example", 2015)
 PUBLISHED_WEIGHTS = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55)
-
 PUBLISHED_BIASES = (0.35, 0.60)
 
 

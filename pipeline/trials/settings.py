@@ -11,11 +11,8 @@ from pipeline.trials.trial import Trial
 
 ENGINES = ("numba", "numpy")
 RUN_KEYS = ("engine", "curve_points", "tracking", "executor", "resume", "limits")
-
 TRACKING_KEYS = ("uri", "experiment", "runs", "curves", "weights")
-
 EXECUTOR_KEYS = {"local": ("chunk",), "dask": ("chunk", "address", "workers")}
-
 RECORDED_BY_DEFAULT = 20_000  # trials, up to which each has a run of its own
 
 

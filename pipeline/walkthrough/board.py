@@ -13,17 +13,11 @@ from pipeline.report.figures.drawing import BLUE, ORANGE, styled
 from pipeline.walkthrough.numbers import Unit, Walkthrough, bias_name, place, position, unit_name, weight_name
 
 STEPS = ("forward", "backward", "update")
-
 MOST_UNITS = 5  # of a layer: more have no room for their numbers
-
 MOST_LAYERS = 4  # of weights
-
 RADIUS = 0.58
-
 INK, QUIET = "0.1", "0.45"
-
 FUNCTIONS = {"sigmoid": "1 / (1 + exp(−net))", "tanh": "tanh(net)", "relu": "max(0, net)", "identity": "net"}
-
 SLOPES = {"sigmoid": "out · (1 − out)", "tanh": "1 − out²", "relu": "1 where net > 0, else 0", "identity": "1"}
 
 

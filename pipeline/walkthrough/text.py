@@ -11,17 +11,12 @@ from pipeline.walkthrough import numbers as walkthrough
 from pipeline.walkthrough.numbers import PARAMETERS, UNITS, Unit, Walkthrough, connection, few, place, position, unit_name
 
 Equation = tuple[str, ...]  # sides that equal each other
-
 Column = Sequence[str | float | None]  # None: rows are left out
-
 Block = str | list[Equation] | dict[str, Column]
 
 FORMATS = ("text", "markdown")
-
 TERMS = 6  # that are shown of a long sum
-
 WIDTH = 100
-
 PICTURES = {"## 1. Forward pass": "forward", "## 2. Backward pass": "backward", "## 3. Weight update": "update"}
 
 # How an activation makes the output, and what its slope is: in names, and in numbers
@@ -31,7 +26,6 @@ ACTIVATED: dict[str, Equation] = {
     "relu": ("max(0, net {unit})", "max(0, {net})"),
     "identity": ("net {unit}",),
 }
-
 SLOPE: dict[str, Equation] = {
     "sigmoid": ("out {unit} × (1 - out {unit})", "{output} × (1 - {output})"),
     "tanh": ("1 - (out {unit})²", "1 - ({output})²"),

@@ -3,13 +3,13 @@
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", (ROOT / "README.md").read_text(), flags=re.M)}
-TESTED_ELSEWHERE = ("More than one machine",)  # in test_cluster.py and test_deployments.py, with schedulers
+from tests import ROOT
+from tests.readme import README, SECTIONS
+
+TESTED_ELSEWHERE = ("More than one machine",)  # in test_dask_cluster.py and test_deployments.py, with schedulers
 BLOCKS = [
     block
     for title, section in SECTIONS.items()
@@ -44,5 +44,5 @@ def test_every_python_command_works(store, folder, command):
 
 
 def test_the_readme_links_to_what_is_there():
-    for path in re.findall(r"\]\((?!http)([^)]+)\)", (ROOT / "README.md").read_text()):
+    for path in re.findall(r"\]\((?!http)([^)]+)\)", README):
         assert (ROOT / path).exists(), path

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from mpmath import mpf
 
 from pipeline.backprop.arithmetic import EXP_CLAMP, EXPM1_COEFFICIENTS, ROOM, TANH_CLAMP, exp, sigmoid, tanh
+from tests.oracles import LN2, SCALAR_FUNCTIONS
 from tests.strategies import bits, examples, same_bits
 
 FUNCTIONS = {"exp": exp, "sigmoid": sigmoid, "tanh": tanh}
@@ -66,47 +67,6 @@ def arguments(clamp):
     return x[np.abs(x) <= clamp]
 
 
-with mpmath.workprec(200):
-    LN2 = +mpmath.ln2
-    LN2_HIGH = float(mpmath.floor(LN2 * 2**32) / 2**32)
-    LN2_LOW = float(LN2 - LN2_HIGH)
-TO_INTEGER = 1.5 * 2.0**52 + 1023  # adding it rounds to an integer
-
-
-def scalar_exp_parts(x):
-    """(2ⁿ, expm1 r) as `pipeline.backprop.arithmetic` documents them, on Python's own floats; ln 2 from mpmath."""
-    n = (x * float(1 / LN2) + TO_INTEGER) - TO_INTEGER
-    r = x - n * LN2_HIGH - n * LN2_LOW
-    c = EXPM1_COEFFICIENTS
-    r2 = r * r
-    c01, c23, c45, c67, c89 = (c[k] + c[k + 1] * r for k in range(0, 10, 2))
-    r4 = r2 * r2
-    p = (c01 + c23 * r2) + ((c45 + c67 * r2) + c89 * r4) * r4
-    return math.ldexp(1.0, int(n)), r + r2 * p
-
-
-def scalar_exp(x):
-    if x != x:
-        return x
-    scale, q = scalar_exp_parts(max(-708.0, min(708.0, x)))
-    return scale + scale * q
-
-
-def scalar_sigmoid(z):
-    return 1.0 / (1.0 + scalar_exp(-z))
-
-
-def scalar_tanh(z):
-    if z != z:
-        return z
-    scale, q = scalar_exp_parts(2.0 * max(-20.0, min(20.0, z)))
-    e = scale * q + (scale - 1.0)
-    return e / (e + 2.0)
-
-
-SCALAR = {"exp": scalar_exp, "sigmoid": scalar_sigmoid, "tanh": scalar_tanh}
-
-
 def errors_in_ulp(name, x):
     """How far the function is from the truth, in units of the last place of the truth."""
     with mpmath.workprec(130):
@@ -149,7 +109,7 @@ def test_results_agree_with_the_mathematical_library_to_1e_15(name):
 @every_function
 def test_every_bit_is_that_of_the_documented_method_on_single_numbers(name):
     x = np.concatenate([arguments(CLAMPS[name]), SPECIAL, [800.0, -800.0, 1e5]])
-    assert same_bits(FUNCTIONS[name](x), [SCALAR[name](float(value)) for value in x])
+    assert same_bits(FUNCTIONS[name](x), [SCALAR_FUNCTIONS[name](float(value)) for value in x])
 
 
 @every_function

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import warnings
 from dataclasses import fields, replace
-from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -18,7 +17,8 @@ from sklearn.neural_network import MLPRegressor
 from pipeline.backprop import trainer
 from pipeline.backprop.network import Network, backward, forward, total_error, worst_output
 from pipeline.backprop.trainer import CONVERGED, DIVERGED, EXHAUSTED, STATIONARY, STATUSES, Batch, curve_epochs, train
-from tests.backprop.test_network import Scalar
+from tests import ROOT
+from tests.oracles import Scalar
 from tests.strategies import alone, assert_same_result, batches, examples, networks, same_bits, seeds
 
 WEIGHTS = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55)
@@ -569,7 +569,7 @@ def test_bits_do_not_depend_on_the_processors_vector_instructions():
     dispatched = np.show_config("dicts")["SIMD Extensions"].get("found", [])
     if not dispatched:
         pytest.skip("NumPy uses no vector instructions here that could be switched off")
-    command, folder = [sys.executable, "-c", PROGRAM], Path(__file__).parents[2]
+    command, folder = [sys.executable, "-c", PROGRAM], ROOT
     outputs = [
         subprocess.run(command, cwd=folder, env={**os.environ, **changes}, capture_output=True, text=True, check=True).stdout
         for changes in ({}, {"NPY_DISABLE_CPU_FEATURES": " ".join(dispatched)})

@@ -17,39 +17,10 @@ from pipeline.report.numbers import tick
 from pipeline.report.tables import note, report
 from pipeline.stats.sample import Sample
 from pipeline.stats.summary import Summary
-from pipeline.stats.trajectories import Weights, at_epochs, error_bands, quantile, weight_quantiles
+from pipeline.stats.trajectories import at_epochs, error_bands, quantile, weight_quantiles
+from tests.designs import USUAL, curves_of, sweep, weights_of
 
 EPOCHS = np.array([0, 1, 10, 100])
-
-
-def sweep(_number=0, **axes) -> pd.DataFrame:
-    """A result for each combination of the axes, with epochs that grow where the threshold or the learning rate is small."""
-    results = pd.MultiIndex.from_product(axes.values(), names=axes.keys()).to_frame(index=False)
-    generator = np.random.default_rng(_number)
-    rate = pd.to_numeric(results.get("learning_rate", pd.Series(1.0, results.index)), errors="coerce").fillna(1.0)
-    epochs = np.rint(100 / rate * generator.lognormal(size=len(results))).astype(int)
-    converged = epochs < 1000
-    return results.assign(
-        status=np.where(converged, "converged", "exhausted"), epochs=np.minimum(epochs, 1000),
-        final_error=np.where(converged, 1e-3, 1e-2),
-    )  # fmt: skip
-
-
-def curves_of(results) -> list:
-    """A falling curve for each run."""
-    return [
-        (np.array([0, 1, max(2, end)]), np.array([0.3, 0.2, error]))
-        for end, error in results[["epochs", "final_error"]].to_numpy()
-    ]
-
-
-def weights_of(results, parameters=10) -> Weights:
-    """Some weights for each run."""
-    values = np.random.default_rng(0).normal(size=(2, parameters, len(results)))
-    return Weights([f"w{number + 1}" for number in range(parameters)], *values)
-
-
-USUAL = {"learning_rate": [0.1, 0.5, 5.0], "initial.range": [0.5, 2.0], "seed": range(5), "threshold": [1e-2, 1e-3]}
 EDGES = {
     "usual": sweep(**USUAL),
     "one run": sweep(learning_rate=[0.5]),
@@ -161,6 +132,14 @@ def test_more_than_two_axes_show_the_two_that_matter_and_say_what_is_pooled():
     picture = median_map(Summary(results))
     assert "learning_rate (up) and initial.range (across)" in picture.caption
     assert "pooled over idle (3), seed (20)" in picture.caption
+
+
+def test_a_heat_map_of_given_axes_has_the_first_upwards_and_one_panel_if_one_is_the_threshold():
+    summary = Summary(EDGES["usual"])
+    assert "initial.range (up) and learning_rate (across)" in median_map(summary, ["initial.range", "learning_rate"]).caption
+    picture = median_map(summary, ["threshold", "learning_rate"])
+    assert len([text for text in texts(picture.figure) if "/" in text]) == 2 * 3
+    assert "pooled over initial.range (2), seed (5)" in picture.caption
 
 
 def test_one_axis_has_no_heat_map_and_one_value_no_profile():

@@ -11,17 +11,9 @@ import pytest
 from pipeline.report.figures.files import write_figures
 from pipeline.report.html import MOST_ROWS, flat, order, sections, sentences, size, sortable, values, write_report
 from pipeline.stats.summary import Summary
-from tests.report.test_figures import sweep
+from tests.designs import CONFIGURATION, HOSTILE, USUAL, sweep
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
-HOSTILE = '<script>alert("x")</script>&"\''
-CONFIGURATION = {
-    "task": {"name": "xor", "coding": "binary"},
-    "network": {"hidden": [2]},
-    "learning_rate": 0.5,
-    "max_epochs": 1000,
-    "tracking": {"uri": "http://someone:secret@example.org", "experiment": "backpropagation"},
-}
 
 
 class Page(HTMLParser):
@@ -70,9 +62,6 @@ def usual(tmp_path_factory) -> str:
     """The report of a usual sweep, with its figures."""
     folder, results = tmp_path_factory.mktemp("usual"), sweep(**USUAL)
     return written(folder, results, figures=write_figures(Summary(results), folder / "figures"))
-
-
-USUAL = {"learning_rate": [0.1, 0.5, 5.0], "initial.range": [0.5, 2.0], "seed": range(5), "threshold": [1e-2, 1e-3]}
 
 
 def test_a_report_has_all_its_parts_in_their_order(usual):

@@ -10,7 +10,7 @@ from pipeline.report.words import in_words
 from pipeline.stats.summary import Summary
 from pipeline.store.sweeps import scalar
 from pipeline.store.write import Store
-from tests.report.test_figures import sweep
+from tests.designs import sweep
 
 
 @pytest.fixture(scope="module")

@@ -9,22 +9,22 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from pipeline import reproduce
+from pipeline.app import composition
 from pipeline.backprop import network
 from pipeline.backprop.trainer import train
-from pipeline.reproducibility import baselines, drift
+from pipeline.reproducibility import baselines, check, drift
 from pipeline.trials.batching import make_batch
 from pipeline.trials.fingerprint import digests
 from pipeline.trials.settings import ENGINES, RUN_KEYS
+from tests import ROOT
+from tests.stores import runs_of
 
-ROOT = Path(__file__).parents[2]
 ROWS = {path: baselines.read(path) for path in baselines.files(baselines.FOLDER)}
 SHORT = [row for rows in ROWS.values() for row in rows if int(row["epochs"]) <= 300]
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(2)", "threshold=1e-2,1e-3", "max_epochs=300")
@@ -44,13 +44,6 @@ def the_check(store):
     experiment = client.get_experiment_by_name("reproducibility")
     [run] = client.search_runs([experiment.experiment_id])
     return client, run
-
-
-def children_of(store):
-    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
-    experiment = client.get_experiment_by_name("backpropagation")
-    runs = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
-    return client, [run for run in runs if "mlflow.parentRunId" in run.data.tags]
 
 
 def flipped(digest):
@@ -90,7 +83,7 @@ def test_short_baselines_are_reproduced_and_the_check_is_recorded(store, command
     assert metrics == {"checked": len(SHORT), "reproduced": len(SHORT), "share_reproduced": 1.0}
     assert run.data.params == {"checked": "baselines", "engines": " ".join(ENGINES)}
     assert {"version.numpy", "cpu", "cpu.features"} <= set(run.data.tags)
-    table = pd.read_csv(client.download_artifacts(run.info.run_id, reproduce.TABLE, str(folder)))
+    table = pd.read_csv(client.download_artifacts(run.info.run_id, check.TABLE, str(folder)))
     assert len(table) == len(SHORT) * len(ENGINES)
     assert table["reproduced"].all()
     assert (table["digest"] == table["recorded_digest"]).all()
@@ -106,7 +99,7 @@ def test_one_digit_of_one_digest_is_found_and_the_run_named(store, command, fold
     client, run = the_check(store)
     assert run.info.status == "FAILED"
     assert run.data.metrics["share_reproduced"] == (len(rows) - 1) / len(rows)
-    table = pd.read_csv(client.download_artifacts(run.info.run_id, reproduce.TABLE, str(folder)))
+    table = pd.read_csv(client.download_artifacts(run.info.run_id, check.TABLE, str(folder)))
     assert list(table.index[~table["reproduced"]]) == [3]
     assert "(1 drifted)" in run.data.tags["mlflow.note.content"]
 
@@ -204,7 +197,7 @@ def test_overrides_mean_what_hydra_makes_of_them():
         for row in rows[:: len(rows) // 4]:
             overrides = baselines.shlex.split(row["overrides"])
             with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-                assert baselines.composed(overrides) == plain(compose("train", overrides))
+                assert composition.compose(overrides) == plain(compose("train", overrides))
 
 
 # Updating
@@ -275,7 +268,7 @@ def test_any_kind_of_trial_is_trained_again_from_its_record(store, command, fold
 
 def test_tampered_records_are_found_and_named(store, command):
     command("train", *SWEEP, "engine=numpy")
-    client, children = children_of(store)
+    client, _, children = runs_of(store)
     digest, status, metric = (run.info.run_id for run in children[:3])
     client.set_tag(digest, "result.digest", flipped(children[0].data.tags["result.digest"]))
     client.set_tag(status, "status", "diverged")
@@ -293,7 +286,7 @@ def test_tampered_records_are_found_and_named(store, command):
 
 def test_a_drift_of_a_sweep_names_weights_epoch_and_environment(store, command, monkeypatch):
     command("train", *SWEEP, f"engine={ENGINES[0]}")
-    client, children = children_of(store)
+    client, _, children = runs_of(store)
     parent = children[0].data.tags["mlflow.parentRunId"]
     client.set_tag(parent, "version.numpy", "1.0")
     client.set_tag(parent, "cpu.features", "X86_V2 ABACUS")
@@ -329,7 +322,7 @@ def test_a_sample_is_drawn_by_its_seed(store, command, folder):
         ended = command("reproduce", "sweep=latest", "sample=3", f"seed={seed}")
         assert (ended.code, "reproduced 3 of 3" in ended.out) == (0, True)
         client = MlflowClient(tracking_uri=f"sqlite:///{store}")
-        table = client.download_artifacts(re.search(r"as run (\w+)", ended.out)[1], reproduce.TABLE, str(folder))
+        table = client.download_artifacts(re.search(r"as run (\w+)", ended.out)[1], check.TABLE, str(folder))
         names.append(set(pd.read_csv(table)["run"]))
     assert names[0] == names[1] != names[2]
     assert "reproduced 8 of 8" in command("reproduce", "sweep=latest", "sample=100").out
@@ -410,7 +403,7 @@ def test_a_sweep_without_a_store_is_refused(folder, command):
 
 def test_a_record_with_a_hole_is_refused(store, command):
     command("train", *SWEEP)
-    client, children = children_of(store)
+    client, _, children = runs_of(store)
     client.delete_tag(children[0].info.run_id, "result.digest")
     ended = command("reproduce", "sweep=latest")
     assert (ended.code, ended.err) == (
@@ -487,11 +480,10 @@ print(json.dumps([digests(train(batch))[0] for batch in batches]))
 
 def elsewhere(rows, python=sys.executable, engine="numpy", numpys_exp=False, **environment):
     """The digests of these rows, trained one by one in another process."""
-    configs = [baselines.composed(baselines.shlex.split(row["overrides"])) for row in rows]
+    configs = [composition.compose(baselines.shlex.split(row["overrides"])) for row in rows]
     for config in configs:
         for key in RUN_KEYS:
             del config[key]
-        config["engine"] = "numpy"
     asked = json.dumps({"configs": configs, "engine": engine, "numpys_exp": numpys_exp})
     variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     ended = subprocess.run([python, "-c", CHILD], input=asked, capture_output=True, text=True, env=variables, check=False)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
+
 INSTALL = ROOT / "schedule" / "install.sh"
 WORKFLOW = ROOT / ".github" / "workflows" / "reproduce.yml"
 UNITS = ["backpropagation-reproduce.service", "backpropagation-reproduce.timer"]

@@ -6,8 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +18,8 @@ from pipeline.report.figures.files import write_figures
 from pipeline.report.html import write_report
 from pipeline.stats.summary import Summary
 from pipeline.store import bulk
-from tests.report.test_figures import curves_of, sweep, weights_of
-from tests.report.test_html import CONFIGURATION, HOSTILE
+from tests.designs import CONFIGURATION, HOSTILE, curves_of, sweep, weights_of
+from tests.stores import wait_for
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 AXE = "axe-core@4"
@@ -171,15 +169,7 @@ def pages_of_mlflow() -> Iterator[str]:
     )
     try:
         address = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())[0]
-        until = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"{address}/health", timeout=5).close()
-                break
-            except OSError:
-                assert time.monotonic() < until, "MLflow's server does not answer"
-                assert server.poll() is None, "MLflow's server has ended"
-                time.sleep(0.5)
+        wait_for(address, server)
         yield address
     finally:
         os.killpg(server.pid, signal.SIGTERM)

@@ -16,11 +16,10 @@ from urllib.parse import unquote, urlparse
 import pyarrow as pa
 import pytest
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
 from pipeline.store import bulk, retries
 from pipeline.ui import free_port
-from tests.stores import CHUNKS, EXPERIMENT, SWEEP, TRIALS, after, sweeps_in
+from tests.stores import CHUNKS, EXPERIMENT, SWEEP, TRIALS, after, kept_folder, sweeps_in, wait_for
 
 BOTH_WAYS = ["in bulk", pytest.param("by the client", marks=pytest.mark.slow)]
 SERVER_ENVIRONMENT = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -43,11 +42,6 @@ def kept_places(path: Path) -> list[int]:
     """Which trials are kept in a folder, read as any program does."""
     tables = [pa.ipc.open_file(str(file)).read_all() for file in path.glob("*.arrow")]
     return sorted(place for table in tables for place in table.column("place").to_pylist())
-
-
-def kept_folder() -> Path:
-    [description] = Path("multirun").rglob("sweep.json")
-    return description.parent
 
 
 @pytest.fixture
@@ -222,18 +216,6 @@ def test_ctrl_c_is_heard_while_a_lock_is_waited_for(schemas, store, lock, folder
     assert (sweep["status"], len(sweep["children"])) == ("FINISHED", TRIALS)
 
 
-def wait_for(uri: str) -> None:
-    """Waits until a server answers."""
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            MlflowClient(uri).search_experiments(max_results=1)
-            return
-        except MlflowException:
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
-
-
 class Server:
     """An MLflow server on a port of its own."""
 
@@ -255,7 +237,7 @@ class Server:
             self.process = subprocess.Popen(
                 [*command, *stores], stdout=log, stderr=log, env=SERVER_ENVIRONMENT, start_new_session=True
             )
-        wait_for(self.uri)
+        wait_for(self.uri, self.process)
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         """Ends it with all its processes, or does something else to them."""
@@ -311,7 +293,7 @@ def test_two_sweeps_at_once_into_a_store_that_is_looked_at(which, store, folder)
             stop.wait(0.05)
 
     try:
-        wait_for(f"http://127.0.0.1:{port}")
+        wait_for(f"http://127.0.0.1:{port}", ui)
         polling = threading.Thread(target=poll)
         polling.start()
         rates = ("0.5", "0.5") if which == "the same" else ("0.5", "0.6")

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from omegaconf import OmegaConf
 
 from pipeline.backprop import trainer
-from pipeline.results.rows import result
+from pipeline.results.rows import RunRows, run_table
 from pipeline.store import bulk
 from pipeline.store.records import records
 from pipeline.store.sqlite import prepare_sqlite
@@ -21,17 +21,10 @@ from pipeline.store.write import Store
 from pipeline.trials import fingerprint
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
+from tests.configurations import composed
+from tests.stores import run_told, runs_of
 
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(2)", "threshold=1e-2,1e-3", "max_epochs=500")
-
-
-def runs_of(store: Path) -> tuple[MlflowClient, list, list]:
-    """The client, the parents and the children in a store."""
-    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
-    experiment = client.get_experiment_by_name("backpropagation")
-    runs = list(client.search_runs([experiment.experiment_id], max_results=5000))
-    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
-    return client, parents, [run for run in runs if run not in parents]
 
 
 def test_a_sweep_has_a_parent_and_a_complete_child_for_each_trial(store, command):
@@ -199,32 +192,13 @@ def test_an_interrupted_sweep_is_marked_killed(store, command, monkeypatch):
 
 def test_a_run_that_breaks_while_it_is_written_is_marked_failed(store, monkeypatch):
     opened = Store(f"sqlite:///{store}", "backpropagation")
-    trial, _ = read_run(config_of(max_epochs=3))
-    [record] = records([trial], result(np.zeros(1, int), trainer.train(make_batch([trial]))), ["x"])
+    trial, _ = read_run(composed(max_epochs=3))
+    [record] = records([trial], RunRows(run_table(np.zeros(1, int), trainer.train(make_batch([trial])), "numpy")), ["x"])
     monkeypatch.setattr(opened.client, "log_artifact", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         opened.record(record)
     _, [run], _ = runs_of(store)
     assert run.info.status == "FAILED"
-
-
-def told(client: MlflowClient, run, folder: Path) -> dict:
-    """All that MLflow tells of a run, without its id and the times."""
-    history = {
-        key: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, key)]
-        for key in run.data.metrics
-    }
-    weights = np.load(client.download_artifacts(run.info.run_id, "weights.npz", str(folder / run.info.run_id)))
-    info = run.info
-    return {
-        "info": (info.run_name, info.status, info.lifecycle_stage, info.user_id, info.experiment_id),
-        "place": info.artifact_uri.replace(info.run_id, "id"),
-        "params": run.data.params,
-        "tags": {key: value for key, value in run.data.tags.items() if key != "mlflow.parentRunId"},
-        "metrics": {key: repr(value) for key, value in run.data.metrics.items()},
-        "history": repr(history),
-        "weights": {name: array.tolist() for name, array in weights.items()},
-    }
 
 
 def test_a_run_reads_the_same_whichever_way_it_was_written(store, command, monkeypatch, folder):
@@ -239,7 +213,7 @@ def test_a_run_reads_the_same_whichever_way_it_was_written(store, command, monke
         mine = [run for run in children if run.data.tags["mlflow.parentRunId"] == newest]
         for run in mine:
             (folder / run.info.run_id).mkdir()
-        found.append(sorted((told(client, run, folder) for run in mine), key=lambda run: run["info"]))
+        found.append(sorted((run_told(client, run, folder) for run in mine), key=lambda run: run["info"]))
     assert len(found[0]) == 8
     assert found[0] == found[1]
     assert any("1.797" in run["metrics"]["final_error"] or "nan" in run["metrics"]["final_error"] for run in found[0])
@@ -271,16 +245,6 @@ def test_what_cannot_be_written_leaves_neither_rows_nor_weights(store, command, 
     _, [parent], children = runs_of(store)
     assert (parent.info.status, children) == ("FAILED", [])
     assert not list((folder / "mlruns/artifacts").rglob("weights.npz"))
-
-
-def config_of(**changes) -> dict:
-    """The default configuration as a dictionary."""
-    from hydra import compose, initialize_config_dir
-
-    from pipeline.app.composition import CONF, plain
-
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        return {**plain(compose("train")), **changes}
 
 
 def test_more_points_than_one_call_takes_are_all_recorded(store, command):

@@ -1,6 +1,5 @@
 """A sweep on Dask gives what it gives here, whoever dies or joins meanwhile; a worker of another version is refused."""
 
-import json
 import os
 import re
 import shlex
@@ -10,90 +9,32 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
 import dask
 import distributed
 import numpy as np
-import pandas as pd
 import psutil
 import pytest
-from mlflow import MlflowClient
 
-import pipeline
 from pipeline.app.interrupts import Interrupts
 from pipeline.errors import ConfigError
-from pipeline.sweeps import dask_cluster as cluster
 from pipeline.sweeps.chunks import Chunk
-from pipeline.sweeps.dask_cluster import Cluster
+from pipeline.sweeps.executors import dask_cluster as cluster
+from pipeline.sweeps.executors.dask_cluster import Cluster
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import ExecutorChoice, read_run
-from tests.app.test_readme import ROOT, SECTIONS
-from tests.store.test_write import config_of
+from tests import ROOT
+from tests.clusters import ENVIRONMENT, SECTION, SWEEP, digests, running, scheduler, until, worker
+from tests.configurations import composed
 
-BIN = Path(sys.executable).parent
-SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,[2,1]", "seed=range(10)", "threshold=1e-2,1e-3", "max_epochs=300")
 LONG = (  # some seconds, in 20 chunks; its end is quick
     *("-m", "task=xor", "network=trained", "initial=uniform", "learning_rate=0.01", "seed=range(400)", "threshold=1e-9"),
     *("max_epochs=300000", "tracking.runs=none", "executor.chunk=20", "hydra.sweep.dir=out"),
 )
 DASK = "executor=dask"
-QUIET = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(pipeline.__file__).parent.parent), "MLFLOW_DISABLE_TELEMETRY": "true"}
-
-
-def digests(store: Path, folder: Path) -> list[str]:
-    """Of all trials of the newest sweep, in their order."""
-    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
-    experiment = client.get_experiment_by_name("backpropagation")
-    found = client.search_runs([experiment.experiment_id], "tags.`sweep.trials` != ''", order_by=["start_time DESC"])
-    assert found[0].info.status == "FINISHED"
-    return pd.read_parquet(client.download_artifacts(found[0].info.run_id, "results.parquet", str(folder)))["digest"].tolist()
-
-
-def until(found: Callable[[], object], seconds: float = 60.0) -> object:
-    """What is found, as soon as there is something."""
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        if result := found():
-            return result
-        time.sleep(0.05)
-    raise AssertionError("it does not come")
-
-
-@contextmanager
-def running(line: str, *more: str, folder: Path | None = None, **options: object) -> Iterator[subprocess.Popen]:
-    """A command at work, in a session of its own; all that it started is gone afterwards."""
-    first, *rest = shlex.split(line)
-    words = [sys.executable if first == "python" else re.sub(r"^\.venv/bin", str(BIN), first), *rest, *more]
-    process = subprocess.Popen(
-        words, cwd=folder, text=True, start_new_session=True, **{"env": ENVIRONMENT, "stderr": subprocess.DEVNULL, **options}
-    )
-    try:
-        yield process
-    finally:
-        for each in [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []:
-            each.kill()
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def scheduler(folder: Path, line: str = ".venv/bin/dask scheduler") -> Iterator[str]:
-    """A scheduler at work; gives its address."""
-    file = folder / "scheduler.json"
-    with running(line, *QUIET, "--scheduler-file", str(file), folder=folder):
-        until(lambda: file.exists() and file.read_text().rstrip().endswith("}"))
-        yield json.loads(file.read_text())["address"]
-
-
-def worker(address: str, folder: Path, environment: dict[str, str] = ENVIRONMENT):
-    """A worker of one thread."""
-    line = f".venv/bin/dask worker {address} --nthreads 1 --no-dashboard --local-directory {folder}"
-    return running(line, folder=folder, env=environment)
 
 
 def sweeping(folder: Path, *arguments: str):
@@ -126,7 +67,7 @@ def expected(tmp_path_factory) -> list[str]:
 
 def chunks(count: int = 6, kind: type[Chunk] = Chunk) -> list[Chunk]:
     """Chunks of two trials each."""
-    trials = [read_run(config_of(max_epochs=20, seed=seed, initial={"kind": "uniform", "range": 1.0}))[0] for seed in range(2)]
+    trials = [read_run(composed(max_epochs=20, seed=seed, initial={"kind": "uniform", "range": 1.0}))[0] for seed in range(2)]
     return [kind(np.array([2 * number, 2 * number + 1]), make_batch(trials), "numba") for number in range(count)]
 
 
@@ -165,14 +106,14 @@ def test_chunks_are_taken_as_workers_can_have_them_and_share_their_patterns(loca
     first = next(results)
     assert len(taken) <= cluster.CHUNKS_PER_THREAD + 1
     tables = [first, *results]
-    assert sorted(place for table in tables for place in table["place"].to_pylist()) == list(range(24))
+    assert sorted(place for rows in tables for place in rows.indices) == list(range(24))
     assert len(local.shared) == 1
 
 
 def test_progress_counts_runs_and_the_epochs_of_their_trainings(local):
     told = []
     [table] = local.train(chunks(1), lambda *more: told.append(more))
-    assert told == [(2, sum(table["epochs"].to_pylist()))]
+    assert told == [(2, sum(table.column("epochs")))]
 
 
 def test_shared_patterns_survive_the_only_worker_that_has_them(local):
@@ -221,7 +162,7 @@ def test_another_numpy_is_refused_before_anything_is_written(folder, command, mo
 
 def test_one_byte_in_a_comment_makes_other_sources(tmp_path):
     copied = shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    code = "from pipeline.sweeps import dask_cluster as cluster; print(cluster.sources())"
+    code = "from pipeline.sweeps.executors import dask_cluster as cluster; print(cluster.sources())"
     found = []
     for change in ("", "# a\n", "# b\n"):
         with (copied / "reproducibility/drift.py").open("a") as file:
@@ -367,9 +308,6 @@ def test_an_interrupted_sweep_frees_the_workers_of_others(folder, tmp_path):
             os.killpg(process.pid, signal.SIGINT)
             process.communicate(timeout=60)
         assert client.submit(int, "7").result(timeout=10) == 7
-
-
-SECTION = SECTIONS["More than one machine"]
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import distributed
 import pytest
 
 from pipeline.ui import free_port
-from tests.sweeps.test_dask_cluster import BIN, ENVIRONMENT, SECTION, SWEEP, digests, running, until
+from tests.clusters import BIN, ENVIRONMENT, SECTION, SWEEP, digests, running, until
 
 LINES = [line for line in SECTION.splitlines() if line.startswith(("python ", ".venv/bin/"))]
 

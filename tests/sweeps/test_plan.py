@@ -2,21 +2,27 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.app.multirun import Multirun
 from pipeline.errors import ConfigError
 from pipeline.sweeps.axes import Product, expand
-from pipeline.sweeps.chunks import chunks
-from pipeline.sweeps.plan import Plan, axis_cells, checked_plan
+from pipeline.sweeps.chunks import cut
+from pipeline.sweeps.multirun import read_sweep
+from pipeline.sweeps.plan import Plan, axis_cells
+from pipeline.sweeps.session import SweepSession
 from pipeline.trials import tasks
 from pipeline.trials.configuration import read_trial
-from pipeline.trials.settings import RUN_KEYS
+from pipeline.trials.settings import RUN_KEYS, read_settings
+from tests.configurations import composed
 from tests.strategies import examples
 
+SETTINGS = read_settings(composed("engine=numpy"))
 AXES = (
     *("learning_rate=0.5,1,0.50", "learning_rate=[0.5,1],2", "momentum=0,0.9", "seed=range(3)", "threshold=1e-2,1e-3"),
     *("initial=uniform,published", "initial=uniform", "network.bias=shared,none", "max_epochs=3,4", "engine=numpy"),
@@ -25,7 +31,7 @@ AXES = (
 
 
 def plan_of(multirun, *arguments) -> Plan:
-    return checked_plan(expand(*multirun(list(arguments))))[0]
+    return read_sweep(Multirun(*multirun(list(arguments)))).plan
 
 
 def trial_of(job):
@@ -38,7 +44,7 @@ def test_a_plan_has_the_trials_of_its_jobs(multirun, arguments):
     jobs = expand(*multirun(arguments))
     try:
         expected = [trial_of(job) for job in jobs]
-        plan = checked_plan(jobs)[0]
+        plan = plan_of(multirun, *arguments)
     except ConfigError:
         return  # such as published weights for another network
     places = np.arange(len(jobs))
@@ -72,12 +78,14 @@ def test_chunks_have_every_missing_trial_once_and_keep_trainings_whole(multirun,
         return
     missing = np.array([data.draw(st.booleans()) for _ in range(len(plan))])
     size = data.draw(st.sampled_from((None, 1, 2, 7, 1000)))
-    found = list(chunks(plan, missing, size))
-    places = np.concatenate([mine for _, mine in found]) if found else np.array([], int)
+    spool = SimpleNamespace(missing=lambda trials: missing)
+    session = SweepSession(plan, None, spool, None, "", None)
+    found = [chunk.indices for chunk in session.work(cut(plan, 100, size), SETTINGS)]
+    places = np.concatenate(found) if found else np.array([], int)
     assert sorted(places) == np.flatnonzero(missing).tolist()
     numbers = plan.trainings(np.arange(len(plan)))
-    for shape, mine in found:
-        assert {trial.batch_key for trial in plan.trials(mine)} == {shape}
+    for mine in found:
+        assert len({trial.batch_key for trial in plan.trials(mine)}) == 1
         assert mine.tolist() == sorted(mine)
         others = np.setdiff1d(np.flatnonzero(missing), mine)
         assert not set(numbers[mine]) & set(numbers[others])
@@ -87,10 +95,9 @@ def test_chunks_have_every_missing_trial_once_and_keep_trainings_whole(multirun,
 
 def test_chunks_are_as_large_as_asked(multirun):
     plan = plan_of(multirun, "initial=uniform", "seed=range(1000)", "engine=numpy")
-    everything = np.ones(1000, bool)
-    assert [len(places) for _, places in chunks(plan, everything, 7)] == [7] * 142 + [6]
-    assert [len(places) for _, places in chunks(plan, everything, 1)] == [1] * 1000
-    assert [len(places) for _, places in chunks(plan, everything, 5000)] == [1000]
+    assert [len(piece) for piece in cut(plan, 100, 7)] == [7] * 142 + [6]
+    assert [len(piece) for piece in cut(plan, 100, 1)] == [1] * 1000
+    assert [len(piece) for piece in cut(plan, 100, 5000)] == [1000]
 
 
 def test_names_say_what_varies(multirun):
@@ -103,15 +110,16 @@ def test_a_plan_survives_being_written_down(multirun):
     arguments = ["initial=uniform", "learning_rate=[0.5,1],2", "seed=range(3)", "network.hidden=[2],[3]", "threshold=1e-2,1e-3"]
     jobs = expand(*multirun(arguments))
     assert list(Product.from_data(json.loads(json.dumps(jobs.as_data())))) == list(jobs)
-    one = checked_plan(jobs)[0]
+    one = plan_of(multirun, *arguments)
     other = Plan.from_data(json.loads(json.dumps(one.as_data())))
-    assert one.key == other.key
+    assert one.key(100) == other.key(100)
     assert one.trials(np.arange(len(one))) == other.trials(np.arange(len(one)))
 
 
 def test_the_key_of_a_sweep_covers_its_trials_and_their_files_and_nothing_else(multirun, folder):
     def key(*arguments):
-        return plan_of(multirun, "initial=uniform", *arguments).key
+        request = read_sweep(Multirun(*multirun(["initial=uniform", *arguments])))
+        return request.plan.key(request.settings.curve_points)
 
     (folder / "t.csv").write_text("a,y\n1,0\n2,1\n")
     csv = ("task=csv", "task.path=t.csv", "task.targets=y", "seed=0,1")
@@ -138,7 +146,17 @@ def test_any_job_that_cannot_be_trained_is_refused_before_the_first(multirun):
             plan_of(multirun, last, "threshold=1e-2,1e-3")
 
 
-@pytest.mark.parametrize("axis", ["tracking.runs=all,none", "resume=auto,never", "limits.disk=1,2", "executor.chunk=1,2"])
+@pytest.mark.parametrize(
+    "axis",
+    [
+        "tracking.runs=all,none",
+        "resume=auto,never",
+        "limits.disk=1,2",
+        "executor.chunk=1,2",
+        "engine=numba,numpy",
+        "curve_points=9,10",
+    ],
+)
 def test_what_belongs_to_the_sweep_cannot_be_swept(multirun, axis):
     with pytest.raises(ConfigError, match="cannot be swept"):
         plan_of(multirun, axis)
@@ -149,6 +167,6 @@ def test_a_million_trials_are_planned_in_seconds(multirun):
     axes = ["initial=uniform", "initial.range=0.5,1,2,4", "learning_rate=1,2,3,4,5", "seed=range(50000)"]
     start = time.process_time()
     plan = plan_of(multirun, "task=xor", "network=trained", *axes)
-    pieces = list(chunks(plan, np.ones(len(plan), bool), None))
+    pieces = cut(plan, 100)
     assert time.process_time() - start < 15
-    assert sum(len(places) for _, places in pieces) == 1_000_000
+    assert sum(map(len, pieces)) == 1_000_000

@@ -14,7 +14,7 @@ from sqlalchemy.pool import Pool
 
 from pipeline.results.spool import Spool
 from pipeline.store import bulk
-from tests.stores import CHUNKS, SWEEP, TRIALS, after, sweeps_in, sweeps_with_runs
+from tests.stores import CHUNKS, SWEEP, TRIALS, after, kept_folder, sweeps_in, sweeps_with_runs
 
 BROKEN = {"full": "max_page_count = 1", "read-only": "query_only = on"}
 MENDED = {"full": "max_page_count = 4294967294", "read-only": "query_only = off"}
@@ -49,12 +49,6 @@ def compared(folder: Path):
 
 def interrupt() -> None:
     raise KeyboardInterrupt
-
-
-def kept_folder() -> Path:
-    """The one folder of kept results under multirun/."""
-    [description] = Path("multirun").rglob("sweep.json")
-    return description.parent
 
 
 def left() -> list[Path]:

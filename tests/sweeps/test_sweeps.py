@@ -10,13 +10,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-import pipeline.sweeps.multirun
 from pipeline.app import interrupts as control
 from pipeline.results import rows
 from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.store.write import Store
-from pipeline.sweeps import chunks
-from pipeline.sweeps import session as ongoing
+from pipeline.sweeps import multirun, recorder
+from tests.configurations import trial_of, uniform
 from tests.torture import torture
 
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(4)", "threshold=1e-2,1e-3", "max_epochs=300")
@@ -79,7 +78,7 @@ def interrupted_after(monkeypatch):
 
         def counted(self, table):
             results = add(self, table)
-            trained.extend(results.places.tolist())
+            trained.extend(results.indices.tolist())
             if len(trained) >= number and number:
                 signal.raise_signal(signal.SIGINT)
             return results
@@ -252,7 +251,7 @@ def test_as_many_runs_are_recorded_as_asked_for(store, command, asked, runs, sai
 
 @pytest.mark.usefixtures("without_figures")
 def test_above_a_number_of_trials_only_the_sweep_is_recorded(store, command, monkeypatch):
-    for module in (pipeline.sweeps.multirun, ongoing):
+    for module in (multirun, recorder):
         monkeypatch.setattr(module, "RECORDED_BY_DEFAULT", TRIALS - 1)
     ended = command("train", *SWEEP)
     assert "tracking.runs=none: one run in MLflow for the sweep, as always above 15" in ended.out
@@ -306,7 +305,7 @@ def test_curves_and_weights_are_in_files_if_asked_for(store, command):
 @pytest.mark.usefixtures("without_figures")
 def test_results_are_written_in_pieces_in_the_order_of_the_trials(store, command, monkeypatch):
     assert command("train", *SWEEP).code == 0
-    monkeypatch.setattr("pipeline.results.spool.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("pipeline.results.runs.ROWS_AT_ONCE", 3)
     assert command("train", *SWEEP, "executor.chunk=2").code == 0
     first, second = parents_of(store)
     assert_as_if_never_interrupted(store, first, second)
@@ -333,17 +332,17 @@ def test_what_it_takes_is_said_before_and_too_much_is_refused(store, command, fo
 
 def test_a_chunk_of_one_training_with_every_kind_of_end_is_what_the_trainer_gives():
     from pipeline.backprop.trainer import STATUSES, train
+    from pipeline.trials.batching import make_batch
     from pipeline.trials.fingerprint import digests, keys
-    from tests.trials.test_batching import trial_of, uniform
 
     rates = {"learning_rate": 1e-9}, {"learning_rate": 5.0}, {"learning_rate": 1e3, "network_output_activation": "identity"}
     for changes in rates:
         trials = [trial_of(initial=uniform(), seed=seed, max_epochs=50, threshold=threshold, **changes)
                   for seed in range(3) for threshold in (1e-1, 1e-2)]  # fmt: skip
-        batch = chunks.make_batch(trials)
+        batch = make_batch(trials)
         outcome = train(batch)
-        results = rows.RunRows(rows.result(np.arange(10, 16), outcome))
-        assert results.places.tolist() == list(range(10, 16))
+        results = rows.RunRows(rows.run_table(np.arange(10, 16), outcome, "numpy"))
+        assert results.indices.tolist() == list(range(10, 16))
         assert results.table.column("status").to_pylist() == [STATUSES[status] for status in outcome.status]
         assert results.table.column("key").to_pylist() == keys(batch)
         assert results.table.column("digest").to_pylist() == digests(outcome)

@@ -11,56 +11,9 @@ from pipeline.backprop.network import Network
 from pipeline.backprop.trainer import train
 from pipeline.errors import ConfigError
 from pipeline.trials.batching import make_batch, network_of, rates_by_layer
-from pipeline.trials.configuration import read_trial
 from pipeline.trials.initial_weights import initial_parameters
+from tests.configurations import PUBLISHED, trial_of, uniform
 from tests.strategies import assert_same_result, counts, examples, same_bits
-
-PUBLISHED = {
-    "weights_1": [[0.15, 0.20], [0.25, 0.30]],
-    "weights_2": [[0.40, 0.45], [0.50, 0.55]],
-    "bias_1": [0.35],
-    "bias_2": [0.60],
-}
-
-
-def configuration(**changes):
-    """The documented default of every key of a trial, with changes; `network_bias=…` changes `network.bias`."""
-    config = {
-        "task": {"name": "seed_example"},
-        "network": {
-            "hidden": [2],
-            "activation": "sigmoid",
-            "output_activation": "sigmoid",
-            "bias": "shared",
-            "train_bias": False,
-        },
-        "initial": {"kind": "published"},
-        "learning_rate": 0.5,
-        "momentum": 0.0,
-        "update": "batch",
-        "criterion": "total_error",
-        "threshold": 1e-3,
-        "max_epochs": 10_000,
-        "gradient_tolerance": 0,
-        "seed": 0,
-        "curve_points": 100,
-        "engine": "numpy",
-    }
-    for key, value in changes.items():
-        if key.startswith("network_"):
-            config["network"][key.removeprefix("network_")] = value
-        else:
-            assert key in config
-            config[key] = value
-    return config
-
-
-def trial_of(**changes):
-    return read_trial(configuration(**changes))
-
-
-def uniform(bound=1.0):
-    return {"kind": "uniform", "range": bound}
 
 
 def test_the_default_trial_is_the_worked_example():
@@ -91,9 +44,9 @@ def test_every_key_of_a_shape_reaches_the_batch():
                 criterion="worst_output",
                 max_epochs=7,
                 gradient_tolerance=1e-5,
-                curve_points=9,
             )
-        ]
+        ],
+        curve_points=9,
     )
     assert batch.network == Network((2, 3, 4, 1), "tanh", "identity", "per_unit", True)
     assert batch.inputs.tolist() == [[-1, -1], [-1, 1], [1, -1], [1, 1]]

@@ -14,8 +14,11 @@ from pipeline.backprop.trainer import STATUSES, train
 from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import read_trial
 from pipeline.trials.fingerprint import digests, keys
+from pipeline.trials.settings import read_run
+from tests.configurations import PUBLISHED, composed, configuration, trial_of, uniform
 from tests.strategies import batches, counts, examples
-from tests.trials.test_batching import PUBLISHED, configuration, trial_of, uniform
+
+RUN_IN_TWO_WAYS = (("numpy", 7), ("numba", 100))
 
 
 def key_of(**changes):
@@ -80,7 +83,6 @@ def test_every_key_is_the_documented_construction(batch):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ({}, {"curve_points": 7}),
         ({}, {"seed": 5}),  # published weights are not drawn
         ({"learning_rate": 0.5}, {"learning_rate": [0.5, 0.5]}),
         ({"learning_rate": 1}, {"learning_rate": 1.0}),
@@ -104,10 +106,10 @@ def test_what_does_not_decide_a_trial_is_not_in_its_key(one, other):
     assert key_of(**one) == key_of(**other)
 
 
-def test_the_engine_is_not_in_the_key():
-    trial = trial_of()
-    other = replace(trial, batch_key=replace(trial.batch_key, engine="another"))
-    assert keys(make_batch([trial])) == keys(make_batch([other]))
+def test_neither_the_engine_nor_the_curve_is_in_the_trial_or_its_key():
+    one, other = (read_run(composed(f"engine={engine}", f"curve_points={points}"))[0] for engine, points in RUN_IN_TWO_WAYS)
+    assert one == other
+    assert keys(make_batch([one], 7)) == keys(make_batch([one], 100))
 
 
 def test_where_the_weights_come_from_is_not_in_the_key(tmp_path):
@@ -277,7 +279,7 @@ def test_trials_of_one_training_that_end_apart_have_digests_apart():
 
 
 def test_how_much_of_the_curve_is_kept_is_not_in_the_digest():
-    few, many = (train(make_batch([trial_of(max_epochs=20, curve_points=points)])) for points in (2, 20))
+    few, many = (train(make_batch([trial_of(max_epochs=20)], points)) for points in (2, 20))
     assert digests(few) == digests(many)
 
 

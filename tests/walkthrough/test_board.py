@@ -4,21 +4,18 @@ import io
 import warnings
 
 import pytest
-from hydra import compose, initialize_config_dir
 from matplotlib.text import Text
 
-from pipeline.app.composition import CONF, plain
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
 from pipeline.walkthrough import numbers as walkthrough
 from pipeline.walkthrough.board import STEPS, draw, short
+from tests.configurations import composed
 
 
 def walk(*overrides, weight="w5", **which):
     """A walk through an iteration of the configured trial."""
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        config = plain(compose("train", list(overrides)))
-    return walkthrough.walk(make_batch([read_run(config)[0]]), weight, **which)
+    return walkthrough.walk(make_batch([read_run(composed(*overrides))[0]]), weight, **which)
 
 
 def texts(figure) -> set[str]:

@@ -35,20 +35,14 @@ STYLE: dict[Any, Any] = {
     "hatch.linewidth": 0.6,
     "figure.titlesize": 12,
 }
-
 # Okabe & Ito (2008), without yellow, which is hard to see as a line
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-
 BLUE, ORANGE, GREY = COLOURS[0], COLOURS[1], "0.55"
-
 LONGEST = 24  # characters of a label
-
 LINES = 7  # values of an axis that colours distinguish
-
 PANELS = 3  # thresholds that have a panel to themselves
 
 P = ParamSpec("P")
-
 T = TypeVar("T")
 
 

@@ -34,11 +34,8 @@ from pipeline.stats.sample import NESTED, is_number
 from pipeline.stats.summary import Summary
 
 STEPS = 400  # points of a line that goes step by step
-
 WRITTEN_VALUES = 8
-
 MOST_VALUES = 60  # along the horizontal axis of `cost`
-
 FAR_ABOVE = 1e12  # drawn instead of infinity
 
 

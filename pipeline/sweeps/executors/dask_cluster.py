@@ -47,21 +47,13 @@ except ModuleNotFoundError:
 Result = TypeVar("Result")
 
 CHUNKS_PER_THREAD = 2  # in flight: one that is trained and one that waits for the worker
-
 SECONDS_TO_ANSWER = 10.0
-
 SECONDS_FOR_WORKERS = 30.0
-
 SECONDS_TO_START = 120.0
-
 SECONDS_TO_CLOSE = 0.5
-
 SECONDS_BETWEEN_LOOKS = 0.1
-
 SECONDS_BETWEEN_COUNTS = 1.0  # of the workers
-
 TIMES_GIVEN_UP = 3  # by Dask, on a chunk over which workers die
-
 CONFIGURATION = {
     "distributed.admin.large-graph-warning-threshold": "1TB",  # a chunk may be large
     "distributed.deploy.lost-worker-timeout": "1h",  # a worker of this machine is started again, however long it takes

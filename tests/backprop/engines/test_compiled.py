@@ -21,55 +21,11 @@ from pipeline.backprop.engines.compiled import machine_code as compiled
 from pipeline.backprop.engines.compiled import schedule
 from pipeline.backprop.engines.compiled.lanes import compiled_work
 from pipeline.backprop.network import ACTIVATIONS, BIASES, Network
-from pipeline.backprop.trainer import CRITERIA, STATUSES, UPDATES, Batch, BatchResult
-from pipeline.trials.fingerprint import digests
+from pipeline.backprop.trainer import CRITERIA, STATUSES, UPDATES, Batch
+from tests.engines import assert_same, check, compiled_training, make
 
 XOR_INPUTS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR_TARGETS = np.array([[0.0], [1.0], [1.0], [0.0]])
-
-
-def compiled_training(batch: Batch, threads: int | None = None) -> BatchResult:
-    """Training by compiled code, however short it is."""
-    return schedule.train_compiled(batch, schedule.choose_kernel(batch, compiled.processor()), threads=threads)
-
-
-def assert_same(ours: BatchResult, definition: BatchResult) -> None:
-    """Every bit of a result."""
-    np.testing.assert_array_equal(ours.status, definition.status)
-    np.testing.assert_array_equal(ours.epochs, definition.epochs)
-    assert digests(ours) == digests(definition)
-    np.testing.assert_array_equal(ours.gradient_norm, definition.gradient_norm)
-    np.testing.assert_array_equal(ours.curve_epochs, definition.curve_epochs)
-    np.testing.assert_array_equal(ours.curve_errors, definition.curve_errors)
-
-
-def make(
-    network: Network,
-    patterns: int,
-    trainings: int,
-    seed: int,
-    *,
-    scale: float = 1.0,
-    rate: float = 2.0,
-    momentum: float = 0.0,
-    thresholds: tuple[float, ...] = (1e-2,),
-    **settings: object,
-) -> Batch:
-    """Random patterns, weights and rates; a third of the runs without momentum; every threshold for every training."""
-    random = np.random.default_rng(seed)
-    parameters = random.uniform(-scale, scale, (network.size, trainings))
-    parameters[random.random(parameters.shape) < 0.1] = 0.0
-    return Batch(
-        network,
-        random.uniform(-1, 1, (patterns, network.units[0])),
-        random.uniform(0, 1, (patterns, network.units[-1])),
-        parameters,
-        random.uniform(0, rate, (network.layers, trainings)),
-        np.where(random.random(trainings) < 0.3, 0.0, momentum),
-        np.repeat(np.arange(trainings), len(thresholds)).astype(np.intp),
-        np.tile(thresholds, trainings),
-        **settings,  # type: ignore[arg-type]
-    )
 
 
 def xor(trainings: int, max_epochs: int, **settings: object) -> Batch:
@@ -110,12 +66,6 @@ def batches(draw: st.DrawFn) -> Batch:
         gradient_tolerance=draw(st.sampled_from((0.0, 0.0, 1e-3, 0.1))),
         curve_points=draw(st.sampled_from((2, 3, 10, 100))),
     )
-
-
-def check(batch: Batch) -> None:
-    definition = trainer.train(batch)
-    for threads in (1, 2):
-        assert_same(compiled_training(batch, threads), definition)
 
 
 @given(batches())
@@ -172,7 +122,7 @@ def test_arrays_need_not_be_contiguous_or_writable() -> None:
 
 GENERIC = """
 import numpy as np
-from tests.backprop.engines.test_compiled import make, check
+from tests.engines import make, check
 from pipeline.backprop.engines.compiled.machine_code import processor
 from pipeline.backprop.network import Network
 print(processor().width)

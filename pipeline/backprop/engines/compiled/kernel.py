@@ -25,10 +25,8 @@ MEMORY = (
     *("parameters", "velocity", "gradient", "rates", "lanes", "history", "outputs", "deltas"),
     *("inputs", "targets", "halt"),
 )
-
 # The rows of `lanes`: what each lane is held to, and what it has reached.
 LANES = ("momentum", "limit", "threshold", "tolerance", "error", "worst")
-
 MOMENTUM, LIMIT, THRESHOLD, TOLERANCE, ERROR, WORST = range(len(LANES))
 
 

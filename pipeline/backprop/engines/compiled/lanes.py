@@ -20,9 +20,7 @@ from pipeline.backprop.engines.compiled.kernel import ERROR, LIMIT, MOMENTUM, TH
 from pipeline.backprop.trainer import CONVERGED, DIVERGED, DIVERGED_ABOVE, EXHAUSTED, STATIONARY
 
 LARGEST = float(np.finfo(float).max)
-
 IDLE = -1  # the training of a lane that has none
-
 TRIALS, EPOCHS = range(2)  # entries of a thread's tally
 
 

@@ -146,7 +146,6 @@ class Compiled:
 
 
 _loaded: dict[Kernel, Compiled] = {}
-
 _loading = Lock()
 
 

@@ -37,29 +37,20 @@ from pipeline.backprop.trainer import Batch, BatchResult, Progress
 log = logging.getLogger("pipeline.engine")
 
 HISTORY = 64  # epochs between two looks at the lanes, at most
-
 PROGRESS_SECONDS = 0.1
 
 # What of a network is written out, with its parameters in registers.
 UNROLLED_PARAMETERS = 16
-
 UNROLLED_OPERATIONS = 1500
-
 CACHE_BYTES = 64 * 1024
-
 SMALLEST_BLOCK, LARGEST_BLOCK = 24, 32
 
 # Seconds, roughly, by which it is judged whether compiling pays.
 SECONDS_TO_LOAD = 0.4
-
 SECONDS_TO_COMPILE_LANES = 2.5  # once for all kernels
-
 SECONDS_TO_COMPILE_LAYER = 0.3
-
 NUMPY_SECONDS_PER_CALL = 2e-6
-
 NUMPY_SECONDS_PER_OPERATION = 1e-9
-
 ACTIVATION_OPERATIONS = 45
 
 

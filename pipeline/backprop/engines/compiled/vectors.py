@@ -31,13 +31,9 @@ from pipeline.backprop.arithmetic import (
 )
 
 DOUBLE = ir.DoubleType()
-
 INTEGER = ir.IntType(64)
-
 POINTER = ir.PointerType()
-
 SIGN_BIT = 1 << 63
-
 ALIGNMENT = 64  # bytes: of every row of numbers; a vector's own size is never needed beyond it
 
 # Loops of at most so many turns are written out.

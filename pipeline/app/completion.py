@@ -1,0 +1,80 @@
+"""Completion in shells: `eval "$(backprop completion bash)"`, after which Tab completes commands, keys and values.
+
+A shell asks `backprop completion query LINE`, LINE being what is typed up to the cursor, and gets a line for each way in
+which the last word may go on. The keys and values are those of Hydra's own completion plugin.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from pipeline.errors import unknown_key
+
+BASH = r"""
+_backprop() {
+    local line=${COMP_LINE:0:COMP_POINT}
+    local word=${line##*[[:space:]]}
+    mapfile -t COMPREPLY < <("$1" completion query "$line" 2>/dev/null)
+    word=${word%"${word##*[$COMP_WORDBREAKS]}"}  # what stands before the last = or : is not replaced
+    COMPREPLY=("${COMPREPLY[@]#"$word"}")
+    if [[ ${COMPREPLY[0]} == *[=./] ]]; then compopt -o nospace; fi
+}
+complete -F _backprop backprop
+"""
+
+ZSH = r"""
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+_backprop() {
+    local -a replies
+    replies=(${(f)"$($words[1] completion query "${words[1,CURRENT-1]} $PREFIX" 2>/dev/null)"})
+    compadd -S '' -- ${(M)replies:#*[=./]}
+    compadd -- ${replies:#*[=./]}
+}
+compdef _backprop backprop
+"""
+
+FISH = r"""
+complete -c backprop -f -a '(backprop completion query (commandline -cp | string collect) 2>/dev/null)'
+"""
+
+SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
+
+
+def completion(arguments: Sequence[str], commands: Sequence[str]) -> int:
+    """Prints the script for a shell, or answers it; gives the exit code."""
+    match arguments:
+        case ["query", line]:
+            print("\n".join(complete(line, commands)))
+            return 0
+        case [shell] if shell in SCRIPTS:
+            print(SCRIPTS[shell].strip())
+            return 0
+        case _:
+            word = " ".join(arguments)
+            print(f"completion {word}".rstrip() + f": {unknown_key(word, tuple(SCRIPTS), 'shell')}", file=sys.stderr)
+            return 2
+
+
+def complete(line: str, commands: Sequence[str]) -> list[str]:
+    """What the last word of a line may become: a command, or a key or a value of the command that stands before it."""
+    before, _, word = line.lstrip().rpartition(" ")
+    words = before.split()
+    if len(words) < 2:
+        return [name for name in (*commands, "completion", "--help", "--version") if name.startswith(word)]
+    name, *overrides = words[1:]
+    if name == "completion":
+        return [shell for shell in SCRIPTS if shell.startswith(word)]
+    if name not in commands:
+        return []
+    from hydra._internal.utils import get_args_parser
+    from hydra.plugins.completion_plugin import DefaultCompletionPlugin
+
+    from pipeline.app.composition import loader
+    from pipeline.app.messages import COMPOSITION_ERRORS
+
+    if word.startswith("-"):
+        return [option for option in get_args_parser()._option_string_actions if option.startswith(word)]
+    try:
+        found = DefaultCompletionPlugin(loader())._query(config_name=name, line=" ".join([*overrides, word]))
+    except COMPOSITION_ERRORS:
+        return []
+    return [entry for entry in found if entry.startswith(word)]

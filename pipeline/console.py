@@ -1,0 +1,52 @@
+"""`backprop`: all commands by one name. `backprop train …` is `python -m pipeline.train …`, with the same meaning."""
+
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+from pipeline import __doc__ as purpose
+from pipeline import __version__
+
+COMMANDS = {
+    "train": "train one network, or with -m a sweep of them",
+    "summary": "print the tables of recorded sweeps, or write them to a file",
+    "explain": "one iteration of backpropagation by hand, with all its numbers",
+    "reproduce": "train recorded results again and compare them to the last bit",
+    "push": "record what sweeps have kept because the store did not take it",
+    "ui": "open MLflow's pages for the local store",
+}
+
+COMPLETION = "completion"
+
+HELP = f"""{purpose}
+
+usage: backprop COMMAND [key=value …]
+
+{{commands}}
+
+backprop COMMAND --help has the command's keys. Completion of commands, keys and values: eval "$(backprop completion bash)",
+or zsh; fish: backprop completion fish | source"""
+
+
+def main() -> NoReturn:
+    """Runs the command that is named first; exits with its code, or with 2 where there is no such command."""
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in COMMANDS:
+        from pipeline.app.application import run
+
+        sys.argv = [f"backprop {name}", *arguments]
+        run(import_module(f"pipeline.{name}").main, name)
+    if name == COMPLETION:
+        from pipeline.app.completion import completion
+
+        sys.exit(completion(arguments, tuple(COMMANDS)))
+    if name in ("--help", "-h"):
+        print(HELP.format(commands="\n".join(f"  {name:10}{what}" for name, what in COMMANDS.items())))
+        sys.exit(0)
+    if name == "--version":
+        print(f"backprop {__version__}")
+        sys.exit(0)
+    from pipeline.errors import unknown_key
+
+    print(f"{name}: {unknown_key(name, (*COMMANDS, COMPLETION), 'command')}", file=sys.stderr)
+    sys.exit(2)

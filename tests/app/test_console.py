@@ -1,0 +1,110 @@
+"""`backprop` is one name for all commands: what `python -m pipeline.<command>` does, it does."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import __version__, console
+
+SLOW_IMPORTS = {"hydra", "omegaconf", "mlflow", "numpy", "pandas", "numba"}
+
+
+def backprop(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    """`backprop arguments…` in a process of its own, as the script that pip makes starts it."""
+    code = f"{before}\nfrom pipeline.console import main\nmain()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+
+
+def module(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m pipeline.name arguments…`."""
+    return subprocess.run([sys.executable, "-m", f"pipeline.{name}", *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]], ids=str)
+def test_help_lists_every_command_in_a_line(arguments):
+    ended = backprop(*arguments)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    for name, purpose in console.COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(purpose)}$", ended.stdout, re.M)
+
+
+def test_every_command_module_has_its_line():
+    modules = {path.stem for path in Path(console.__file__).parent.glob("*.py") if 'run(main, "' in path.read_text()}
+    assert modules == set(console.COMMANDS)
+
+
+def test_the_version_is_ours():
+    assert backprop("--version").stdout == f"backprop {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("tran", "tran: unknown command; did you mean train?"),
+        ("complete", "complete: unknown command; did you mean completion?"),
+        ("42", f"42: unknown command; known are {', '.join(console.COMMANDS)}, completion"),
+    ],
+)
+def test_an_unknown_command_is_refused_in_one_line(name, message):
+    ended = backprop(name, "learning_rate=1")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"{message}\n")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["tran"], ["completion", "bash"],
+                                       ["completion", "query", "backprop tr"]], ids=" ".join)  # fmt: skip
+def test_nothing_slow_is_imported_before_a_command_is_known(arguments):
+    tell = f"import atexit, sys; atexit.register(lambda: print({SLOW_IMPORTS!r} & set(sys.modules), file=sys.stderr))"
+    assert backprop(*arguments, before=tell).stderr.splitlines()[-1] == "set()"
+
+
+def test_help_takes_less_than_a_fifth_of_a_second():
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        backprop("--help")
+        times.append(time.perf_counter() - started)
+    assert min(times) < 0.2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--cfg", "all"],
+        ["train", "-m", "--cfg", "hydra", "seed=1,2", "hydra.sweep.dir=out"],
+        ["summary", "--cfg", "job"],
+        ["explain", "explain.weight=w2"],
+        ["train", "learning_rat=1"],
+        ["train", "-m", "learning_rate=-1,1"],
+        ["explain", "-m"],
+        ["push", "folder=nowhere"],
+        ["reproduce", "engines=abacus"],
+        ["ui", "tracking.uri=http://localhost:1"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_means_the_same_by_both_names(arguments, folder):
+    ours, theirs = backprop(*arguments), module(*arguments)
+    assert ours.returncode == theirs.returncode
+    times = r"\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d"
+    assert re.sub(times, "", ours.stdout) == re.sub(times, "", theirs.stdout)
+    assert ours.stderr == theirs.stderr
+
+
+INTERRUPTED = """
+from pipeline.app import application
+def main(config):
+    exec("raise KeyboardInterrupt")  # as within a library that is being imported
+if __name__ == "__main__":
+    application.run(main, "push")
+"""
+
+
+def test_an_interrupt_within_exec_ends_python_m_with_130(folder, monkeypatch):
+    """Without `forget_interrupts`, Python before 3.14 dies of SIGINT there: -2."""
+    (folder / "interrupted.py").write_text(INTERRUPTED)
+    ended = subprocess.run([sys.executable, "-m", "interrupted"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (130, "interrupted\n")

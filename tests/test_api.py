@@ -1,0 +1,166 @@
+"""The front door for Python: the words of the command line, the same bits, tables and figures."""
+
+import runpy
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import pipeline as bp
+from pipeline.api import as_axis, as_override
+from tests import ROOT
+
+XOR = ("task=xor", "network=trained", "initial=uniform", "max_epochs=500", "threshold=1e-1")
+
+
+def test_importing_the_pipeline_imports_nothing_else():
+    code = "import sys, time; t = time.perf_counter(); import pipeline; print(time.perf_counter() - t); print(*sys.modules)"
+    seconds, modules = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()
+    assert not {"hydra", "mlflow", "numpy", "pandas", "omegaconf"} & set(modules.split())
+    assert float(seconds) < 0.1
+
+
+def test_all_names_of_the_api_are_there_and_train_stays_the_function():
+    command = import_module("pipeline.train")
+    for name in bp.API:
+        assert getattr(bp, name).__name__ == name
+        assert name in dir(bp)
+    assert callable(command.main)
+    assert bp.train is not command
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        bp.trian  # noqa: B018
+
+
+def test_a_run_is_the_worked_example():
+    run = bp.train()
+    assert (run.status, run.epochs) == ("converged", 1088)
+    assert run.curve["error"].iloc[0] == pytest.approx(0.298371109, abs=1e-9)
+    assert list(run.curve["epoch"].iloc[[0, 1, -1]]) == [0, 1, 1088]
+    assert run.weights["initial_weights_1"].tolist() == [[0.15, 0.2], [0.25, 0.3]]
+    assert run.final_error == run.curve["error"].iloc[-1] <= 1e-3
+
+
+def test_a_run_has_the_digest_that_the_command_records(store, command):
+    command("train", "learning_rate=2", "threshold=1e-4", "engine=numpy")
+    recorded = bp.load("runs", uri=f"sqlite:///{store}")
+    run = bp.train(learning_rate=2, threshold=1e-4)
+    assert recorded.results["digest"].tolist() == [run.digest]
+    pd.testing.assert_frame_equal(recorded.curves()[["epoch", "error"]], run.curve)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.5, "0.5"),
+        (np.float64(0.25), "0.25"),
+        (True, "true"),
+        (None, "null"),
+        ("xor", "xor"),
+        ("a, b", '"a, b"'),
+        ([0.5, 0.1], "[0.5,0.1]"),
+        ({"weights_1": [[1, 2]]}, "{weights_1:[[1,2]]}"),
+    ],
+)
+def test_values_are_written_as_on_the_command_line(value, text):
+    assert as_override(value) == text
+
+
+def test_axes_are_lists_and_ranges():
+    assert as_axis([0.5, 2]) == "0.5,2"
+    assert as_axis(range(20)) == "range(0,20,1)"
+    assert as_axis([[2], [4, 4]]) == "[2],[4,4]"
+    assert as_axis(7) == "7"
+
+
+def test_a_sweep_in_this_process_is_the_sweep_of_the_command(store, command, folder):
+    here = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(4))
+    command("train", "-m", *XOR, "learning_rate=0.5,8", "seed=range(4)")
+    recorded = bp.load("latest", uri=f"sqlite:///{store}")
+    assert here.axes == recorded.axes
+    unlike = ["run_id"]
+    pd.testing.assert_frame_equal(here.results.drop(columns=unlike), recorded.results.drop(columns=unlike), check_dtype=False)
+    pd.testing.assert_frame_equal(here.curves(), recorded.curves())
+    pd.testing.assert_frame_equal(here.by("learning_rate"), recorded.by("learning_rate"))
+
+
+def test_a_sweep_leaves_nothing_behind_unless_it_is_recorded(folder):
+    bp.sweep(*XOR, seed=range(2))
+    assert not list(folder.iterdir())
+
+
+def test_a_recorded_sweep_is_in_the_store(store, folder):
+    sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(3), record=True)
+    assert sweep.results["run_id"].notna().all()
+    assert bp.load(sweep.recorded.run_id).results["digest"].tolist() == sweep.results["digest"].tolist()
+    both = bp.load([sweep.recorded.run_id, sweep.recorded.run_id[:0] or "latest"])
+    assert both.axes[0] == "sweep"
+    assert len(both) == 12
+
+
+def test_curves_of_the_worst_runs(folder):
+    sweep = bp.sweep(*XOR, learning_rate=[0.01, 8], seed=range(3))
+    worst = sweep.curves(worst=2)
+    assert worst["run"].nunique() == 2
+    assert set(worst["learning_rate"]) == {0.01}
+    rows = sweep.results.loc[worst["run"].unique()]
+    assert (rows["status"] != "converged").all()
+    assert rows["final_error"].tolist() == sorted(sweep.results["final_error"])[-1:-3:-1]
+
+
+def test_tables_have_every_key_of_the_trials(folder):
+    sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(2))
+    assert (sweep.results["task"] == "xor").all()
+    assert (sweep.results["initial.range"] == 1).all()
+    one_below_the_other = pd.concat([sweep.results, bp.sweep("initial=uniform", seed=range(2), max_epochs=5).results])
+    assert set(one_below_the_other["task"]) == {"xor", "seed_example"}
+    assert one_below_the_other["learning_rate"].notna().all()
+
+
+def test_figures_are_matplotlib_figures(folder):
+    sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(2), **{"initial.range": [1, 4]})
+    for what in ("median", "rate"):
+        assert isinstance(sweep.heat_map("initial.range", "learning_rate", what), Figure)
+
+
+def test_objects_show_themselves(folder):
+    sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(2))
+    assert "4 runs over learning_rate, seed" in repr(sweep)
+    assert "<table" in sweep._repr_html_()
+    assert "runs converged" in sweep._repr_html_()
+    assert "By learning_rate" in str(sweep)
+    run = bp.train()
+    assert "converged after 1,088 epochs" in repr(run)
+    assert "seed_example" in run._repr_html_()
+
+
+WRONG = {
+    "learning_rate=-1: must be greater than 0 and finite": lambda: bp.train(learning_rate=-1),
+    "learning_rat=1: unknown key; did you mean learning_rate?": lambda: bp.train(learning_rat=1),
+    "task=sine: must be one of": lambda: bp.train("task=sine"),
+    "overrides=learning_rate=1,2: must be key=value, with one value": lambda: bp.train("learning_rate=1,2"),
+    "seed=-1: must be a whole number": lambda: bp.sweep("initial=uniform", seed=[0, -1]),
+    "engine=…: cannot be swept": lambda: bp.sweep(engine=["numpy", "numba"]),
+    "no such store": lambda: bp.load("latest", uri="sqlite:///nowhere/mlflow.db"),
+    "axis=momentum: is no axis of this sweep; it has seed": lambda: bp.sweep(*XOR, seed=range(2)).by("momentum"),
+    "what=mean: must be one of": lambda: bp.sweep(*XOR, seed=[1, 2], momentum=[0, 0.5]).heat_map("seed", "momentum", "mean"),
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_what_is_wrong_is_said_in_one_line(message, folder):
+    with pytest.raises(bp.ConfigError) as refused:
+        WRONG[message]()
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not list(folder.iterdir())
+
+
+def test_the_notebook_runs(store, folder, capsys):
+    runpy.run_path(str(ROOT / "docs" / "notebook.py"))
+    assert Path("heat_map.png").stat().st_size > 1000
+    assert "converged" in capsys.readouterr().out
