@@ -29,7 +29,7 @@ QUESTION = (
 METHOD = (
     "Each run trains one network by backpropagation: forward pass, total error E = Σ ½ (target − output)² over patterns and "
     "outputs, backward pass by the chain rule, weight update; again and again, until the criterion is at most the threshold. "
-    "An epoch is one pass over all patterns; a run that converged took so many epochs as it needed to meet the threshold.",
+    "An epoch is one pass over all patterns; a run converges at the first epoch with a criterion of at most the threshold.",
     "A run that did not converge is censored, not missing: a quartile counts it as later than any epoch, so the quartile may "
     "be «not reached», and the expected running time pays for its epochs, too.",
     "The arithmetic uses only operations that IEEE-754 defines to the last bit, in one order: the same trial gives the same "
@@ -142,13 +142,13 @@ def template() -> jinja2.Template:
 
 def design(summary: Summary) -> str:
     """How many runs there are, and the product of axes that they come from."""
-    axes = [f"{axis} ({summary.sample.size(axis):,})" for axis in summary.axes]
+    axes = [f"{axis} ({summary.size(axis):,})" for axis in summary.axes]
     return f"{count(len(summary), 'run')}{': ' if axes else ''}{' × '.join(axes)}."
 
 
 def values(summary: Summary, axis: str) -> str:
     """The values of an axis in the order of the runs, those in the middle left out where there are many."""
-    texts = [written(value) for value in summary.sample.factorized(axis)[1].sort_index().tolist()]
+    texts = [written(value) for value in summary.factorized(axis)[1].sort_index().tolist()]
     return ", ".join(texts if len(texts) <= 8 else [*texts[:5], "…", *texts[-2:]]) + f" ({len(texts):,})" * (len(texts) > 8)
 
 
@@ -180,7 +180,7 @@ def tables(summary: Summary) -> list[Section]:
 
 def comparisons(summary: Summary) -> list[Section]:
     """What a value of an axis gains over another from the same start, what a step costs, and which axis matters most."""
-    axes = [axis for axis in summary.settings if summary.sample.size(axis) > 1]
+    axes = [axis for axis in summary.settings if summary.size(axis) > 1]
     if not axes:
         return []
     titled = {"Which axis matters: share of the variance of log epochs": summary.variance_shares}
@@ -188,7 +188,7 @@ def comparisons(summary: Summary) -> list[Section]:
         titled[f"Best {axis}: expected running time, and the share of bootstrap samples in which it is best"] = (
             summary.best_values(axis)
         )
-        if summary.sample.size(axis) <= MOST_COMPARED_VALUES:
+        if summary.size(axis) <= MOST_COMPARED_VALUES:
             titled[f"Two values of {axis} from the same start: ratio of epochs, and p of a paired test (Holm)"] = (
                 summary.paired(axis)[COMPARED]
             )

@@ -1,4 +1,4 @@
-"""Several sweeps side by side: one table of results with the axis `sweep`, and what is said of them."""
+"""Several sweeps side by side: one table of results with the axis `sweep`, their tables, and the answer in words."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -68,7 +68,7 @@ def comparison_in_words(before: pd.DataFrame, after: pd.DataFrame) -> str:
     where = [
         f"at {row['axis']}={in_short(row['value'])}" if row["axis"] else "all in all" for row in changed.to_dict("records")
     ]
-    named = [f"{change} {place}" for place, change in zip(where, changed["change"], strict=True)]
+    named = [f"{change} {at}" for at, change in zip(where, changed["change"], strict=True)]
     if not named:
         return f"{text}. Nothing changed beyond chance."
     more = f"; and {len(named) - MOST_NAMED:,} more" if len(named) > MOST_NAMED else ""

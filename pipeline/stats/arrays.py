@@ -17,8 +17,8 @@ def compact(codes: Integers) -> tuple[Integers, Integers]:
         number = np.empty(most + 1, np.intp)
         number[present] = np.arange(len(present))
         return present, number[codes]
-    present, place = np.unique(codes, return_inverse=True)
-    return present, place
+    present, number = np.unique(codes, return_inverse=True)
+    return present, number
 
 
 def ranked(values: Floats) -> tuple[Floats, Integers]:

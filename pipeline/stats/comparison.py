@@ -15,31 +15,28 @@ import pandas as pd
 from pipeline.stats.arrays import Booleans, Floats, Integers
 from pipeline.stats.intervals import MOST_UNITS, SEED, bca, draws
 from pipeline.stats.paired_tests import holm, mcnemar, paired_prentice_wilcoxon
-from pipeline.stats.running_times import ert_at_least, ert_influence, performance_ratios, ratio_or_inf
+from pipeline.stats.running_times import ert_at_least, ert_influence, expected_running_time, performance_ratios
 from pipeline.stats.sample import NESTED, Sample
 
 Runs = tuple[Floats, Booleans]
 
 
-def paired(sample: Sample, axis: str, against: Any = None) -> pd.DataFrame:
-    """Each two values of the axis (or each against one), on pairs of runs that agree in all other axes.
+def paired(sample: Sample, axis: str) -> pd.DataFrame:
+    """Each two values of the axis, on pairs of runs that agree in all other axes.
 
-    Columns first, second, pairs; both, only_first, only_second, neither: who converged; earlier, later: of how many pairs
-    the second converged earlier or later than the first, one that did not counting as later; ratio, the median over pairs of
-    epochs(second) ÷ epochs(first), and its quartiles ratio_q1 and ratio_q3; p_epochs (`paired_prentice_wilcoxon`), p_rate
-    (`mcnemar`), and both as corrected by `holm` for all rows of the table.
+    Columns first, second, pairs; both, only_first, only_second, neither: the number of pairs in which these runs converged;
+    earlier, later: the number of pairs in which the second converged earlier or later than the first, a run that did not
+    counting as later; ratio, the median over pairs of epochs(second) ÷ epochs(first), and its quartiles ratio_q1 and
+    ratio_q3; p_epochs (`paired_prentice_wilcoxon`), p_rate (`mcnemar`), and both as corrected by `holm` for all rows.
 
     A pair of which one converged has a ratio of 0 or infinity, which is on the right side of the median; one of which none
-    did says nothing and has none. Each pair is watched up to the smaller of its horizons. Raises KeyError for what is no axis.
+    did has no ratio. Each pair is compared up to the smaller of its horizons. Raises KeyError for what is no axis.
     """
     row, values = matched(sample, axis)
     time, event = sample.time, sample.event
     unit, _ = sample.units([axis])
-    chosen = [
-        pair for pair in combinations(range(len(values)), 2) if against is None or against in (values[pair[0]], values[pair[1]])
-    ]
     rows = []
-    for first, second in chosen:
+    for first, second in combinations(range(len(values)), 2):
         both = (row[:, first] >= 0) & (row[:, second] >= 0)
         one, other = row[both, first], row[both, second]
         limit = np.minimum(sample.horizons[one], sample.horizons[other])
@@ -108,8 +105,8 @@ def _quartiles(ratios: Floats) -> Floats:
     """The quartiles (3,): between two neighbours their geometric mean. NaN of none, and between 0 and infinity."""
     if not len(ratios):
         return np.full(3, np.nan)
-    place = np.array([0.25, 0.5, 0.75]) * (len(ratios) - 1)
-    below, above = np.floor(place).astype(np.intp), np.ceil(place).astype(np.intp)
+    index = np.array([0.25, 0.5, 0.75]) * (len(ratios) - 1)
+    below, above = np.floor(index).astype(np.intp), np.ceil(index).astype(np.intp)
     ordered = np.partition(ratios, [*below, *above])
     with np.errstate(invalid="ignore"):
         quartiles: Floats = np.sqrt(ordered[below] * ordered[above])
@@ -223,8 +220,8 @@ def _resampled(sample: Sample, by: Sequence[str], axis: str) -> tuple[pd.DataFra
     table["runs"] = np.bincount(group, minlength=groups)
     table["converged"] = successes.sum(axis=1).astype(int)
     table["spent"] = spent.sum(axis=1)
-    table["ert"] = ratio_or_inf(table["spent"].to_numpy(), table["converged"].to_numpy())
-    return table, ratio_or_inf(spent @ weights, successes @ weights), ert_influence(spent, successes)
+    table["ert"] = expected_running_time(table["spent"].to_numpy(), table["converged"].to_numpy())
+    return table, expected_running_time(spent @ weights, successes @ weights), ert_influence(spent, successes)
 
 
 def best_values(sample: Sample, axis: str = "learning_rate", within: Sequence[str] = (NESTED,)) -> pd.DataFrame:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from pipeline.backprop.status import STATUSES
 from pipeline.stats.intervals import wilson
-from pipeline.stats.running_times import bootstrap_ert, ratio_or_inf
+from pipeline.stats.running_times import bootstrap_ert, expected_running_time
 from pipeline.stats.sample import NESTED, Sample
-from pipeline.stats.survival import quantile, ranked_product_limit, restricted_mean
+from pipeline.stats.survival import product_limit, quantile, restricted_mean
 
 STATISTICS = ("runs", *STATUSES, "rate", "ert", "q1", "median", "q3")
 INTERVALS = ("rate_low", "rate_high", "ert_low", "ert_high", "median_low", "median_high", "restricted_mean")
@@ -33,8 +33,8 @@ def summarize(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     for number, name in enumerate(STATUSES):
         table[name] = counts[:, number]
     table["rate"] = table["converged"] / table["runs"]
-    table["ert"] = ratio_or_inf(np.bincount(group, sample.epochs, groups), table["converged"].to_numpy())
-    curves = ranked_product_limit(*sample.ranked_time, sample.event, group)
+    table["ert"] = expected_running_time(np.bincount(group, sample.epochs, groups), table["converged"].to_numpy())
+    curves = product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
     for name, share in QUARTILES.items():
         table[name], low, high = quantile(curves, share, groups)
         if name == "median":

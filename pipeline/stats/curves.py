@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.stats.arrays import Booleans, Floats, Integers
 from pipeline.stats.sample import Sample
-from pipeline.stats.survival import ranked_product_limit
+from pipeline.stats.survival import product_limit
 
 
 def survival(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def survival(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
     horizon of the sweep.
     """
     group, keys = sample.groups(by)
-    curves = ranked_product_limit(*sample.ranked_time, sample.event, group).until(sample.horizon)
+    curves = product_limit(sample.time, sample.event, group, ranks=sample.ranked_time).until(sample.horizon)
     rows = _rows(curves.group, curves.time, len(keys), sample.horizon)
     table = keys.take(rows.group).reset_index(drop=True).assign(epochs=rows.epochs)
     remaining = curves.at_risk - curves.events - curves.censored
@@ -44,7 +44,7 @@ def run_lengths(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
     Functions", without simulated restarts.
     """
     group, keys = sample.groups(by)
-    curves = ranked_product_limit(*sample.ranked_time, sample.event, group)
+    curves = product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
     steps = curves.events > 0
     owner, total = curves.group[steps], np.cumsum(curves.events[steps])
     within = total - (total - curves.events[steps])[np.searchsorted(owner, owner, "left")]

@@ -60,6 +60,6 @@ def bca(samples: Floats, estimate: Floats, influence: Floats, level: float = LEV
     bounds = []
     for z in (bias - k, bias + k):
         share = ndtr(bias + z / np.maximum(1 - skew * z, 0.05))
-        place = np.clip(np.rint(share * (size - 1)).astype(np.intp), 0, size - 1)
-        bounds.append(np.take_along_axis(ordered, place[..., None], -1)[..., 0])
+        index = np.clip(np.rint(share * (size - 1)).astype(np.intp), 0, size - 1)
+        bounds.append(np.take_along_axis(ordered, index[..., None], -1)[..., 0])
     return np.minimum(bounds[0], estimate), np.maximum(bounds[1], estimate)

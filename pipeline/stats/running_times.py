@@ -12,21 +12,14 @@ from pipeline.stats.intervals import LEVEL, MOST_UNITS, RESAMPLES, SEED, bca, dr
 AT_ONCE = 4_000_000  # numbers in one array of resamples, at most
 
 
-def expected_running_time(epochs: ArrayLike, converged: ArrayLike) -> Floats:
-    """ERT = all epochs spent, by runs that converged or not, ÷ number that converged; infinite with none.
+def expected_running_time(epochs: ArrayLike, successes: ArrayLike) -> Floats:
+    """ERT = the sum of the epochs spent, by runs that converged or not, ÷ the number that converged; infinite with none.
 
-    (R,) gives one number, (G,) sums give (G,): `epochs` and `converged` are summed over their last axis if they have two.
     Hansen, Auger, Brockhoff, Tušar & Tušar, "COCO: Performance Assessment", arXiv:1605.03560 (2016), section "Averaging
     Runtime", where it is called aRT: mean of the successful + (1 − p) ÷ p × mean of the unsuccessful.
     """
-    spent, successes = np.asarray(epochs, float).sum(-1), np.asarray(converged, float).sum(-1)
-    return ratio_or_inf(spent, successes)
-
-
-def ratio_or_inf(spent: ArrayLike, successes: ArrayLike) -> Floats:
-    """Spent ÷ successes, infinite where there are none."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.asarray(successes) > 0, np.divide(spent, successes), np.inf)
+        return np.where(np.asarray(successes) > 0, np.divide(epochs, successes), np.inf)
 
 
 def ert_influence(spent: Floats, successes: Floats) -> Floats:
@@ -83,8 +76,8 @@ def bootstrap_ert(
             rows = opening[some, None] + np.arange(size)
             epochs_of, successes_of = spent[rows], successes[rows]
             low[some], high[some] = bca(
-                ratio_or_inf(epochs_of @ weights, successes_of @ weights),
-                ratio_or_inf(epochs_of.sum(1), successes_of.sum(1)),
+                expected_running_time(epochs_of @ weights, successes_of @ weights),
+                expected_running_time(epochs_of.sum(1), successes_of.sum(1)),
                 ert_influence(epochs_of, successes_of),
                 level,
             )
@@ -97,8 +90,8 @@ def bootstrap_ert(
 
 def _sums(codes: Integers, first: ArrayLike, second: ArrayLike) -> tuple[Integers, Floats, Floats]:
     """The distinct codes, in order, and the sums of two kinds of values over each."""
-    present, place = compact(codes)
-    one, other = (np.bincount(place, values, len(present)).astype(float) for values in (first, second))
+    present, number = compact(codes)
+    one, other = (np.bincount(number, values, len(present)).astype(float) for values in (first, second))
     return present, one, other
 
 

@@ -160,7 +160,7 @@ class Sample:
 
 
 def is_number(value: Any) -> bool:
-    """Is it a number that has a place on a scale?"""
+    """Whether it is a finite number."""
     return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 

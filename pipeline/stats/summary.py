@@ -11,8 +11,8 @@ from pipeline.stats.convergence import INTERVALS, STATISTICS, best_settings, ert
 from pipeline.stats.sample import NESTED, Sample
 
 
-class Summary:
-    """The statistics of a sweep, from its results with a row per run (see `Sample`).
+class Summary(Sample):
+    """The statistics of a sweep, from its results with a row per run: a `Sample` with its tables.
 
     Runs that did not converge are censored, not missing: a quantile of the epochs to convergence counts them as later than
     any epoch up to the horizon, so it is infinite ("not reached") where too few converged.
@@ -22,38 +22,22 @@ class Summary:
     >>> summary.heat_map("initial.range", "learning_rate")
     >>> summary.best
 
-    What a table contains is said by the function in `stats` that makes it. Tables are the caller's own: changing one
-    changes no other.
+    The function of `stats` that makes a table describes its columns. A table is a copy: it may be changed.
     """
 
     def __init__(self, results: pd.DataFrame) -> None:
-        self.results = results
-        self.sample = Sample(results)
+        super().__init__(results)
         self._tables: dict[tuple[Any, ...], pd.DataFrame] = {}
-
-    def __len__(self) -> int:
-        """How many runs there are."""
-        return len(self.results)
-
-    @property
-    def axes(self) -> list[str]:
-        """The axes of the sweep, in the order of the results."""
-        return self.sample.axes
-
-    @property
-    def settings(self) -> list[str]:
-        """The axes but for the one over which settings are repeated, the seed."""
-        return self.sample.settings
 
     @cached_property
     def main_axes(self) -> list[str]:
         """The axes that vary, but for threshold and seed, the most telling first (`comparison.main_axes`)."""
-        return comparison.main_axes(self.sample)
+        return comparison.main_axes(self)
 
     @cached_property
     def thresholds(self) -> list[Any]:
         """The thresholds, from the highest to the lowest; [None] where they are no axis."""
-        return self.sample.values(NESTED)[::-1] if NESTED in self.axes else [None]
+        return self.values(NESTED)[::-1] if NESTED in self.axes else [None]
 
     def by(self, *axes: str, intervals: bool = True) -> pd.DataFrame:
         """A row per combination of values of these axes, in order of value; one row of all runs with no axis.
@@ -61,9 +45,9 @@ class Summary:
         Columns: the axes, `STATISTICS` and, with intervals, `INTERVALS` (`convergence.summarize`, `.ert_intervals`).
         Raises KeyError for what is no axis.
         """
-        table = self._once("by", axes, lambda: summarize(self.sample, axes))
+        table = self._once("by", axes, lambda: summarize(self, axes))
         if intervals:
-            ends = self._once("ert", axes, lambda: ert_intervals(self.sample, axes))
+            ends = self._once("ert", axes, lambda: ert_intervals(self, axes))
             table = pd.concat([table, ends], axis=1)
         return table[[*axes, *STATISTICS, *(INTERVALS if intervals else ())]]
 
@@ -86,36 +70,35 @@ class Summary:
 
     def survival(self, *axes: str) -> pd.DataFrame:
         """The Kaplan–Meier curve of each combination of values of these axes (`curves.survival`)."""
-        return self._once("survival", axes, lambda: curves.survival(self.sample, axes))
+        return self._once("survival", axes, lambda: curves.survival(self, axes))
 
     def run_lengths(self, *axes: str) -> pd.DataFrame:
         """The distribution of the epochs to convergence (`curves.run_lengths`)."""
-        return self._once("run lengths", axes, lambda: curves.run_lengths(self.sample, axes))
+        return self._once("run lengths", axes, lambda: curves.run_lengths(self, axes))
 
     def profiles(self, axis: str) -> pd.DataFrame:
         """Performance profiles of the values of an axis (`comparison.performance_profiles`)."""
-        return self._once("profiles", axis, lambda: comparison.performance_profiles(self.sample, axis))
+        return self._once("profiles", axis, lambda: comparison.performance_profiles(self, axis))
 
     def paired(self, axis: str) -> pd.DataFrame:
         """Each two values of an axis from the same starts (`comparison.paired`)."""
-        return self._once("paired", axis, lambda: comparison.paired(self.sample, axis))
+        return self._once("paired", axis, lambda: comparison.paired(self, axis))
 
     def best_values(self, axis: str) -> pd.DataFrame:
         """How sure it is which value of an axis has the lowest ert, at each threshold (`comparison.best_values`)."""
-        return self._once("best", axis, lambda: comparison.best_values(self.sample, axis))
+        return self._once("best", axis, lambda: comparison.best_values(self, axis))
 
     @property
     def sensitivity(self) -> pd.DataFrame:
         """What one step away from the best value of each axis costs (`comparison.sensitivity`)."""
-        return self._once("sensitivity", (), lambda: comparison.sensitivity(self.sample))
+        return self._once("sensitivity", (), lambda: comparison.sensitivity(self))
 
     @property
     def variance_shares(self) -> pd.DataFrame:
         """How much of the variance goes with each axis (`comparison.variance_shares`); empty if the design is not balanced."""
-        return self._once("variance", (), self._variance_shares)
-
-    def _variance_shares(self) -> pd.DataFrame:
-        return pd.DataFrame() if comparison.imbalance(self.sample) else comparison.variance_shares(self.sample)
+        return self._once(
+            "variance", (), lambda: pd.DataFrame() if comparison.imbalance(self) else comparison.variance_shares(self)
+        )
 
     def _once(self, name: str, axes: str | Sequence[str], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """The table of that name and axes, made when it is first needed."""

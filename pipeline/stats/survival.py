@@ -39,24 +39,28 @@ class Survival:
         return Survival(*(getattr(self, field.name)[kept] for field in fields(self)))
 
 
-def product_limit(time: Floats, event: Booleans, group: Integers | None = None, level: float = LEVEL) -> Survival:
+def product_limit(
+    time: Floats,
+    event: Booleans,
+    group: Integers | None = None,
+    level: float = LEVEL,
+    ranks: tuple[Floats, Integers] | None = None,
+) -> Survival:
     """The Kaplan–Meier estimate of each group, with log-log intervals.
 
     S(t) = ∏ (1 − d/n) over the times up to t, d events of n at risk (Kaplan & Meier, JASA 53 (1958), equation 2b). Before
     anything is censored that is what remains ÷ what started, and is computed so: 1 − ECDF exactly.
     Interval: S^exp(∓z √V ÷ log S), V = Σ d ÷ (n(n − d)), Greenwood's sum (Kalbfleisch & Prentice, *The Statistical Analysis
     of Failure Time Data*, section 1.4); it is (1, 1) where S = 1 and (0, 0) where S = 0, as in lifelines.
+
+    `ranks` are `ranked(time)`, if they are known: they are the same for every grouping of the same runs.
     """
     group = np.zeros(len(time), np.intp) if group is None else group
-    return ranked_product_limit(*ranked(np.asarray(time, float)), event, group, level)
-
-
-def ranked_product_limit(distinct: Floats, rank: Integers, event: Booleans, group: Integers, level: float = LEVEL) -> Survival:
-    """The same of times that are `distinct` (T,)[`rank` (R,)]: for one set of runs in many groupings."""
-    codes, place = compact(group * len(distinct) + rank)
+    distinct, rank = ranked(np.asarray(time, float)) if ranks is None else ranks
+    codes, number = compact(group * len(distinct) + rank)
     block_group, block_rank = np.divmod(codes, max(len(distinct), 1))
-    events = np.bincount(place[event], minlength=len(codes))
-    leaving = np.bincount(place, minlength=len(codes))
+    events = np.bincount(number[event], minlength=len(codes))
+    leaving = np.bincount(number, minlength=len(codes))
     opening = np.searchsorted(block_group, block_group, "left")
     before = np.cumsum(leaving) - leaving
     size = np.bincount(block_group, leaving)[block_group].astype(np.intp)
@@ -96,9 +100,9 @@ def quantile(curves: Survival, share: float, groups: int) -> tuple[Floats, Float
     times = []
     for curve in (curves.survival, curves.low, curves.high):
         below = np.flatnonzero(curve <= 1 - share + ROUNDING)
-        which, place = np.unique(curves.group[below], return_index=True)
+        which, index = np.unique(curves.group[below], return_index=True)
         value = np.full(groups, np.inf)
-        value[which] = curves.time[below[place]]
+        value[which] = curves.time[below[index]]
         times.append(value)
     return times[0], times[1], times[2]
 

@@ -98,7 +98,7 @@ def weight_quantiles(sample: Sample, weights: Weights, parameters: Sequence[int]
     numbers = list(range(len(weights.names)) if parameters is None else parameters)
     parts = []
     for group, (values, runs) in weight_groups(sample, weights).items():
-        chosen = values[numbers][:, runs[evenly(len(runs), MOST_RUNS)]]
+        chosen = values[:, runs[evenly(len(runs), MOST_RUNS)]][numbers]
         table = pd.DataFrame(np.quantile(chosen, list(SHARES.values()), axis=1).T, columns=list(SHARES))
         table.insert(0, "parameter", [weights.names[number] for number in numbers])
         parts.append(table.assign(group=group, runs=len(runs))[["group", "parameter", "runs", *SHARES]])

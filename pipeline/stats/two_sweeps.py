@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.errors import written
 from pipeline.stats.arrays import Booleans, Floats, Integers
 from pipeline.stats.comparison import Runs, censored_at, corrected, in_pairs
 from pipeline.stats.sample import Sample, axes_of
@@ -148,8 +149,6 @@ def _canonical(column: pd.Series) -> list[str]:
 
 
 def _as_text(value: Any) -> str:
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+    if value is None or pd.isna(value):
         return "null"
-    if isinstance(value, bool | str):
-        return str(value)
-    return str(int(value)) if isinstance(value, int | float) and float(value).is_integer() else str(value)
+    return written(int(value) if isinstance(value, float) and value.is_integer() else value)

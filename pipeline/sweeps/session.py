@@ -131,7 +131,7 @@ class SweepSession:
         folder = self.spool.path / ARTIFACTS
         if (recorder.run_ids != NO_RUN).any():  # they are known only now
             write_results(folder / RESULTS, self.plan, self.spool.rows, recorder.run_ids)
-        converged = int(summary.sample.event.sum())
+        converged = int(summary.event.sum())
         metrics = {"runs": len(summary), "converged": converged, "rate": converged / len(summary)}
         try:
             self.store.log_files(self.parent, folder)

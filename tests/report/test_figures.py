@@ -134,6 +134,14 @@ def test_more_than_two_axes_show_the_two_that_matter_and_say_what_is_pooled():
     assert "pooled over idle (3), seed (20)" in picture.caption
 
 
+def test_a_heat_map_of_given_axes_has_the_first_upwards_and_one_panel_if_one_is_the_threshold():
+    summary = Summary(EDGES["usual"])
+    assert "initial.range (up) and learning_rate (across)" in median_map(summary, ["initial.range", "learning_rate"]).caption
+    picture = median_map(summary, ["threshold", "learning_rate"])
+    assert len([text for text in texts(picture.figure) if "/" in text]) == 2 * 3
+    assert "pooled over initial.range (2), seed (5)" in picture.caption
+
+
 def test_one_axis_has_no_heat_map_and_one_value_no_profile():
     assert median_map(Summary(EDGES["one axis"])) is None
     assert profiles(Summary(EDGES["seeds only"])) is None

@@ -251,7 +251,7 @@ def test_every_kind_of_sweep_has_its_statistics(table):
         curves = summary.survival(*by)
         ends = curves.groupby(by, dropna=False, sort=True).tail(1) if by else curves.tail(1)
         assert len(ends) == len(rows)
-        assert (ends["epochs"] == summary.sample.horizon).all()
+        assert (ends["epochs"] == summary.horizon).all()
         assert np.allclose(summary.run_lengths(*by)["share"].iloc[-1], rows["rate"].iloc[-1])
         assert "nan" not in readable(rows[list(INTERVALS)]).to_string()
 

@@ -39,7 +39,7 @@ STYLE: dict[Any, Any] = {
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 BLUE, ORANGE, GREY = COLOURS[0], COLOURS[1], "0.55"
 LONGEST = 24  # characters of a label
-LINES = 7  # values of an axis that are told apart by colour
+LINES = 7  # values of an axis that colours distinguish
 PANELS = 3  # thresholds that have a panel to themselves
 
 P = ParamSpec("P")
@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure and what it shows, in words: its caption, and what is read out in its place."""
+    """A figure and its caption, which is also its text alternative."""
 
     figure: Figure
     caption: str
@@ -89,7 +89,7 @@ def colours_of(values: Sequence[Any]) -> list[Any]:
     """A colour for each value: along viridis where they are numbers, else from the palette."""
     if all(map(is_number, values)):
         return list(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, len(values))))
-    return [COLOURS[place % len(COLOURS)] for place in range(len(values))]
+    return [COLOURS[index % len(COLOURS)] for index in range(len(values))]
 
 
 def mark_caps(plot: Axes, caps: Sequence[int]) -> None:
@@ -120,7 +120,7 @@ def log_axis(axis: Axis, low: float, high: float, most: int = 7) -> None:
     """
     decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     ticks = [float(f"{digit}e{decade:.0f}") for decade in decades for digit in ((1, 2, 5) if len(decades) <= 3 else (1,))]
-    inside = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+    inside = [value for value in ticks if low * 0.999 <= value <= high * 1.001]
     axis.set_major_locator(FixedLocator(inside[:: -(-len(inside) // most)] if inside else [low, high]))
     axis.set_major_formatter(FuncFormatter(tick))
     axis.set_minor_locator(NullLocator())
@@ -129,14 +129,14 @@ def log_axis(axis: Axis, low: float, high: float, most: int = 7) -> None:
 def pooled(summary: Summary, shown: Sequence[str | None], runs: int | None = None) -> str:
     """How many runs there are (or `runs`), and what is pooled over: `720 runs, pooled over seed (10)`."""
     axes = [axis for axis in [*summary.settings, REPLICATE] if axis in summary.axes and axis not in shown]
-    over = [f"{axis} ({summary.sample.size(axis):,})" for axis in axes if summary.sample.size(axis) > 1]
+    over = [f"{axis} ({summary.size(axis):,})" for axis in axes if summary.size(axis) > 1]
     more = f" and {len(over) - 4} more axes" if len(over) > 5 else ""
     text = ", ".join(plain(one, 40) for one in (over[:4] if more else over)) + more
     return count(len(summary) if runs is None else runs, "run") + (f", pooled over {text}" if over else "")
 
 
 def title(figure: Figure, headline: str, below: str) -> None:
-    """A headline over the figure, and under it what stands behind the figure, in lines that it has room for."""
+    """A headline over the figure, and below it which runs the figure shows, wrapped to the width of the figure."""
     width = max(24, int(figure.get_size_inches()[0] * 12))
     figure.suptitle("\n".join([*textwrap.wrap(headline, width), *textwrap.wrap(below, width)]), fontsize=11)
 
@@ -164,7 +164,7 @@ def lines(summary: Summary, axis: str | None, most: int = LINES) -> list[tuple[A
     """(value, label, colour) of the values of an axis, at most `most`; one for all runs where there is no axis."""
     if axis is None:
         return [(None, "all runs", BLUE)]
-    values = spread(summary.sample.values(axis), most)
+    values = spread(summary.values(axis), most)
     return [(value, plain(value), colour) for value, colour in zip(values, colours_of(values), strict=True)]
 
 
@@ -177,5 +177,5 @@ def rows_of(table: pd.DataFrame, axis: str | None, value: Any) -> pd.DataFrame:
 
 def some_of(summary: Summary, axis: str | None, most: int = LINES) -> str:
     """A remark where not all values of the axis are shown."""
-    number = summary.sample.size(axis) if axis else 0
+    number = summary.size(axis) if axis else 0
     return f"; {most} of the {number:,} values of {plain(axis, 40)} are shown" if number > most else ""

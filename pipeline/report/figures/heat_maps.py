@@ -32,18 +32,19 @@ def rate_map(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
 
 
 def heat_map(summary: Summary, axes: Sequence[str] | None, what: str) -> Picture | None:
-    """Cells of the two most telling axes, in the order of the design: their number by colour and, where there is room, written.
+    """Cells of two axes (down, across), else of the two most telling: a number by colour and, where there is room, written.
 
+    There is a panel for each threshold, unless that is one of the two axes.
     A cell is grey and hatched where the median was not reached, or no run converged, and white where there are no runs.
     """
-    chosen = (summary.main_axes if axes is None else list(axes))[:2]
-    if len(chosen) < 2 or max(map(summary.sample.size, chosen)) > MOST_CELLS:
+    chosen = sorted(summary.main_axes[:2], key=summary.axes.index) if axes is None else list(axes)[:2]
+    if len(chosen) < 2 or max(map(summary.size, chosen)) > MOST_CELLS:
         return None
-    down, across = chosen = [axis for axis in summary.axes if axis in chosen]
-    rows, columns = map(summary.sample.values, chosen)
-    thresholds = spread(summary.thresholds, PANELS + 1)
-    cells_of_all = summary.heat_map(down, across)
-    tables = [rows_of(cells_of_all, NESTED, goal) for goal in thresholds]
+    down, across = chosen
+    rows, columns = map(summary.values, chosen)
+    thresholds = [None] if NESTED in chosen else spread(summary.thresholds, PANELS + 1)
+    all_cells = summary.heat_map(down, across)
+    tables = [rows_of(all_cells, None if goal is None else NESTED, goal) for goal in thresholds]
     numbers = np.concatenate([table[what].to_numpy(float) for table in tables])
     reached = np.maximum(numbers[np.isfinite(numbers)], 1.0)
     norm: Normalize = Normalize(0.0, 1.0)

@@ -36,7 +36,7 @@ from pipeline.stats.summary import Summary
 STEPS = 400  # points of a line that goes step by step
 WRITTEN_VALUES = 8
 MOST_VALUES = 60  # along the horizontal axis of `cost`
-FAR_ABOVE = 1e12  # in the place of what was not reached
+FAR_ABOVE = 1e12  # drawn instead of infinity
 
 
 @styled
@@ -45,7 +45,7 @@ def survival(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
     axis = lines_of(summary, axes)
     goals = spread(summary.thresholds, PANELS)
     figure, plots = panels(len(goals), (3.3, 2.8) if len(goals) > 1 else (5.2, 3.4))
-    end = summary.sample.horizon
+    end = summary.horizon
     table = carried_on(summary.survival(*summary.with_thresholds(*own(axis))), end)
     for plot, goal in zip(plots, goals, strict=True):
         for label, colour, part in steps(summary, rows_of(table, NESTED, goal), axis):
@@ -53,7 +53,7 @@ def survival(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
             plot.fill_between(x, part["low"], part["high"], step="post", color=colour, alpha=0.12, linewidth=0)
             plot.step(x, part["survival"], where="post", color=colour, label=label, linewidth=1.6)
         epochs_axis(plot, end)
-        mark_caps(plot, summary.sample.caps(goal))
+        mark_caps(plot, summary.caps(goal))
         plot.set_ylim(-0.02, 1.02)
         if goal is not None:
             plot.set_title(f"threshold {plain(goal)}")
@@ -64,30 +64,30 @@ def survival(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
     return Picture(
         figure,
         f"Kaplan–Meier curves of the epochs to convergence with pointwise 95 % intervals: {behind}{some_of(summary, axis)}. "
-        "Runs given up at the cap (dotted) are censored there; diverged and stationary runs never converge.",
+        "Runs stopped at max_epochs (cap, dotted) are censored there; diverged and stationary runs never converge.",
     )
 
 
 @styled
 def run_lengths(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
-    """Empirical distribution of run lengths: the share of all (run, threshold) pairs solved within so many epochs."""
+    """Empirical distribution of run lengths: the share of all (run, threshold) pairs converged, by epoch."""
     axis = lines_of(summary, axes)
     figure, [plot] = panels(1, (5.2, 3.4))
-    end = summary.sample.horizon
+    end = summary.horizon
     for label, colour, part in steps(summary, carried_on(summary.run_lengths(*own(axis)), end), axis):
         plot.step(part["epochs"], part["share"], where="post", color=colour, label=label, linewidth=1.6)
         plot.plot(part["epochs"].iloc[-1:], part["share"].iloc[-1:], "x", color=colour, markersize=6, clip_on=False)
     epochs_axis(plot, end)
-    mark_caps(plot, summary.sample.caps())
+    mark_caps(plot, summary.caps())
     plot.set_ylim(-0.02, 1.02)
     plot.set_ylabel("share of runs converged" if NESTED not in summary.axes else "share of (run, threshold) pairs")
     legend(figure, plot, axis)
     behind = pooled(summary, [axis or ""])
-    title(figure, "Run lengths: converged within so many epochs", behind)
+    title(figure, "Run lengths: share converged by epoch", behind)
     return Picture(
         figure,
         f"Empirical distribution of the epochs to convergence: {behind}{some_of(summary, axis)}. "
-        "A cross marks the share reached at the end, a dotted line the cap at which runs were given up.",
+        "A cross marks the share reached at the end, a dotted line (cap) the max_epochs at which runs were stopped.",
     )
 
 
@@ -150,10 +150,10 @@ def steps(summary: Summary, table: pd.DataFrame, axis: str | None) -> Iterator[t
 def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     """What a success costs: expected running time and epochs to convergence over the first axis, and the rate below."""
     axis = lines_of(summary, axes)
-    if axis is None or summary.sample.size(axis) < 2:
+    if axis is None or summary.size(axis) < 2:
         return None
     goals = spread(summary.thresholds, PANELS)
-    values = spread(summary.sample.values(axis), MOST_VALUES)
+    values = spread(summary.values(axis), MOST_VALUES)
     x, scale = positions(values)
     figure = Figure(figsize=(max(3.3 * len(goals) + 1.0, 6.2), 5.2), layout="constrained")
     plots = figure.subplots(2, len(goals), sharex=True, sharey="row", squeeze=False, height_ratios=(2, 1))

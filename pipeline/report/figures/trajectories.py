@@ -45,7 +45,7 @@ MOST_PANELS = 8
 MOST_WEIGHTS = 24
 MOST_DOTS = 60
 
-FAR_ABOVE = 1e30  # in the place of what is not finite
+FAR_ABOVE = 1e30  # drawn instead of what is not finite
 
 
 def weights_of(runs: Runs) -> Weights:
@@ -62,15 +62,15 @@ def error_curves(summary: Summary, curves: Curves, axes: Sequence[str] | None = 
 
     Of runs that differ in their threshold only, those with the lowest are drawn (`error_bands`).
     """
-    sample, thresholds = summary.sample, [goal for goal in summary.thresholds if goal is not None]
+    thresholds = [goal for goal in summary.thresholds if goal is not None]
     axis = lines_of(summary, axes)
-    lowest = of_lowest_threshold(sample)
-    shown = [line for line in lines(summary, axis, MOST_PANELS) if (lowest & sample.having(axis, line[0])).any()]
-    bands = error_bands(sample, curves, axis, [value for value, _, _ in shown])
+    lowest = of_lowest_threshold(summary)
+    shown = [line for line in lines(summary, axis, MOST_PANELS) if (lowest & summary.having(axis, line[0])).any()]
+    bands = error_bands(summary, curves, axis, [value for value, _, _ in shown])
     figure, plots = panels(len(shown), (2.6, 2.3))
     high, used = 0.0, 0
     for plot, (value, label, _) in zip(plots, shown, strict=True):
-        rows, table = chosen_runs(sample, axis, value), rows_of(bands, axis, value)
+        rows, table = chosen_runs(summary, axis, value), rows_of(bands, axis, value)
         used += len(rows)
         first = np.array([curves[row][1][0] for row in rows])
         high = max(high, float(np.quantile(np.where(np.isnan(first), np.inf, first), 0.95)))
@@ -82,9 +82,9 @@ def error_curves(summary: Summary, curves: Curves, axes: Sequence[str] | None = 
         plot.fill_between(epochs, five, most, color=BLUE, alpha=0.15, linewidth=0, label="90 % of runs")
         plot.fill_between(epochs, quarter, three, color=BLUE, alpha=0.3, linewidth=0, label="50 %")
         plot.plot(epochs, middle, color=BLUE, linewidth=1.8, label="median")
-        runs = lowest & sample.having(axis, value)
+        runs = lowest & summary.having(axis, value)
         name = label if axis is None else f"{plain(axis)} = {label}"
-        plot.set_title(f"{name}\n{(runs & sample.event).sum():,} of {runs.sum():,} converged", fontsize=9)
+        plot.set_title(f"{name}\n{(runs & summary.event).sum():,} of {runs.sum():,} converged", fontsize=9)
         for goal in thresholds:
             plot.axhline(goal, color=ORANGE, linestyle="--", linewidth=1, label="threshold" if goal == thresholds[0] else None)
     last, low = max(1.0, float(bands["epochs"].max())), float(bands["least"].min())
@@ -127,17 +127,17 @@ def final_weights(summary: Summary, weights: Weights) -> Picture | None:
     numbers = spread(range(len(weights.names)), MOST_WEIGHTS)
     if not numbers:
         return None
-    groups = weight_groups(summary.sample, weights)
-    quantiles = weight_quantiles(summary.sample, weights, numbers)
+    groups = weight_groups(summary, weights)
+    quantiles = weight_quantiles(summary, weights, numbers)
     colours = {"initial": GREY, "final, converged": BLUE, "final, not converged": ORANGE}
     figure = Figure(figsize=(max(5.0, 1.2 + 0.55 * len(numbers)), 4.0), layout="constrained")
     plot = figure.subplots()
-    for place, (name, (values, runs)) in enumerate(groups.items()):
-        x = np.arange(len(numbers)) + 0.27 * (place - (len(groups) - 1) / 2)
+    for number, (name, (values, runs)) in enumerate(groups.items()):
+        x = np.arange(len(numbers)) + 0.27 * (number - (len(groups) - 1) / 2)
         table = quantiles[quantiles["group"] == name]
         five, quarter, middle, three, most = (table[share].to_numpy() for share in SHARES)
         shown = runs[evenly(len(runs), MOST_RUNS)]
-        dots = values[numbers][:, shown[evenly(len(shown), MOST_DOTS)]]
+        dots = values[:, shown[evenly(len(shown), MOST_DOTS)]][numbers]
         jitter = 0.06 * (np.arange(dots.shape[1]) * 0.618 % 1 - 0.5)
         plot.plot((x[:, None] + jitter).T, dots.T, ".", color=colours[name], markersize=2, alpha=0.35, rasterized=True)
         plot.vlines(x, five, most, color=colours[name], linewidth=1)
@@ -149,7 +149,7 @@ def final_weights(summary: Summary, weights: Weights) -> Picture | None:
     plot.set_xlabel("weight or bias")
     plot.set_ylabel("value")
     figure.legend(loc="outside lower center", ncols=3, fontsize=9)
-    number = int(of_lowest_threshold(summary.sample).sum())
+    number = int(of_lowest_threshold(summary).sum())
     some = f"{len(numbers)} of {len(weights.names):,} parameters" if len(numbers) < len(weights.names) else "all parameters"
     goal = "" if summary.thresholds == [None] else f" with threshold {plain(summary.thresholds[-1])}"
     few = f" (at most {MOST_DOTS}, bars from at most {MOST_RUNS:,}, evenly chosen)" if number > MOST_DOTS else ""
