@@ -38,7 +38,10 @@ class BatchSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Called by Hydra with the command line's overrides."""
         from pipeline.app.multirun import Multirun
-        from pipeline.sweeps.multirun import sweep
+        from pipeline.sweeps.request import read_sweep
 
         assert self.config is not None  # Hydra has called setup
-        return sweep(Multirun(self.context.config_loader, self.config, arguments))
+        request = read_sweep(Multirun(self.context.config_loader, self.config, arguments))
+        from pipeline.sweeps.multirun import sweep  # with MLflow, which takes long to import
+
+        return sweep(request)

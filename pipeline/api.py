@@ -65,16 +65,18 @@ def sweep(*overrides: str, record: bool = False, **axes: Any) -> "Sweep":
     """
     from pipeline.app.composition import compose_multirun
     from pipeline.app.multirun import Multirun
-    from pipeline.sweeps.multirun import read_sweep, run, train_here
+    from pipeline.sweeps.request import read_sweep, train_here
 
     try:
         multirun = Multirun(*compose_multirun([*overrides, *(f"{key}={as_axis(value)}" for key, value in axes.items())]))
         request = read_sweep(multirun)
         if record:
-            return load(run(request, multirun)[1], *tracking_of(multirun))
+            from pipeline.sweeps.multirun import run
+
+            return load(run(request)[1], *tracking_of(multirun))
     except COMPOSITION_ERRORS as error:
         raise in_one_line(error) from None
-    results, runs = train_here(request, multirun)
+    results, runs = train_here(request)
     return Sweep(results, runs.__getitem__)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from pipeline.app.application import run
 from pipeline.errors import ConfigError
 from pipeline.results.spool import SpoolInUseError
-from pipeline.sweeps.pushing import EVERYWHERE, push, waiting
 from pipeline.trials.checks import refuse_unknown, section, text
 
 KEYS = ("folder", "tracking")
@@ -20,6 +19,8 @@ def main(config: dict[str, Any]) -> int:
         for key, value in section(config, "tracking", ("uri", "experiment")).items()
         if value is not None
     }
+    from pipeline.sweeps.pushing import EVERYWHERE, push, waiting  # with MLflow, which takes long to import
+
     if config["folder"] is not None:
         path = Path(text("folder", config["folder"], "a sweep's folder of kept results, or null"))
         try:

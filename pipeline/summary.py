@@ -8,7 +8,6 @@ from pipeline.errors import ConfigError
 from pipeline.report.documents import DOCUMENTS
 from pipeline.report.side_by_side import together
 from pipeline.stats.summary import Summary
-from pipeline.store.sweeps import read_sweep
 from pipeline.trials.checks import choice, refuse_unknown, text
 from pipeline.trials.settings import read_tracking
 
@@ -24,6 +23,8 @@ def main(settings: dict[str, Any]) -> int:
     if style in ("html", "parquet") and not output:
         raise ConfigError("output", None, f"format={style} needs the name of a file")
     tracking = read_tracking(settings)
+    from pipeline.store.sweeps import read_sweep  # with MLflow, which takes long to import
+
     sweeps = [read_sweep(tracking, which) for which in requested or ["latest"]]
     summary = Summary(together(sweeps))
     for axis in by:

@@ -1,7 +1,6 @@
 """The results that are checked: baselines, and sweeps in the store."""
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,13 +44,13 @@ def recorded_baselines(folder: Path) -> Source:
 def recorded_sweep(uri: str | None, which: str) -> Source:
     """A sweep and its finished runs, from MLflow. Raises ConfigError where they cannot be read."""
     from pipeline.store.addresses import store_uri
-    from pipeline.store.failures import needed
-    from pipeline.store.read import find_sweep, finished_runs
+    from pipeline.store.failures import store_errors_as_config_errors
+    from pipeline.store.read import FINISHED, find_sweep, search
 
     client, parent = find_sweep(uri, which)
     mine = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-    with needed(store_uri(uri)):
-        children = list(finished_runs(client, parent.info.experiment_id, mine))
+    with store_errors_as_config_errors(store_uri(uri)):
+        children = list(search(client, parent.info.experiment_id, FINISHED, mine))
     results: Sequence[ExpectedRun]
     if len(children) < int(parent.data.tags.get("sweep.trials", 0)):
         results = recorded_rows(client, parent)
@@ -65,11 +64,12 @@ def recorded_sweep(uri: str | None, which: str) -> Source:
 
 def recorded_rows(client: Any, parent: Any) -> "Rows":
     """The results of a sweep whose trials have no runs of their own, from its artifacts. Raises ConfigError."""
-    from pipeline.store.read import download
+    from pipeline.store.read import artifact
 
-    with tempfile.TemporaryDirectory() as folder:
-        jobs = json.loads(download(client, parent, JOBS, folder).read_text(encoding="utf-8"))
-        table = pq.read_table(download(client, parent, "results.parquet", folder))
+    with artifact(client, parent, JOBS) as path:
+        jobs = json.loads(path.read_text(encoding="utf-8"))
+    with artifact(client, parent, "results.parquet") as path:
+        table = pq.read_table(path)
     try:
         return Rows(Plan.from_data(jobs), table)
     except ConfigError as error:
@@ -146,11 +146,10 @@ def kept_points(client: Any, parent: Any) -> int:
 
 def weights(client: Any, child: Any) -> dict[str, Any] | None:
     """The arrays of a run's weights.npz; None where it has none."""
-    from pipeline.store.read import download
+    from pipeline.store.read import artifact
 
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            with np.load(download(client, child, "weights.npz", folder), allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        except (ConfigError, ValueError):
-            return None
+    try:
+        with artifact(client, child, "weights.npz") as path, np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (ConfigError, ValueError):
+        return None

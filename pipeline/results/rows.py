@@ -1,4 +1,4 @@
-"""The runs of a chunk as a table: a row per run and all that is ever recorded of it, to be kept, sent and recorded anywhere."""
+"""The runs of a chunk as an Arrow table: a row per run with all that is ever recorded of it."""
 
 import json
 from dataclasses import asdict
@@ -14,6 +14,7 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import BatchResult
 from pipeline.backprop.network import Network
 from pipeline.backprop.status import STATUSES
+from pipeline.results.run_result import Curve
 from pipeline.trials.fingerprint import digests, keys
 
 SCALARS = ["place", "status", "epochs", "final_error", "gradient_norm", "key", "digest"]  # columns of one value a run
@@ -22,8 +23,7 @@ Indices = NDArray[np.int64]  # of trials in their sweep
 
 def run_table(indices: Indices, result: BatchResult, engine: str) -> pa.Table:
     """A batch's result as a table: a row for each trial that has ended."""
-    batch = result.batch
-    ended = np.flatnonzero(result.status >= 0)
+    batch, ended = result.batch, np.flatnonzero(result.status >= 0)
     before = np.searchsorted(result.curve_epochs, result.epochs[ended])
     errors = result.curve_errors[:, batch.training[ended]].T
     kept = errors[np.arange(len(result.curve_epochs)) < before[:, None]]
@@ -33,18 +33,14 @@ def run_table(indices: Indices, result: BatchResult, engine: str) -> pa.Table:
         "epochs": pa.array(result.epochs[ended]),
         "final_error": pa.array(result.final_error[ended]),
         "gradient_norm": pa.array(result.gradient_norm[ended]),
-        "key": pa.array(np.array(keys(batch), object)[ended]),
-        "digest": pa.array(np.array(digests(result), object)[ended]),
+        "key": pa.array(keys(batch)).take(pa.array(ended)),
+        "digest": pa.array(digests(result)).take(pa.array(ended)),
         "initial": rows_of(batch.initial_parameters[:, batch.training[ended]]),
         "parameters": rows_of(result.parameters[:, ended]),
         "curve": pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(before)]).astype(np.int32), pa.array(kept)),
     }
-    metadata = {
-        "network": json.dumps(asdict(batch.network)),
-        "curve_epochs": json.dumps(result.curve_epochs.tolist()),
-        "engine": engine,
-    }
-    return pa.table(columns).replace_schema_metadata(metadata)
+    network, curve_epochs = json.dumps(asdict(batch.network)), json.dumps(result.curve_epochs.tolist())
+    return pa.table(columns, metadata={"network": network, "curve_epochs": curve_epochs, "engine": engine})
 
 
 def rows_of(parameters: Array) -> pa.FixedSizeListArray:
@@ -60,7 +56,7 @@ class RunRows:
 
     @property
     def table(self) -> pa.Table:
-        """The table; a file's is where it is, held in memory no longer than it is used."""
+        """The table; that of a file is memory-mapped, and only while it is used."""
         return opened(self.source) if isinstance(self.source, Path) else self.source
 
     def column(self, name: str) -> NDArray[Any]:
@@ -91,7 +87,7 @@ class RunRows:
         """The epochs at which curves are kept."""
         return np.array(json.loads(self.table.schema.metadata[b"curve_epochs"]))
 
-    def curve(self, row: int) -> tuple[NDArray[np.int64], Array]:
+    def curve(self, row: int) -> Curve:
         """(epochs, errors) of a run: the kept points before its end, and its end."""
         errors = self.table.column("curve")[row].values.to_numpy(zero_copy_only=False)
         return (
@@ -113,5 +109,5 @@ def write(table: pa.Table, file: IO[bytes]) -> None:
 
 @lru_cache(4)
 def opened(path: Path) -> pa.Table:
-    """The table in a file that `write` wrote, in memory as it is on disk. Raises OSError or ArrowInvalid."""
+    """The table in a file that `write` wrote, memory-mapped. Raises OSError or ArrowInvalid."""
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()

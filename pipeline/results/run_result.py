@@ -1,7 +1,8 @@
-"""What one run gave: its place in the result of a batch."""
+"""`RunResult`: what one run gave."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import BatchResult
 from pipeline.backprop.network import Network
-from pipeline.backprop.status import Status
+from pipeline.backprop.status import STATUSES
 from pipeline.trials.fingerprint import digests, keys
 
 Curve = tuple[NDArray[np.int64], Array]  # (epochs, errors), each (K,)
@@ -17,38 +18,27 @@ Curve = tuple[NDArray[np.int64], Array]  # (epochs, errors), each (K,)
 
 @dataclass(frozen=True)
 class RunResult:
-    """The result of one run: the column `index` of a batch's result."""
+    """The result of one run: the column `index` of a batch's result.
+
+    `epochs` and `final_error` belong to its end, as does `gradient_norm`, the largest absolute component of the gradient.
+    """
 
     key: str
     digest: str
+    status: str
+    epochs: int
+    final_error: float
+    gradient_norm: float
     batch_result: BatchResult
     index: int
 
     @classmethod
     def of_batch(cls, result: BatchResult) -> "list[RunResult]":
         """The results of all runs of a batch."""
-        fingerprints = zip(keys(result.batch), digests(result), strict=True)
-        return [cls(key, digest, result, index) for index, (key, digest) in enumerate(fingerprints)]
-
-    @property
-    def status(self) -> str:
-        """How it ended, in a word."""
-        return Status(self.batch_result.status[self.index]).word
-
-    @property
-    def epochs(self) -> int:
-        """The epoch at which it ended."""
-        return int(self.batch_result.epochs[self.index])
-
-    @property
-    def final_error(self) -> float:
-        """The error at its end."""
-        return float(self.batch_result.final_error[self.index])
-
-    @property
-    def gradient_norm(self) -> float:
-        """The largest absolute component of the gradient at its end."""
-        return float(self.batch_result.gradient_norm[self.index])
+        statuses = [STATUSES[status] for status in result.status]
+        epochs, errors, norms = (array.tolist() for array in (result.epochs, result.final_error, result.gradient_norm))
+        columns = keys(result.batch), digests(result), statuses, epochs, errors, norms
+        return list(map(cls, *columns, repeat(result), count()))
 
     @property
     def curve(self) -> Curve:
@@ -64,7 +54,7 @@ class RunResult:
 
 
 def weight_arrays(network: Network, initial: Array, final: Array) -> dict[str, Array]:
-    """A run's final and initial weights by name, from its parameters (N,): weights_1, bias_1, …, initial_weights_1, …"""
+    """Final and initial weights by name, from parameters (N, …): weights_1, bias_1, …, initial_weights_1, …"""
     arrays: dict[str, Array] = {}
     for prefix, parameters in (("", final), ("initial_", initial)):
         weights, biases = network.split(parameters)

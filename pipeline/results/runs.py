@@ -1,21 +1,23 @@
-"""The runs of a sweep by the index of their trial: their curves and their weights."""
+"""All runs of a sweep, from the rows of its chunks: by the index of their trial, in order, and as files."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+import pyarrow.parquet as pq
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.results.rows import SCALARS, Indices, RunRows
+from pipeline.results.rows import SCALARS, Indices, RunRows, whole
+from pipeline.results.run_result import Curve, weight_arrays
 
 ROWS_AT_ONCE = 100_000
 
 
-class Runs(Sequence[tuple[NDArray[np.int64], Array]]):
-    """All runs of a sweep of so many trials, from the rows of its chunks. An item is a curve: (epochs, errors)."""
+class Runs(Sequence[Curve]):
+    """The runs of a sweep; an item is a run's error curve. `trials` is their number."""
 
     def __init__(self, rows: Sequence[RunRows], trials: int) -> None:
         self.rows = rows
@@ -37,11 +39,11 @@ class Runs(Sequence[tuple[NDArray[np.int64], Array]]):
 
     def parameters(self, which: str, indices: Indices) -> Array:
         """The parameters (N, R) of these runs, all of one network; `which`: initial, or parameters (the final ones)."""
-        found = np.empty((self.rows[0].network.size, len(indices)))
+        parameters = np.empty((self.rows[0].network.size, len(indices)))
         for number in np.unique(self.chunk[indices]):
             mine = self.chunk[indices] == number
-            found[:, mine] = self.rows[number].column(which)[self.row[indices[mine]]].T
-        return found
+            parameters[:, mine] = self.rows[number].column(which)[self.row[indices[mine]]].T
+        return parameters
 
 
 def scalars(rows: Sequence[RunRows], trials: int) -> Iterator[pa.Table]:
@@ -55,3 +57,29 @@ def scalars(rows: Sequence[RunRows], trials: int) -> Iterator[pa.Table]:
         if parts:
             table = pa.concat_tables(part.replace_schema_metadata() for part in parts)
             yield table.sort_by("place") if len(parts) > 1 else table
+
+
+def write_curves(rows: Sequence[RunRows], path: Path) -> None:
+    """curves.parquet: `place` (the row in results.parquet), `epoch` and `error` of every kept point and of a run's end."""
+    schema = pa.schema({"place": pa.int64(), "epoch": pa.int64(), "error": pa.float64()})
+    with pq.ParquetWriter(path, schema) as writer:
+        for some in rows:
+            curve = whole(some.table.column("curve"))
+            lengths = np.diff(curve.offsets.to_numpy())
+            ends = np.cumsum(lengths)
+            points = np.arange(lengths.sum()) - np.repeat(ends - lengths, lengths)
+            columns = [
+                np.repeat(some.indices, lengths + 1),
+                np.insert(some.curve_epochs[points], ends, some.column("epochs")),
+                np.insert(curve.flatten().to_numpy(), ends, some.column("final_error")),
+            ]
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def write_weights(rows: Sequence[RunRows], folder: Path) -> None:
+    """Final and initial weights as .npz files: arrays (R, units, inputs) or (R, units), and `place` (R,)."""
+    folder.mkdir()
+    for some in rows:
+        weights = weight_arrays(some.network, some.column("initial").T, some.column("parameters").T)
+        arrays: dict[str, Any] = {name: np.moveaxis(array, -1, 0) for name, array in weights.items()}
+        np.savez(folder / f"{some.indices[0]:010d}.npz", place=some.indices, **arrays)

@@ -1,10 +1,10 @@
-"""A spool: what a sweep has trained, in a folder of its own until the store has all of it.
+"""A spool: the results of a sweep in a folder of their own until the store has all of them.
 
-    sweep.json      the sweep: its jobs, its command, its parent run in MLflow
-    0000000000.arrow, …   the results of chunks, by the first place in each: Arrow IPC files, a row per run
-    lock            held by the process that works on it
+    sweep.json            the sweep: its jobs, its command, its parent run in MLflow
+    0000000000.arrow, …   the results of chunks, by the first index in each: Arrow IPC files, a row per run
+    lock                  held by the process that works on it
 
-A file appears whole or not at all, so the folder may be left by a kill at any time and read by anyone.
+A file appears whole or not at all, so the process may be killed at any time.
 """
 
 import fcntl
@@ -66,13 +66,13 @@ class Spool:
         raise AssertionError
 
     def close(self) -> None:
-        """Lets others have it."""
+        """Releases the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def remove(self) -> None:
-        """Removes it, where all is recorded."""
+        """Removes the folder, once all of it is recorded."""
         self.rows.clear()
         opened.cache_clear()
         for file in sorted(self.path.rglob("*"), reverse=True):
@@ -81,14 +81,13 @@ class Spool:
         self.close()
 
     def describe(self, description: str) -> None:
-        """Writes what sweep it is, as JSON."""
+        """Writes the description of the sweep, as JSON."""
         with whole_file(self.path / DESCRIPTION) as file:
             file.write(description.encode())
 
     def add(self, table: pa.Table) -> RunRows:
-        """Keeps the result of a chunk."""
-        place = table.column("place")[0].as_py()
-        path = self.path / f"{place:010d}.arrow"
+        """Writes the result of a chunk."""
+        path = self.path / f"{table.column('place')[0].as_py():010d}.arrow"
         with whole_file(path) as file:
             write(table, file)
         self.rows.append(RunRows(path))
@@ -96,16 +95,16 @@ class Spool:
         return self.rows[-1]
 
     def missing(self, trials: int) -> NDArray[np.bool_]:
-        """Which of the trials have no result yet."""
-        found = np.ones(trials, bool)
+        """Which of the trials have no result yet, (trials,)."""
+        missing = np.ones(trials, bool)
         for rows in self.rows:
-            found[rows.indices] = False
-        return found
+            missing[rows.indices] = False
+        return missing
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to be written, which takes its name when it is complete."""
+    """A file to be written, which gets its name when it is complete."""
     draft = path.with_name(path.name + ".draft")
     try:
         with open(draft, "wb") as file:

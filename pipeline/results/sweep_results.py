@@ -1,4 +1,4 @@
-"""A sweep's results: a table with a row per run, and what is known of how the sweep was made."""
+"""`SweepResults`: a table with a row per run, and how the sweep was made."""
 
 import json
 from collections.abc import Mapping
@@ -29,9 +29,8 @@ class SweepResults:
 
     @classmethod
     def from_arrow(cls, table: pa.Table, **known: Any) -> "SweepResults":
-        """The results in a table as results.parquet has it; of an older one, all columns but RUN_COLUMNS are axes."""
-        metadata = table.schema.metadata or {}
-        axes = json.loads(metadata.get(AXES.encode(), b"null"))
+        """The results in a table as results.parquet has it; in an older one, all columns but RUN_COLUMNS are axes."""
+        axes = json.loads((table.schema.metadata or {}).get(AXES.encode(), b"null"))
         if axes is None:
             axes = [name for name in table.column_names if name not in RUN_COLUMNS]
         return cls(table.to_pandas(), tuple(axes), **known)

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from sqlalchemy import Connection, Engine, event
 
 from pipeline.store.addresses import sqlite_path
-from pipeline.store.failures import unopened
+from pipeline.store.failures import unusable
 
 SQLITE_SECONDS = 0.5
 
@@ -22,13 +22,13 @@ ENGINES: WeakSet[Engine] = WeakSet()
 
 @event.listens_for(Engine, "engine_connect")
 def remember(connection: Connection) -> None:
-    """Keeps in mind which databases are connected to, by MLflow too."""
+    """Remembers which databases are connected to, by MLflow too."""
     ENGINES.add(connection.engine)
 
 
 @atexit.register
 def disconnect() -> None:
-    """Closes their connections, so that SQLite moves what is in its write-ahead log into the store's file."""
+    """Closes their connections, so that SQLite moves its write-ahead log into the store's file."""
     for engine in ENGINES:
         engine.dispose()
 
@@ -42,10 +42,10 @@ def shorten_waiting(_1: Any, _2: Any, statement: str, parameters: Any, _3: Any, 
 
 
 def prepare_sqlite(uri: str) -> Path | None:
-    """Makes a SQLite store that is not there yet; gives the folder it is in, or None for another kind of store.
+    """Makes a SQLite store if it does not exist yet; gives its folder, or None for another kind of store.
 
-    MLflow's migrations fail when two processes run them on one new file. So the schema is made in a file of its own, which then
-    takes the store's name in one step, if no other process has by then. WAL lets the UI read while a sweep writes.
+    MLflow's migrations fail when two processes run them on one new file. So the schema is made in another file, which gets the
+    store's name in one step, unless another process was faster. WAL lets the UI read while a sweep writes.
     """
     path = sqlite_path(uri)
     if path is None:
@@ -73,5 +73,5 @@ def prepare_sqlite(uri: str) -> Path | None:
         finally:
             connection.close()
     except (OSError, sqlite3.Error) as error:
-        raise unopened(uri, error) from None
+        raise unusable(uri, error) from None
     return path.parent

@@ -1,6 +1,5 @@
-"""Sweeps read back from an MLflow store: those that a parent run stands for, and runs without a parent."""
+"""Sweeps read from an MLflow store: those with a parent run, and runs without one."""
 
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -8,23 +7,25 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.results.columns import RUN_COLUMNS
 from pipeline.results.run_result import Curve
 from pipeline.results.sweep_results import SweepResults
+from pipeline.store.failures import store_errors_as_config_errors
+from pipeline.store.read import FINISHED, artifact, error_curve, find_sweep, reader, search
 from pipeline.trials.configuration import read_param
 from pipeline.trials.settings import Tracking
 
 LOOSE = "runs"  # the name of runs that have no parent, such as those of Hydra's own sweeper
-LOOSE_TAG = "multirun"  # says which of them belong together, where it is there
+LOOSE_TAG = "multirun"  # if present, says which of them belong together
 
 
 def read_sweep(tracking: Tracking, which: str) -> SweepResults:
     """The sweep of that run id, the latest one, or the runs of the experiment that have no parent. Raises ConfigError."""
-    from pipeline.store.read import download, find_sweep
-
     if which == LOOSE:
         return read_runs(tracking)
     try:
@@ -37,8 +38,8 @@ def read_sweep(tracking: Tracking, which: str) -> SweepResults:
         except ConfigError:
             pass
         raise
-    with tempfile.TemporaryDirectory() as folder:
-        table = pq.read_table(download(client, parent, "results.parquet", folder))
+    with artifact(client, parent, "results.parquet") as path:
+        table = pq.read_table(path)
     tags = parent.data.tags
     return SweepResults.from_arrow(
         table,
@@ -51,17 +52,14 @@ def read_sweep(tracking: Tracking, which: str) -> SweepResults:
 
 
 def curve_reader(tracking: Tracking, sweep: SweepResults) -> Callable[[int], Curve]:
-    """A function that reads the error curve of a row of these results; it raises ConfigError where none was kept."""
-    from pipeline.store.read import download, error_curve, reader
-
+    """A function that reads the error curve of a row of these results; it raises ConfigError if none was kept."""
     client, _ = reader(tracking.uri)
     run_ids = sweep.table["run_id"]
 
     @cache
     def kept_curves() -> pd.DataFrame:
-        with tempfile.TemporaryDirectory() as folder:
-            parent = client.get_run(sweep.run_id)
-            return pd.read_parquet(download(client, parent, "curves.parquet", folder)).set_index("place")
+        with artifact(client, client.get_run(sweep.run_id), "curves.parquet") as path:
+            return pd.read_parquet(path).set_index("place")
 
     def curve(row: int) -> Curve:
         run_id = run_ids.iloc[row]
@@ -75,30 +73,27 @@ def curve_reader(tracking: Tracking, sweep: SweepResults) -> Callable[[int], Cur
     return curve
 
 
-def read_configuration(client: Any, parent: Any) -> dict[str, Any]:
-    """The configuration that a sweep's jobs started from, as it is stored; empty where it cannot be read."""
-    from pipeline.store.read import download
-
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            loaded = yaml.safe_load(download(client, parent, "config.yaml", folder).read_text(encoding="utf-8"))
-        except (ConfigError, OSError, ValueError, yaml.YAMLError):
-            return {}
+def read_configuration(client: MlflowClient, parent: Run) -> dict[str, Any]:
+    """The configuration that a sweep's jobs started from; empty if it cannot be read."""
+    try:
+        with artifact(client, parent, "config.yaml") as path:
+            loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (ConfigError, OSError, ValueError, yaml.YAMLError):
+        return {}
     return loaded if isinstance(loaded, dict) else {}
 
 
 def read_runs(tracking: Tracking) -> SweepResults:
     """The finished runs of the experiment that have no parent, as one sweep: axes are the params that differ.
 
-    Where runs say which multirun they belong to, they are those of the latest one. Raises ConfigError if there are none.
+    If runs say which multirun they belong to, only those of the latest one. Raises ConfigError if there are none.
     """
-    from pipeline.store.failures import needed
-    from pipeline.store.read import finished_runs_of, reader
-
     client, uri = reader(tracking.uri)
     name = tracking.experiment
-    with needed(uri):
-        runs = [run for run in finished_runs_of(client, name) if is_loose(run)]
+    with store_errors_as_config_errors(uri):
+        experiment = client.get_experiment_by_name(name)
+        finished = search(client, experiment.experiment_id, FINISHED, newest_first=True) if experiment else ()
+        runs = [run for run in finished if is_loose(run)]
     if not runs:
         raise ConfigError("sweep", LOOSE, f"there is no finished run without a parent in experiment {name} of {uri}")
     latest = runs[0].data.tags.get(LOOSE_TAG)
@@ -106,7 +101,7 @@ def read_runs(tracking: Tracking) -> SweepResults:
     params = pd.DataFrame([{key: scalar(value) for key, value in run.data.params.items()} for run in runs])
     counts = params.astype(str).nunique(dropna=False)
     axes = params[[column for column in map(str, params) if counts[column] > 1 and column not in RUN_COLUMNS]]
-    outcomes = pd.DataFrame(
+    results = pd.DataFrame(
         {
             "status": [run.data.tags["status"] for run in runs],
             "epochs": [int(run.data.metrics["epochs"]) for run in runs],
@@ -117,14 +112,14 @@ def read_runs(tracking: Tracking) -> SweepResults:
         }
     )
     if "max_epochs" in params:
-        outcomes["horizon"] = pd.to_numeric(params["max_epochs"], errors="coerce")
+        results["horizon"] = pd.to_numeric(params["max_epochs"], errors="coerce")
     fixed = {str(column): params[column].iloc[0] for column in params if column not in axes}
-    table = pd.concat([axes, outcomes, params[[column for column in fixed if column not in outcomes]]], axis=1)
+    table = pd.concat([axes, results, params[[column for column in fixed if column not in results]]], axis=1)
     return SweepResults(table, tuple(map(str, axes)), f"runs of {name}", configuration=fixed)
 
 
-def is_loose(run: Any) -> bool:
-    """Whether a run is a trial's without a parent."""
+def is_loose(run: Run) -> bool:
+    """Whether it is the run of a trial without a parent."""
     tags = run.data.tags
     return tags.get("status") in STATUSES and "mlflow.parentRunId" not in tags and "epochs" in run.data.metrics
 

@@ -1,7 +1,6 @@
 """A store that runs are written to.
 
-A run is a child of its sweep's parent run, or stands alone. It is written with one `log_batch` where that holds it, and is
-FINISHED only when all of it is there.
+A run is a child of its sweep's parent run, or stands alone. It is FINISHED only when all of it is written.
 """
 
 import os
@@ -21,10 +20,9 @@ from mlflow.exceptions import MlflowException
 from pipeline.errors import ConfigError
 from pipeline.store.addresses import sqlite_path, store_uri
 from pipeline.store.environment import environment_tags, source_tags, user
-from pipeline.store.failures import STORE_ERRORS, unopened
-from pipeline.store.read import found_runs
+from pipeline.store.failures import A_MOMENT, STORE_ERRORS, RetryingClient, retry_while_locked, unusable
+from pipeline.store.read import search
 from pipeline.store.records import PLACE_TAG, RecordedRun
-from pipeline.store.retries import A_MOMENT, RetryingClient, retry_while_locked
 from pipeline.store.sqlite import prepare_sqlite
 
 SWEEP_KEY_TAG, SWEEP_FOLDER_TAG = "sweep.key", "sweep.folder"
@@ -37,7 +35,7 @@ EXPERIMENT_NOTE = (
 
 
 class Store:
-    """An MLflow store with one of its experiments. Raises ConfigError where it cannot be opened."""
+    """An MLflow store with one of its experiments. Raises ConfigError if it cannot be opened."""
 
     def __init__(self, uri: str | None, experiment: str) -> None:
         self.uri = store_uri(uri)
@@ -46,29 +44,24 @@ class Store:
             self.client: Any = RetryingClient(MlflowClient(tracking_uri=self.uri))
             self.experiment_id = self._experiment(experiment)
         except (MlflowException, OSError) as error:
-            raise unopened(self.uri, error) from None
+            raise unusable(self.uri, error) from None
         except Exception as error:  # a store's own errors are of any kind: SQLAlchemy's, a plug-in's
-            raise unopened(self.uri, error) from error
+            raise unusable(self.uri, error) from error
 
     def _experiment(self, name: str) -> str:
-        found = self.client.get_experiment_by_name(name)
-        if found:
-            if found.lifecycle_stage != "active":
-                raise ConfigError("tracking.experiment", name, "is deleted in this store; restore it or use another name")
-            return str(found.experiment_id)
-        location = (self.folder / "artifacts").as_uri() if self.folder else None
-        try:
-            created = self.client.create_experiment(
-                name,
-                artifact_location=location,
-                tags={"mlflow.note.content": EXPERIMENT_NOTE, "mlflow.experimentKind": "custom_model_development"},
-            )
-        except MlflowException:  # another process was faster
-            found = self.client.get_experiment_by_name(name)
-            if not found:
-                raise
-            created = found.experiment_id
-        return str(created)
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment and experiment.lifecycle_stage != "active":
+            raise ConfigError("tracking.experiment", name, "is deleted in this store; restore it or use another name")
+        if not experiment:
+            location = (self.folder / "artifacts").as_uri() if self.folder else None
+            tags = {"mlflow.note.content": EXPERIMENT_NOTE, "mlflow.experimentKind": "custom_model_development"}
+            try:
+                return str(self.client.create_experiment(name, artifact_location=location, tags=tags))
+            except MlflowException:  # another process was faster
+                experiment = self.client.get_experiment_by_name(name)
+                if not experiment:
+                    raise
+        return str(experiment.experiment_id)
 
     def begin(self, kind: str, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
         """A run that is not a trial's, such as a sweep's parent run, RUNNING until `end`; gives its id."""
@@ -82,7 +75,7 @@ class Store:
         return run_id
 
     def status(self, run_id: str) -> str | None:
-        """The status of a run of this experiment; None where it has no such run."""
+        """The status of a run of this experiment; None if it has no such run."""
         try:
             run = self.client.get_run(run_id)
         except MlflowException as error:
@@ -93,29 +86,29 @@ class Store:
         return str(run.info.status) if here else None
 
     def begin_again(self, run_id: str, folder: Path) -> None:
-        """Puts the parent run of a sweep that was interrupted back to RUNNING, with its results being kept in a folder."""
+        """Puts the parent run of an interrupted sweep back to RUNNING, its spool being in that folder."""
         self.client.update_run(run_id, "RUNNING")
         self.client.set_tag(run_id, SWEEP_FOLDER_TAG, str(folder))
 
     def end(self, run_id: str, status: str, seconds: float | None = None) -> None:
-        """Ends a run; a locked store is waited for as long as `retry_while_locked` does, or so many seconds."""
+        """Ends a run; waits for a locked store, for `seconds` (see `retry_while_locked`)."""
         retry_while_locked(self.client.client.set_terminated, run_id, status, seconds=seconds)
 
     def unfinished(self, key: str) -> Iterator[Run]:
         """The parent runs of sweeps with this key that have not finished, latest first."""
-        condition = f"tags.`{SWEEP_KEY_TAG}` = '{key}' and attributes.status != 'FINISHED'"
-        yield from found_runs(self.client, self.experiment_id, condition, newest_first=True)
+        conditions = f"tags.`{SWEEP_KEY_TAG}` = '{key}'", "attributes.status != 'FINISHED'"
+        return search(self.client, self.experiment_id, *conditions, newest_first=True)
 
     def recorded(self, parent: str) -> dict[int, str]:
-        """The finished runs of a sweep: their ids by place. Those that were cut short are deleted."""
-        found = {}
-        for run in found_runs(self.client, self.experiment_id, f"tags.`mlflow.parentRunId` = '{parent}'"):
+        """The finished runs of a sweep: their ids by the index of their trial. Those that were cut short are deleted."""
+        ids = {}
+        for run in search(self.client, self.experiment_id, f"tags.`mlflow.parentRunId` = '{parent}'"):
             if run.info.status == "FINISHED":
-                found[int(run.data.tags[PLACE_TAG])] = str(run.info.run_id)
+                ids[int(run.data.tags[PLACE_TAG])] = str(run.info.run_id)
             else:
                 self.client.set_terminated(run.info.run_id, "KILLED")
                 self.client.delete_run(run.info.run_id)
-        return found
+        return ids
 
     def record(self, record: RecordedRun, parent: str | None = None) -> str:
         """Writes one run; gives its id."""
@@ -136,10 +129,10 @@ class Store:
                 self.client.log_artifact(run_id, os.path.join(folder, "weights.npz"))
         return run_id
 
-    def record_all(self, records: Iterable[RecordedRun], parent: str, look: Callable[[], None]) -> Iterator[str]:
-        """Writes the runs of a sweep, many at a time where the store is one that `bulk` knows; gives each one's id.
+    def record_all(self, records: Iterable[RecordedRun], parent: str, check: Callable[[], None]) -> Iterator[str]:
+        """Writes the runs of a sweep, many at a time if `bulk` knows the store; gives each one's id.
 
-        `look` is called before each time; it may end it by an exception.
+        `check` is called before each write; it may raise an exception.
         """
         from pipeline.store.bulk import RUNS_AT_ONCE, BulkWriter
 
@@ -149,11 +142,11 @@ class Store:
 
         def write(some: list[RecordedRun]) -> list[str]:
             assert writer
-            look()
+            check()
             return writer.write(some, tags)
 
         while some := list(islice(waiting, RUNS_AT_ONCE if writer else 1)):
-            look()
+            check()
             ids = retry_while_locked(write, some) if writer else [self.record(record, parent) for record in some]
             yield from ids
 
@@ -162,16 +155,16 @@ class Store:
         self.client.log_artifacts(run_id, str(folder))
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
-        """Adds numbers to a run, once however often it is done: they have the time of the run's begin."""
+        """Adds numbers to a run, with the time of its start: the same ones twice are one entry."""
         begun = self.client.get_run(run_id).info.start_time
         self.client.log_batch(run_id, [Metric(key, float(value), begun, 0) for key, value in metrics.items()])
 
     def set_note(self, run_id: str, text: str) -> None:
-        """The description that the UI shows on the run's page, in Markdown."""
+        """Sets the description on the run's page of the UI, in Markdown."""
         self.client.set_tag(run_id, "mlflow.note.content", text)
 
     def set_experiment_note(self, text: str) -> None:
-        """The description that the UI shows on the experiment's page, in Markdown."""
+        """Sets the description on the experiment's page of the UI, in Markdown."""
         self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", text)
 
     def _create(self, name: str, tags: Mapping[str, str]) -> str:

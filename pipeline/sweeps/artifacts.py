@@ -1,10 +1,9 @@
-"""What a sweep's parent run keeps beside its runs: results.parquet, tables, figures, a report, the configuration."""
+"""The artifacts of a sweep's parent run: results.parquet, tables, figures, a report, the configuration."""
 
 import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -12,31 +11,28 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.results.columns import RUN_COLUMNS
-from pipeline.results.files import write_curves, write_weights
 from pipeline.results.rows import RunRows
-from pipeline.results.runs import Runs, scalars
+from pipeline.results.runs import Runs, scalars, write_curves, write_weights
 from pipeline.results.sweep_results import AXES
+from pipeline.stats.summary import Summary
+from pipeline.store.environment import environment_tags
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.plan import Plan
 
-if TYPE_CHECKING:
-    from pipeline.stats.summary import Summary
-
 RESULTS, JOBS = "results.parquet", "jobs.json"
+NO_RUN = b""
 MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
 UNREAD = ("run_id", "key", "digest")  # by the statistics
 
 
 def write_artifacts(
     folder: Path, plan: Plan, description: SweepDescription, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]
-) -> "Summary":
+) -> Summary:
     """The sweep's results, tables, figures, report and configuration as files; gives the summary that they were made from."""
-    from pipeline.report.figures.files import write_figures
+    from pipeline.report.figures.files import write_figures  # with matplotlib, when training is over
     from pipeline.report.figures.trajectories import weights_of
     from pipeline.report.html import write_report
     from pipeline.report.tables import write_tables
-    from pipeline.stats.summary import Summary
-    from pipeline.store.environment import environment_tags
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -71,11 +67,10 @@ def results_tables(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.byte
     """The results in pieces: the axes, what became of each trial, its run, and the other keys of the trial."""
     for some in scalars(rows, len(plan)):
         indices = some.column("place").to_numpy()
-        columns = {name: pa.array(plan.column(name, indices), from_pandas=False) for name in plan.axes}
+        columns = plan.axis_columns(indices)
         columns |= {name: some.column(name) for name in ("status", "epochs", "final_error", "gradient_norm")}
         ids = run_ids[indices].astype(str)
         columns["run_id"] = pa.array(ids, pa.string(), mask=ids == "")
         columns |= {name: some.column(name) for name in ("key", "digest")}
-        columns["horizon"] = plan.horizons(indices)
-        columns |= plan.fixed_columns(indices)
-        yield pa.table(columns).replace_schema_metadata({AXES: json.dumps(list(plan.axes))})
+        columns |= {"horizon": plan.horizons(indices), **plan.fixed_columns(indices)}
+        yield pa.table(columns, metadata={AXES: json.dumps(list(plan.axes))})

@@ -18,7 +18,8 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -29,6 +30,9 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.utils import env_override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from pipeline.app.composition import plain
+from pipeline.errors import ConfigError
 
 # Interpolations that read nothing of the configuration: they resolve alike in every job.
 INDEPENDENT = re.compile(r"\$\{(oc\.env|logspace|now):[^${}]*\}")
@@ -49,7 +53,7 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """An axis: what it is called, its values and their overrides; where its values go in a configuration, if it is plain."""
+    """An axis: its name, its values and their overrides; the key in a configuration that its values go to, if it is plain."""
 
     name: str
     path: str | None
@@ -79,58 +83,64 @@ class Product(Sequence[Job]):
 
     def __getitem__(self, number: Any) -> Any:
         """The job of that number."""
-        return self.job(self.digits(range(len(self))[number]))
+        number, digits = range(len(self))[number], []
+        for axis in reversed(self.axes):
+            number, digit = divmod(number, len(axis.values))
+            digits.append(digit)
+        return self.job(digits[::-1])
 
     def __iter__(self) -> Iterator[Job]:
         """All jobs in their order."""
         if self.bases:
             yield from map(self.job, product(*(range(len(axis.values)) for axis in self.axes)))
 
-    def digits(self, number: int) -> list[int]:
-        """Which value each axis has in the job of that number."""
-        found = []
-        for axis in reversed(self.axes):
-            number, digit = divmod(number, len(axis.values))
-            found.append(digit)
-        return found[::-1]
-
     def job(self, digits: Sequence[int]) -> Job:
         """The job in which each axis has the value of that number."""
-        axes = self.axes
+        pairs = list(zip(self.axes, digits, strict=True))
         return Job(
-            tuple([axis.texts[digit] for axis, digit in zip(axes, digits, strict=True)]),
-            {axis.name: axis.values[digit] for axis, digit in zip(axes, digits, strict=True) if axis.varies},
+            tuple([axis.texts[digit] for axis, digit in pairs]),
+            {axis.name: axis.values[digit] for axis, digit in pairs if axis.varies},
             self.config(digits),
         )
 
     def config(self, digits: Sequence[int]) -> dict[str, Any]:
         """The configuration of that job: its base with the values of plain axes put in."""
-        number = 0
+        number, plain_values = 0, []
         for axis, digit in zip(self.axes, digits, strict=True):
             if axis.path is None:
                 number = number * len(axis.values) + digit
+            else:
+                plain_values.append((axis.path, axis.values[digit]))
         config = self.bases[number]
-        copied = False
-        for axis, digit in zip(self.axes, digits, strict=True):
-            if axis.path is not None:
-                if not copied:
-                    config, copied = config.copy(), True
-                section = config
-                *above, last = axis.path.split(".")
-                for name in above:
-                    section[name] = section = section[name].copy()
-                section[last] = axis.values[digit]
+        if plain_values:
+            config = config.copy()
+        for path, value in plain_values:
+            section = config
+            *above, last = path.split(".")
+            for name in above:
+                section[name] = section = section[name].copy()
+            section[last] = value
         return config
 
     def as_data(self) -> dict[str, Any]:
         """All of it as what JSON can hold."""
-        return {"axes": [asdict(axis) for axis in self.axes], "bases": list(self.bases)}
+        axes = [{"name": axis.name, "path": axis.path, "values": axis.values, "texts": axis.texts} for axis in self.axes]
+        return {"axes": axes, "bases": self.bases}
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Product:
-        """The product of which `as_data` gave this."""
-        axes = (Swept(axis["name"], axis["path"], tuple(axis["values"]), tuple(axis["texts"])) for axis in data["axes"])
-        return cls(tuple(axes), tuple(data["bases"]))
+        """The product of which `as_data` gave this. Raises ConfigError for any other data."""
+        with suppress(TypeError, KeyError, IndexError, AttributeError):
+            axes = [Swept(axis["name"], axis["path"], tuple(axis["values"]), tuple(axis["texts"])) for axis in data["axes"]]
+            jobs = cls(tuple(axes), tuple(data["bases"]))
+            jobs.config([0] * len(axes))
+            if (
+                all(isinstance(axis.name, str) and len(axis.values) == len(axis.texts) for axis in axes)
+                and all(isinstance(base, dict) for base in jobs.bases)
+                and len(jobs.bases) == math.prod(len(axis.values) for axis in axes if axis.path is None)
+            ):
+                return jobs
+        raise ConfigError("jobs", "…", "are not the jobs of a multirun")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,7 +188,7 @@ def expand(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -
             config = copy.deepcopy(compositions[choices(values)])
             overrides = [value.override for value in values if not value.composed]
             loader._apply_overrides_to_config(overrides, config)  # type: ignore[attr-defined]
-            bases.append(resolve(config))
+            bases.append(plain(config))
     swept = [
         Swept(
             name=axis.key.lstrip("+~"),
@@ -192,7 +202,7 @@ def expand(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -
 
 
 def read_axes(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> dict[str, list[str]]:
-    """The overrides of each key, as BasicSweeper reads them: a later duplicate replaces the values, not the place."""
+    """The overrides of each key, as BasicSweeper reads them: a later duplicate replaces the values, not the position."""
     params = [f"{key}={value}" for key, value in (master.hydra.sweeper.params or {}).items()]
     texts: dict[str, list[str]] = {}
     for override in OverridesParser.create(config_loader=loader).parse_overrides([*params, *arguments]):
@@ -228,8 +238,8 @@ def parse(key: str, texts: Sequence[str]) -> list[Override]:
     parser = OverridesParser.create()
     overrides = parser.parse_overrides([texts[0]])
     for text in texts[1:]:
-        if found := NUMBER.fullmatch(text, len(key) + 1):
-            number = float(found[0]) if found[2] else int(found[0])
+        if match := NUMBER.fullmatch(text, len(key) + 1):
+            number = float(match[0]) if match[2] else int(match[0])
             overrides.append(replace(overrides[0], _value=number, input_line=text))
         else:
             overrides += parser.parse_overrides([text])
@@ -277,7 +287,9 @@ def compose(
             continue
         config = loader.load_sweep_config(master, list(chosen))
         environment = bool(config.hydra.job.env_set)
-        compositions[chosen] = without_hydra(config)
+        with open_dict(config):
+            del config["hydra"]
+        compositions[chosen] = config
         read.update(interpolations(OmegaConf.to_container(config)))
         if environment and any("oc.env" in text for text in read):
             read.add("${hydra:job.env_set}")
@@ -307,20 +319,6 @@ def compose_job(loader: ConfigLoader, master: DictConfig, overrides: list[str], 
             config.hydra.runtime.output_dir = os.path.abspath(folder)
         state.set_config(config)
         with env_override(HydraConfig.get().job.env_set):
-            return resolve(without_hydra(copy.deepcopy(config)))
+            return plain(config)
     finally:
         state.cfg = before
-
-
-def without_hydra(config: DictConfig) -> DictConfig:
-    """The configuration itself, rid of Hydra's node."""
-    with open_dict(config):
-        del config["hydra"]
-    return config
-
-
-def resolve(config: DictConfig) -> dict[str, Any]:
-    """The configuration as plain data, its interpolations resolved."""
-    data = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(data, dict)
-    return data  # type: ignore[return-value]

@@ -1,16 +1,18 @@
-"""What sweep it is and how it was requested: all that is needed to record what was trained of it, today or later."""
+"""What sweep it is and how it was requested: all that is needed to record its results, today or later."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError, written
+from pipeline.sweeps.axes import Product
 from pipeline.sweeps.plan import Plan
-from pipeline.trials.settings import Tracking
+from pipeline.trials.settings import Tracking, read_tracking
 
 MOST_VALUES = 100  # of an axis, in the parent run's params
+KINDS = {"key": str, "trials": int, "jobs": dict, "study": str, "command": str, "configuration": dict, "files": dict}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +36,24 @@ class SweepDescription:
 
     def to_json(self) -> str:
         """The description as JSON."""
-        return json.dumps(asdict(self))
+        return json.dumps({field.name: getattr(self, field.name) for field in fields(self)}, default=asdict)
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> "SweepDescription":
-        """What `to_json` wrote. Raises ConfigError, which names the file, where it is anything else."""
-        refusal = ConfigError("folder", str(path.parent), f"is no folder of a sweep's results: {path.name}")
+        """What `to_json` wrote. Raises ConfigError, which names the folder, for any other text in that file."""
         try:
             data = json.loads(text)
-            return cls(**{**data, "tracking": Tracking(**data["tracking"])})
-        except (ValueError, TypeError):
-            raise refusal from None
-
-    def with_parent(self, parent: str) -> "SweepDescription":
-        """The description of the sweep that has this parent run."""
-        return replace(self, parent=parent)
+            description = cls(**{**data, "tracking": read_tracking(data)})
+            if (
+                all(isinstance(data[name], kind) for name, kind in KINDS.items())
+                and isinstance(description.parent, str | None)
+                and all(Path(name).name == name and isinstance(text, str) for name, text in description.files.items())
+                and len(Product.from_data(description.jobs)) == description.trials
+            ):
+                return description
+        except (TypeError, KeyError, ValueError):
+            pass
+        raise ConfigError("folder", str(path.parent), f"is no folder of a sweep's results: {path.name}")
 
     def with_tracking(self, changes: Mapping[str, str]) -> "SweepDescription":
         """The description of the same sweep, to be recorded elsewhere."""

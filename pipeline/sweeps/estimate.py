@@ -1,4 +1,4 @@
-"""What a sweep will take, said before it starts, and refused where that is more than there is."""
+"""What a sweep will take, printed before it starts, and refused if that is more than is free."""
 
 import os
 import shutil
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ConfigError
+from pipeline.report.numbers import count
 from pipeline.results.rows import Indices
 from pipeline.sweeps.chunks import row_bytes
 from pipeline.sweeps.plan import Plan
-from pipeline.sweeps.recorder import runs_recorded
-from pipeline.trials.settings import Settings
+from pipeline.trials.settings import RECORDED_BY_DEFAULT, Settings
 
 GIB = 2**30
 
-# Bytes, measured: tests/test_estimate.py holds them to what sweeps really take.
+# Bytes, measured; tests/sweeps/test_estimate.py compares them with what sweeps really take.
 PROGRAM = 500 * 2**20  # Python with all that is imported
 TRIAL_IN_MEMORY = 750  # arrays of the plan, a row of the table that tables and figures are made from
 COPIES = 4  # of a chunk: in training, as a table, and the next one
@@ -27,7 +27,7 @@ REPORT = 8 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """How much of everything."""
+    """The trials, trainings and chunks of a sweep, and the bytes of memory and disk that it may take."""
 
     trials: int
     trainings: int
@@ -38,7 +38,7 @@ class Estimate:
     def __str__(self) -> str:
         shared = "; trials that differ in the threshold alone share one" if self.trainings < self.trials else ""
         return (
-            f"{number(self.trials, 'trial')} in {number(self.trainings, 'training')}{shared}; {number(self.chunks, 'chunk')}; "
+            f"{count(self.trials, 'trial')} in {count(self.trainings, 'training')}{shared}; {count(self.chunks, 'chunk')}; "
             f"up to {size(self.memory)} of memory and {size(self.disk)} of disk"
         )
 
@@ -46,38 +46,45 @@ class Estimate:
 def estimate(plan: Plan, pieces: Sequence[Indices], settings: Settings) -> Estimate:
     """What the sweep takes."""
     trials, choice = len(plan), settings.executor
-    kept = max(row_bytes(trial.batch_key, settings.curve_points) for trial in plan.groups)
+    row = max(row_bytes(trial.batch_key, settings.curve_points) for trial in plan.groups)
     points = max(min(settings.curve_points, trial.batch_key.max_epochs + 1) for trial in plan.groups)
     run = RUN_IN_STORE + POINT_IN_STORE * points + FILES_OF_RUN
     workers = choice.workers if choice.name == "dask" and not choice.address else 1
     return Estimate(
         trials=trials,
-        trainings=sum(int(plan.trainings(places).max()) + 1 for _, places in plan.batches()),
+        trainings=sum(int(plan.trainings(indices).max()) + 1 for _, indices in plan.batches()),
         chunks=len(pieces),
-        memory=PROGRAM * workers + trials * TRIAL_IN_MEMORY + COPIES * max(map(len, pieces)) * kept * workers,
-        disk=trials * (kept + ROW_OF_RESULTS) + runs_recorded(settings.tracking.runs, trials) * run + REPORT,
+        memory=PROGRAM * workers + trials * TRIAL_IN_MEMORY + COPIES * max(map(len, pieces)) * row * workers,
+        disk=trials * (row + ROW_OF_RESULTS) + runs_recorded(settings.tracking.runs, trials) * run + REPORT,
     )
 
 
+def runs_recorded(runs: str | int | None, trials: int) -> int:
+    """The number of trials that get a run of their own, where `runs` is tracking.runs."""
+    if runs is None:
+        return trials if trials <= RECORDED_BY_DEFAULT else 0
+    return {"all": trials, "none": 0}[runs] if isinstance(runs, str) else min(runs, trials)
+
+
 def check_number(trials: int, settings: Settings) -> None:
-    """Raises ConfigError where so many trials alone, before they are looked at, take more memory than they may."""
+    """Raises ConfigError if that number of trials alone, before any is read, takes more memory than it may."""
     refuse_above(
         "limits.memory", trials, PROGRAM + trials * TRIAL_IN_MEMORY, settings.memory, free_memory(), "of memory are free"
     )
 
 
-def check(found: Estimate, settings: Settings, folder: Path) -> None:
-    """Raises ConfigError where the sweep takes more than it may, or than there is."""
-    refuse_above("limits.memory", found.trials, found.memory, settings.memory, free_memory(), "of memory are free")
-    where = f"are free in {folder.absolute()}"
-    refuse_above("limits.disk", found.trials, found.disk, settings.disk, free_disk(folder), where)
+def check(estimated: Estimate, settings: Settings, folder: Path) -> None:
+    """Raises ConfigError if the sweep takes more than it may, or than is free."""
+    trials, where = estimated.trials, f"are free in {folder.absolute()}"
+    refuse_above("limits.memory", trials, estimated.memory, settings.memory, free_memory(), "of memory are free")
+    refuse_above("limits.disk", trials, estimated.disk, settings.disk, free_disk(folder), where)
 
 
 def refuse_above(key: str, trials: int, needed: int, limit: float | None, free: int, where: str) -> None:
-    """Raises ConfigError where more bytes are needed than the limit (GiB) or, without one, than are free."""
+    """Raises ConfigError if more bytes are needed than the limit (GiB) allows or, without one, than are free."""
     if needed > (free if limit is None else limit * GIB):
         why = f"{size(free)} {where}" if limit is None else f"the limit is {size(int(limit * GIB))}"
-        raise ConfigError(key, limit, f"{number(trials, 'trial')} may take {size(needed)}, and {why}")
+        raise ConfigError(key, limit, f"{count(trials, 'trial')} may take {size(needed)}, and {why}")
 
 
 def free_memory() -> int:
@@ -99,14 +106,9 @@ def free_disk(folder: Path) -> int:
     return shutil.disk_usage(folder).free or sys.maxsize  # /proc and its like say 0: what they say later is clearer
 
 
-def number(count: int, word: str) -> str:
-    """`1 trial`, `2,000 trials`."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
-def size(count: int) -> str:
+def size(number: int) -> str:
     """Bytes in words."""
     for unit, name in ((GIB, "GiB"), (2**20, "MiB")):
-        if count >= unit:
-            return f"{count / unit:.3g} {name}"
-    return f"{max(1, count // 1024)} KiB"
+        if number >= unit:
+            return f"{number / unit:.3g} {name}"
+    return f"{max(1, number // 1024)} KiB"

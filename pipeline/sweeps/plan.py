@@ -1,12 +1,11 @@
-"""A multirun as trials: every one checked before anything is trained, none held in memory until its chunk is due."""
+"""A multirun as trials: each one checked before any is trained, and made only when its chunk is trained."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import chain, product
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -15,38 +14,40 @@ import pyarrow as pa
 from pipeline.errors import ConfigError, written
 from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
-from pipeline.trials.batching import make_batch
+from pipeline.sweeps.chunks import Chunk, chunk_trainings
+from pipeline.trials.batching import Column, batch_of, distinct, make_batch, trainings
 from pipeline.trials.configuration import INDEPENDENT, TRIAL_KEYS, fixed_keys, read_trial
 from pipeline.trials.fingerprint import keys
+from pipeline.trials.settings import Settings
 from pipeline.trials.trial import BatchKey, Trial
+
+FIELDS = tuple(field.name for field in fields(Trial))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The trials of a sweep by place, 0 to their number.
+    """The trials of a sweep by index, from 0.
 
-    A free axis is a plain one of a key that is read without a look at others; `free` has its values as a trial has them. A
-    group is all trials that differ in free axes alone; `groups` has the first one of each, `group_keys` its key.
+    A free axis is a plain one of a key that is read independently of others; `free` has its values as a trial has them. A
+    group is all trials that differ in free axes alone; `groups` has the first trial of each, `group_keys` its key.
     """
 
     product: Product
     groups: Sequence[Trial]
     group_keys: Sequence[str]
-    free: Mapping[str | None, Sequence[Any]]
+    free: Mapping[str, Sequence[Any]]
 
     @classmethod
-    def read(cls, jobs: Product, reader: Callable[[Mapping[str, Any]], Trial]) -> "Plan":
-        """The plan of these jobs; raises ConfigError for any that cannot be trained."""
-        free: dict[str | None, list[Any]] = {
-            axis.path: list(map(INDEPENDENT[axis.path], axis.values)) for axis in jobs.axes if axis.path in INDEPENDENT
-        }
+    def read(cls, jobs: Product, reader: Callable[[Mapping[str, Any]], Trial] = read_trial) -> "Plan":
+        """The plan of these jobs. Raises ConfigError for any that cannot be trained."""
+        free = {axis.path: list(map(INDEPENDENT[axis.path], axis.values)) for axis in jobs.axes if axis.path in INDEPENDENT}
         digits = product(*([0] if axis.path in free else range(len(axis.values)) for axis in jobs.axes))
         groups = [reader(jobs.config(chosen)) for chosen in digits]
         return cls(jobs, groups, [keys(make_batch([trial]))[0] for trial in groups], free)
 
     @classmethod
     def of_jobs(cls, jobs: Product, settings: Mapping[str, Any]) -> "Plan":
-        """The plan of a multirun, all of whose jobs have the same settings (their values of RUN_KEYS); raises ConfigError."""
+        """The plan of a multirun whose jobs must all have these settings, by key. Raises ConfigError."""
 
         def reader(config: Mapping[str, Any]) -> Trial:
             for key, value in settings.items():
@@ -65,103 +66,95 @@ class Plan:
         """The axes that vary, by name."""
         return {axis.name: axis for axis in self.product.axes if axis.varies}
 
-    def digit(self, axis: Swept, places: Indices) -> Indices:
-        """Which value of an axis the trials at these places have."""
+    @cached_property
+    def _fields(self) -> dict[str, tuple[Swept | None, Column]]:
+        """Each field of a trial: its free axis, if it has one, and its values by the values of that axis or by group."""
+        axes = {axis.path: axis for axis in self.product.axes if axis.path in self.free}
+        return {
+            name: (axes.get(name), distinct(self.free.get(name) or [getattr(trial, name) for trial in self.groups]))
+            for name in FIELDS
+        }
+
+    def field(self, name: str, indices: Indices) -> Column:
+        """A field of these trials."""
+        axis, (values, codes) = self._fields[name]
+        return values, codes[self.group(indices) if axis is None else self.digit(axis, indices)]
+
+    def fields(self, indices: Indices) -> dict[str, Column]:
+        """All fields of these trials."""
+        return {name: self.field(name, indices) for name in FIELDS}
+
+    def digit(self, axis: Swept, indices: Indices) -> Indices:
+        """The number of the value of an axis that each of these trials has."""
         stride = 1
         for other in reversed(self.product.axes):
             if other is axis:
                 break
             stride *= len(other.values)
-        found: Indices = places // stride % len(axis.values)
-        return found
+        digits: Indices = indices // stride % len(axis.values)
+        return digits
 
-    def group(self, places: Indices) -> Indices:
-        """The groups of the trials at these places."""
-        number = np.zeros(len(places), np.int64)
+    def group(self, indices: Indices) -> Indices:
+        """The groups of these trials."""
+        number = np.zeros(len(indices), np.int64)
         for axis in self.product.axes:
             if axis.path not in self.free:
-                number = number * len(axis.values) + self.digit(axis, places)
+                number = number * len(axis.values) + self.digit(axis, indices)
         return number
 
-    def trials(self, places: Indices) -> list[Trial]:
-        """The trials at these places."""
-        firsts = [self.groups[group] for group in self.group(places).tolist()]
-        columns: dict[str | None, Iterable[Any]] = {name: map(attrgetter(name), firsts) for name in TRIAL_FIELDS}
-        for axis in self.product.axes:
-            if axis.path in self.free:
-                columns[axis.path] = map(self.free[axis.path].__getitem__, self.digit(axis, places).tolist())
-        return list(map(Trial, *columns.values()))
+    def trials(self, indices: Indices) -> list[Trial]:
+        """These trials."""
+        columns = self.fields(indices).values()
+        return list(map(Trial, *([values[code] for code in codes.tolist()] for values, codes in columns)))
 
-    def batches(self) -> Iterator[tuple[BatchKey, Indices]]:
-        """Every batch key with the indices of its trials."""
-        numbers: dict[BatchKey, int] = {}
-        shape_of = np.array([numbers.setdefault(trial.batch_key, len(numbers)) for trial in self.groups])
-        places = np.arange(len(self))
-        shapes = shape_of[self.group(places)]
-        for shape, number in numbers.items():
-            yield shape, places if len(numbers) == 1 else np.flatnonzero(shapes == number)
+    def chunk(self, indices: Indices, settings: Settings) -> Chunk:
+        """These trials, which have one batch key, as a chunk."""
+        return Chunk(indices, batch_of(self.fields(indices), settings.curve_points), settings.engine)
 
-    def trainings(self, places: Indices) -> Indices:
-        """A number for each trial, equal where trials differ in nothing but the threshold; by their first place."""
-        number = self._distinct(None, places)
-        for name in ("learning_rate", "momentum", "seed"):
-            other = self._distinct(name, places)
-            number = number * (int(other.max(initial=0)) + 1) + other
-        _, first, inverse = np.unique(number, return_index=True, return_inverse=True)
-        ranks = np.empty(len(first), np.int64)
-        ranks[np.argsort(first)] = np.arange(len(first))
-        found: Indices = ranks[inverse]
-        return found
+    def cut(self, curve_points: int, size: int | None = None) -> list[Indices]:
+        """All trials, cut into chunks of about `size`; those that differ in the threshold alone stay together."""
+        pieces = []
+        for key, indices in self.batches():
+            numbers = self.trainings(indices)
+            order = np.argsort(numbers, kind="stable")
+            starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
+            per_training = len(indices) / len(starts)
+            at_once = max(1, int(size / per_training)) if size else chunk_trainings(key, curve_points, per_training)
+            pieces += [np.sort(part) for part in np.split(indices[order], starts[at_once::at_once])]
+        return pieces
 
-    def _distinct(self, name: str | None, places: Indices) -> Indices:
-        """A number for each different value of a free key; without a key, of all else that decides a training."""
-        numbers: dict[Any, int] = {}
+    def batches(self) -> list[tuple[BatchKey, Indices]]:
+        """Each batch key with the indices of its trials."""
+        batch_keys, codes = self.field("batch_key", np.arange(len(self)))
+        return [(key, np.flatnonzero(codes == code)) for code, key in enumerate(batch_keys)]
 
-        def numbered(value: Any) -> int:
-            return numbers.setdefault(value, len(numbers))
+    def trainings(self, indices: Indices) -> Indices:
+        """A number for each of these trials, by first occurrence, equal where they differ in the threshold alone."""
+        return trainings(self.fields(indices))[0]
 
-        if name is None:
-            of_group = np.array([numbered((trial.batch_key, trial.initial)) for trial in self.groups])
-            return of_group[self.group(places)]
-        swept = next((axis for axis in self.product.axes if axis.path == name), None)
-        if swept is None:
-            found = np.array([numbered(getattr(trial, name)) for trial in self.groups])[self.group(places)]
-        else:
-            found = np.array([numbered(value) for value in self.free[name]])[self.digit(swept, places)]
-        if name == "seed":
-            drawn = np.array([trial.initial.kind == "uniform" for trial in self.groups])
-            found = np.where(drawn[self.group(places)], found, 0)
-        return found
-
-    def names(self, places: Indices) -> list[str]:
+    def names(self, indices: Indices) -> list[str]:
         """What varies, shortly, as the names of runs: `learning_rate=0.5 range=1 seed=3`."""
         last = [name.rpartition(".")[2] for name in self.axes]
         short = [part if last.count(part) == 1 else name for name, part in zip(self.axes, last, strict=True)]
         columns = []
         for name, axis in zip(short, self.axes.values(), strict=True):
             texts = [f"{name}={written(value)}" for value in axis.values]
-            columns.append([texts[digit] for digit in self.digit(axis, places)])
-        return [" ".join(parts) for parts in zip(*columns, strict=True)] if columns else ["trial"] * len(places)
+            columns.append([texts[digit] for digit in self.digit(axis, indices)])
+        return [" ".join(parts) for parts in zip(*columns, strict=True)] if columns else ["trial"] * len(indices)
 
-    def column(self, name: str, places: Indices) -> list[Any]:
-        """The values of an axis as cells of a table: numbers as they are; as text where there are lists or a mixture."""
-        axis = self.axes[name]
-        cells = axis_cells(axis.values)
-        return [cells[digit] for digit in self.digit(axis, places)]
-
-    def horizons(self, indices: Indices) -> pa.Array:
-        """The max_epochs of these trials."""
-        return self._of_groups([trial.batch_key.max_epochs for trial in self.groups], indices)
+    def axis_columns(self, indices: Indices) -> dict[str, pa.Array]:
+        """The values of the axes that vary, as columns of a table."""
+        return {name: taken(axis.values, self.digit(axis, indices)) for name, axis in self.axes.items()}
 
     def fixed_columns(self, indices: Indices) -> dict[str, pa.Array]:
         """The keys of these trials that are no axes, as columns of a table."""
-        keys = [fixed_keys(trial) for trial in self.groups]
-        names = [name for name in dict.fromkeys(chain.from_iterable(keys)) if name not in self.axes]
-        return {name: self._of_groups(axis_cells([some.get(name) for some in keys]), indices) for name in names}
+        group, of_groups = self.group(indices), [fixed_keys(trial) for trial in self.groups]
+        names = [name for name in dict.fromkeys(chain.from_iterable(of_groups)) if name not in self.axes]
+        return {name: taken([keys.get(name) for keys in of_groups], group) for name in names}
 
-    def _of_groups(self, values: Sequence[Any], indices: Indices) -> pa.Array:
-        """A value of each group as a column."""
-        return pa.array(values).take(pa.array(self.group(indices)))
+    def horizons(self, indices: Indices) -> pa.Array:
+        """The max_epochs of these trials, as a column."""
+        return taken([trial.batch_key.max_epochs for trial in self.groups], self.group(indices))
 
     def as_data(self) -> dict[str, Any]:
         """The trials, without how they are run, as what JSON can hold."""
@@ -173,8 +166,8 @@ class Plan:
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "Plan":
-        """The plan of which `as_data` gave this. Raises ConfigError if the data are not such."""
-        return cls.read(Product.from_data(data), read_trial)
+        """The plan of which `as_data` gave this. Raises ConfigError for any other data."""
+        return cls.read(Product.from_data(data))
 
     def key(self, curve_points: int) -> str:
         """SHA-256 over all trials, the axes and the number of curve points.
@@ -185,7 +178,9 @@ class Plan:
         return hashlib.sha256(json.dumps([axes, self.group_keys, [curve_points]]).encode()).hexdigest()
 
 
-TRIAL_FIELDS = tuple(field.name for field in fields(Trial))
+def taken(values: Sequence[Any], codes: Indices) -> pa.Array:
+    """A column of a table that has one of these values in each row."""
+    return pa.array(axis_cells(values), from_pandas=False).take(pa.array(codes))
 
 
 def axis_cells(values: Sequence[Any]) -> list[Any]:

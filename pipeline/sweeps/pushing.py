@@ -1,19 +1,16 @@
-"""What sweeps have kept because the store was full, locked or away, recorded later."""
+"""Sweeps whose spool is left because the store was full, locked or away, recorded later."""
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.app.interrupts import Interrupts
 from pipeline.errors import ConfigError
 from pipeline.results.spool import DESCRIPTION, Spool
+from pipeline.store.failures import STORE_ERRORS
+from pipeline.store.write import SWEEP_FOLDER_TAG, Store
 from pipeline.sweeps.description import SweepDescription
-from pipeline.sweeps.resume import start_parent
-from pipeline.sweeps.session import NotRecordedError, SweepSession
-
-if TYPE_CHECKING:
-    from pipeline.store.write import Store
+from pipeline.sweeps.session import NotRecordedError, SweepSession, start_parent
 
 EVERYWHERE = Path("multirun")
 
@@ -24,19 +21,16 @@ def waiting() -> list[Path]:
 
 
 def push(path: Path, elsewhere: Mapping[str, str]) -> int:
-    """Records what is kept in a folder, with a line on it; gives the exit code. Raises ConfigError and SpoolInUseError.
+    """Records the results in a folder and prints a line on it; gives the exit code. Raises ConfigError and SpoolInUseError.
 
     `elsewhere` has the settings of tracking that differ from those that the sweep was started with.
     """
-    from pipeline.store.failures import STORE_ERRORS
-    from pipeline.store.write import Store
-
     description = read_description(path).with_tracking(elsewhere)
     plan, tracking, spool = description.plan, description.tracking, Spool(path)
     try:
         store = Store(tracking.uri, tracking.experiment)
         parent = parent_run(store, description, spool)
-        if store.status(parent) == "FINISHED":  # it was only not removed any more
+        if store.status(parent) == "FINISHED":  # only its removal was missed
             spool.remove()
         else:
             store.begin_again(parent, path)
@@ -58,7 +52,7 @@ def push(path: Path, elsewhere: Mapping[str, str]) -> int:
 
 
 def read_description(path: Path) -> SweepDescription:
-    """What sweep is kept in a folder. Raises ConfigError where it is none."""
+    """The description in a sweep's folder. Raises ConfigError if there is none."""
     file = path / DESCRIPTION
     try:
         text = file.read_text(encoding="utf-8")
@@ -67,10 +61,8 @@ def read_description(path: Path) -> SweepDescription:
     return SweepDescription.from_json(text, file)
 
 
-def parent_run(store: "Store", description: SweepDescription, spool: Spool) -> str:
+def parent_run(store: Store, description: SweepDescription, spool: Spool) -> str:
     """The parent run that the sweep has in this store, or a new one."""
-    from pipeline.store.write import SWEEP_FOLDER_TAG
-
     if description.parent and store.status(description.parent):
         return description.parent
     for run in store.unfinished(description.key):

@@ -4,19 +4,18 @@ import random
 from collections.abc import Callable, Iterable
 from queue import Queue
 from threading import Thread
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.results.rows import Indices, RunRows
+from pipeline.store.failures import STORE_ERRORS
+from pipeline.store.records import records
+from pipeline.store.write import Store
+from pipeline.sweeps.artifacts import NO_RUN
+from pipeline.sweeps.estimate import runs_recorded
 from pipeline.sweeps.plan import Plan
-from pipeline.trials.settings import RECORDED_BY_DEFAULT
 
-if TYPE_CHECKING:
-    from pipeline.store.write import Store
-
-NO_RUN = b""
 SECONDS_BETWEEN_CHECKS, SECONDS_TO_STOP = 0.05, 0.7
 
 
@@ -27,7 +26,7 @@ class Recorder:
     until `finish`.
     """
 
-    def __init__(self, plan: Plan, runs: str | int | None, store: "Store", parent: str) -> None:
+    def __init__(self, plan: Plan, runs: str | int | None, store: Store, parent: str) -> None:
         self.plan, self.runs, self.store, self.parent = plan, runs, store, parent
         self.run_ids = np.full(len(plan), NO_RUN, "S32")
         for index, run_id in store.recorded(parent).items():
@@ -69,8 +68,6 @@ class Recorder:
         self._thread.join(SECONDS_TO_STOP)
 
     def _work(self) -> None:
-        from pipeline.store.failures import STORE_ERRORS
-
         while (rows := self._queue.get()) is not None:
             try:
                 if not (self.failure or self._error):
@@ -83,8 +80,6 @@ class Recorder:
                 self._queue.task_done()
 
     def _record(self, rows: RunRows) -> None:
-        from pipeline.store.records import records
-
         wanted = chosen(self.runs, len(self.plan), rows.indices) & (self.run_ids[rows.indices] == NO_RUN)
         if not wanted.any():
             return
@@ -105,10 +100,3 @@ def chosen(runs: str | int | None, trials: int, indices: Indices) -> NDArray[np.
     if number == trials or not number:
         return np.full(len(indices), bool(number))
     return np.isin(indices, random.Random(0).sample(range(trials), number))
-
-
-def runs_recorded(runs: str | int | None, trials: int) -> int:
-    """How many of the trials get a run of their own, with `tracking.runs` being this."""
-    if runs is None:
-        return trials if trials <= RECORDED_BY_DEFAULT else 0
-    return {"all": trials, "none": 0}[runs] if isinstance(runs, str) else min(runs, trials)

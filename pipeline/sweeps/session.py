@@ -1,6 +1,6 @@
-"""A sweep at work: what is missing is trained, what is trained is kept, what is kept is recorded, and in the end summed up.
+"""A sweep at work: trains what is missing, writes each result to the spool, records it, and in the end sums up.
 
-Each step looks at what is there, so that all of it may be cut short at any time and begun again.
+Each step depends only on what the spool and the store have, so that a sweep may be interrupted at any time and resumed.
 """
 
 import shlex
@@ -8,23 +8,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.app.interrupts import Interrupts
 from pipeline.app.progress import progress_bar
+from pipeline.report.tables import note
 from pipeline.results.rows import Indices
 from pipeline.results.spool import Spool
-from pipeline.sweeps.artifacts import RESULTS, write_artifacts, write_results
-from pipeline.sweeps.chunks import Chunk, make_chunk
+from pipeline.stats.summary import Summary
+from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason
+from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, Store
+from pipeline.sweeps.artifacts import NO_RUN, RESULTS, write_artifacts, write_results
+from pipeline.sweeps.chunks import Chunk
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import Executor
 from pipeline.sweeps.plan import Plan
-from pipeline.sweeps.recorder import NO_RUN, Recorder
+from pipeline.sweeps.recorder import Recorder
 from pipeline.trials.settings import Settings
-
-if TYPE_CHECKING:
-    from pipeline.stats.summary import Summary
-    from pipeline.store.write import Store
 
 ARTIFACTS = "artifacts"
 
@@ -37,33 +36,39 @@ class NotRecordedError(UnfinishedError):
     """The store did not take all of it; it is kept in the folder `path`."""
 
     def __init__(self, path: Path, error: Exception) -> None:
-        from pipeline.store.failures import reason
-
         super().__init__(
             f"the store has not taken everything ({reason(error)}); what is trained is kept in {path}; "
             f"record it later with: python -m pipeline.push {shlex.quote(f'folder={path}')}"
         )
 
 
+def start_parent(store: Store, description: SweepDescription, spool: Spool) -> str:
+    """A new parent run for a sweep; gives its id."""
+    tags = {
+        "sweep.trials": str(description.trials),
+        "command": description.command,
+        SWEEP_KEY_TAG: description.key,
+        SWEEP_FOLDER_TAG: str(spool.path),
+    }
+    return store.begin("sweep", description.study, description.params, tags)
+
+
 @dataclass(frozen=True, slots=True)
 class SweepSession:
-    """One sweep: its plan, the spool that keeps what is trained, and the parent run that all is recorded under."""
+    """One sweep: its plan, the spool of its results, and the parent run under which all is recorded."""
 
     plan: Plan
     description: SweepDescription
     spool: Spool
-    store: "Store"
+    store: Store
     parent: str
     interrupts: Interrupts
 
-    def run(self, executor: Executor | None = None, work: Iterable[Chunk] = ()) -> "Summary | None":
+    def run(self, executor: Executor | None = None, work: Iterable[Chunk] = ()) -> Summary | None:
         """Trains the work (with an executor), records and sums up; gives the summary, or None if not all is trained.
 
-        Raises NotRecordedError where the store does not take it.
+        Raises NotRecordedError if the store does not take all of it.
         """
-        from pipeline.store.failures import STORE_ERRORS
-        from pipeline.store.retries import A_MOMENT
-
         status, summary = "FAILED", None
         recorder = Recorder(self.plan, self.description.tracking.runs, self.store, self.parent)
         try:
@@ -97,19 +102,19 @@ class SweepSession:
         return summary
 
     @property
-    def kept(self) -> str:
-        """What is there of a sweep that has just been interrupted."""
+    def progress(self) -> str:
+        """How much of an interrupted sweep is trained, and where that is."""
         done, path = self.spool.done, self.spool.path
         return f"{done:,} of {len(self.plan):,} runs are kept in {path}; the same command goes on from there"
 
     def work(self, pieces: Sequence[Indices], settings: Settings) -> Iterator[Chunk]:
-        """The chunks of what is not trained yet, each made while the one before is trained."""
+        """The chunks of the trials that are not trained yet, each made while the one before is trained."""
         missing = self.spool.missing(len(self.plan))
         remaining = (piece[missing[piece]] for piece in pieces)
-        return ahead(make_chunk(self.plan, settings, indices) for indices in remaining if len(indices))
+        return ahead(self.plan.chunk(indices, settings) for indices in remaining if len(indices))
 
     def _train(self, executor: Executor, work: Iterable[Chunk], recorder: Recorder) -> None:
-        """Trains chunk by chunk; keeps each result as soon as it is there, and has it recorded."""
+        """Trains chunk by chunk; writes each result to the spool at once, and has it recorded."""
         with progress_bar() as bar:
             progress = bar("runs", len(self.plan), self.spool.done)
             for trained in executor.train(work, progress):
@@ -119,15 +124,12 @@ class SweepSession:
                 recorder.give(rows)
 
     def _finish(self, recorder: Recorder) -> None:
-        """Waits until all is recorded. Raises NotRecordedError where the store does not take it."""
+        """Waits until all is recorded. Raises NotRecordedError if the store does not take all of it."""
         if failure := recorder.finish(self.spool.rows, self.interrupts.raise_if_requested):
             raise NotRecordedError(self.spool.path, failure)
 
-    def _store_artifacts(self, summary: "Summary", recorder: Recorder) -> None:
+    def _store_artifacts(self, summary: Summary, recorder: Recorder) -> None:
         """Stores what `write_artifacts` wrote with the parent run, with metrics and a description."""
-        from pipeline.report.tables import note
-        from pipeline.store.failures import STORE_ERRORS
-
         folder = self.spool.path / ARTIFACTS
         if (recorder.run_ids != NO_RUN).any():  # they are known only now
             write_results(folder / RESULTS, self.plan, self.spool.rows, recorder.run_ids)
@@ -142,7 +144,7 @@ class SweepSession:
 
 
 def ahead(items: Iterator[Chunk]) -> Iterator[Chunk]:
-    """The items, each made while the one before is worked on."""
+    """The items, each made while the one before is used."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, items, None)
         while (item := coming.result()) is not None:

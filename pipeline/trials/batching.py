@@ -1,8 +1,11 @@
 """Trials become batches: arrays of everything in which the trials of one key differ."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.backprop.batch import Batch
 from pipeline.backprop.network import Network
@@ -11,6 +14,11 @@ from pipeline.trials.initial_weights import initial_parameters
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, InitialChoice, Trial
 
+Codes = NDArray[np.int64]
+Column = tuple[Sequence[Any], Codes]  # values, and the index of the one that each of the R trials has, (R,)
+
+TRAINING_COLUMNS = ("initial", "learning_rate", "momentum", "seed")  # in which the trainings of a batch differ
+MOST_COMBINATIONS = 2**62  # of codes, as an int64
 CURVE_POINTS = 100  # kept of an error curve unless a configuration says otherwise
 
 
@@ -26,32 +34,74 @@ def make_batch(trials: Sequence[Trial], curve_points: int = CURVE_POINTS) -> Bat
 
     Raises ConfigError where a trial's weights or learning rates do not fit its network.
     """
-    key = trials[0].batch_key
+    columns = {field.name: distinct([getattr(trial, field.name) for trial in trials]) for field in fields(Trial)}
+    return batch_of(columns, curve_points)
+
+
+def batch_of(columns: Mapping[str, Column], curve_points: int = CURVE_POINTS) -> Batch:
+    """`make_batch` of trials that are given as a column for each of their fields."""
+    keys, key_of = columns["batch_key"]
+    key = keys[key_of[0]]
     network, task = network_of(key), load(key.task)
-    starts: dict[tuple[InitialChoice, int], int] = {}
-    columns: dict[tuple[int, tuple[float, ...], float], int] = {}
-    training = []
-    for trial in trials:
-        start = (trial.initial, trial.seed if trial.initial.kind == "uniform" else 0)
-        column = (starts.setdefault(start, len(starts)), trial.learning_rate, trial.momentum)
-        training.append(columns.setdefault(column, len(columns)))
-    start_of, rates, momenta = zip(*columns, strict=True)
-    by_layer = {rate: rates_by_layer(rate, network.layers) for rate in dict.fromkeys(rates)}
+    training, first = trainings(columns)
+    (initial, initial_of), (rates, rate_of), (momenta, momentum_of), (seeds, seed_of) = (
+        (values, code_of[first]) for values, code_of in (columns[name] for name in TRAINING_COLUMNS)
+    )
+    start, start_at = numbered(initial_of, drawn_seeds(initial, initial_of, seed_of))
+    starts = [(initial[one], seeds[other]) for one, other in zip(initial_of[start_at], seed_of[start_at].tolist(), strict=True)]
+    rate, rate_at = numbered(rate_of)
+    by_layer = np.array([rates_by_layer(rates[code], network.layers) for code in rate_of[rate_at]])
+    thresholds, threshold_of = columns["threshold"]
     return Batch(
         network=network,
         inputs=task.inputs,
         targets=task.targets,
-        initial_parameters=initial_parameters(list(starts), network)[:, start_of] + 0.0,  # + 0.0: no weight is −0
-        learning_rate=np.array([by_layer[rate] for rate in rates]).T,
-        momentum=np.array(momenta),
-        training=np.array(training, np.intp),
-        threshold=np.array([trial.threshold for trial in trials]),
+        initial_parameters=initial_parameters(starts, network)[:, start] + 0.0,  # + 0.0: no weight is −0
+        learning_rate=by_layer[rate].T,
+        momentum=np.array(momenta)[momentum_of],
+        training=training.astype(np.intp),
+        threshold=np.array(thresholds)[threshold_of],
         update=key.update,
         criterion=key.criterion,
         max_epochs=key.max_epochs,
         gradient_tolerance=key.gradient_tolerance,
         curve_points=curve_points,
     )
+
+
+def trainings(columns: Mapping[str, Column]) -> tuple[Codes, Codes]:
+    """The training (R,) of each trial, equal where they differ in the threshold alone, and the first trial (T,) of each."""
+    (_, key_of), (initial, initial_of), (_, rate_of), (_, momentum_of), (_, seed_of) = (
+        columns[name] for name in ("batch_key", *TRAINING_COLUMNS)
+    )
+    return numbered(key_of, initial_of, rate_of, momentum_of, drawn_seeds(initial, initial_of, seed_of))
+
+
+def drawn_seeds(initial: Sequence[InitialChoice], initial_of: Codes, seed_of: Codes) -> Codes:
+    """The codes of the seeds (R,), 0 where the initial weights are not drawn."""
+    return np.where(np.array([choice.kind == "uniform" for choice in initial])[initial_of], seed_of, 0)
+
+
+def distinct(values: Iterable[Any]) -> Column:
+    """The values as a column, the distinct ones in order of their first occurrence."""
+    codes: dict[Any, int] = {}
+    code_of = np.array([codes.setdefault(value, len(codes)) for value in values], np.int64)
+    return list(codes), code_of
+
+
+def numbered(*codes: Codes) -> tuple[Codes, Codes]:
+    """A number (R,) for each distinct combination of codes, by first occurrence, and the index of that occurrence."""
+    combined, size = codes[0], int(codes[0].max(initial=0)) + 1
+    for code in codes[1:]:
+        more = int(code.max(initial=0)) + 1
+        if size * more > MOST_COMBINATIONS:
+            combined, size = np.unique(combined, return_inverse=True)[1], len(combined)
+        combined, size = combined * more + code, size * more
+    _, first, inverse = np.unique(combined, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty_like(order)
+    number[order] = np.arange(len(order))
+    return number[inverse], first[order]
 
 
 def make_batches(trials: Sequence[Trial], curve_points: int = CURVE_POINTS) -> list[tuple[list[int], Batch]]:

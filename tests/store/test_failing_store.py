@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.store import bulk, retries
+from pipeline.store import bulk, failures
 from pipeline.ui import free_port
 from tests.stores import CHUNKS, EXPERIMENT, SWEEP, TRIALS, after, kept_folder, sweeps_in, wait_for
 
@@ -156,7 +156,7 @@ def test_a_store_that_others_lock_all_the_time(schemas, store, lock, folder, com
     if schemas == "by the client":
         monkeypatch.setattr(bulk, "KNOWN_SCHEMAS", ())
     assert command("train", *SWEEP).code == 0
-    monkeypatch.setattr(retries, "BUSY_SECONDS", 1.0)
+    monkeypatch.setattr(failures, "BUSY_SECONDS", 1.0)
     with monkeypatch.context() as patch:
         after(patch, 2, lambda: lock.execute("BEGIN EXCLUSIVE"))
         ended = command("train", *SWEEP)
@@ -165,7 +165,7 @@ def test_a_store_that_others_lock_all_the_time(schemas, store, lock, folder, com
 
 
 def test_a_store_that_is_locked_before_a_sweep_begins(store, lock, folder, command, monkeypatch):
-    monkeypatch.setattr(retries, "BUSY_SECONDS", 1.0)
+    monkeypatch.setattr(failures, "BUSY_SECONDS", 1.0)
     command("train", "max_epochs=2")
     lock.execute("BEGIN EXCLUSIVE")
     ended = command("train", *SWEEP)

@@ -1,4 +1,4 @@
-"""A plan has the trials of its jobs, whichever are asked for, and knows which of them share a training."""
+"""A plan has the trials of its jobs, whichever are requested, and knows which of them share a training."""
 
 import json
 import time
@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from pipeline.app.multirun import Multirun
 from pipeline.errors import ConfigError
 from pipeline.sweeps.axes import Product, expand
-from pipeline.sweeps.chunks import cut
-from pipeline.sweeps.multirun import read_sweep
 from pipeline.sweeps.plan import Plan, axis_cells
+from pipeline.sweeps.request import read_sweep
 from pipeline.sweeps.session import SweepSession
 from pipeline.trials import tasks
 from pipeline.trials.configuration import read_trial
@@ -47,20 +46,20 @@ def test_a_plan_has_the_trials_of_its_jobs(multirun, arguments):
         plan = plan_of(multirun, *arguments)
     except ConfigError:
         return  # such as published weights for another network
-    places = np.arange(len(jobs))
+    indices = np.arange(len(jobs))
     assert len(plan) == len(jobs)
-    assert plan.trials(places) == expected
-    some = places[:: 3 if len(places) > 3 else 1][::-1]
-    assert plan.trials(some) == [expected[place] for place in some]
-    for name in plan.axes:
-        assert plan.column(name, places) == [axis_cells(plan.axes[name].values)[digit] for digit in
+    assert plan.trials(indices) == expected
+    some = indices[:: 3 if len(indices) > 3 else 1][::-1]
+    assert plan.trials(some) == [expected[index] for index in some]
+    for name, column in plan.axis_columns(indices).items():
+        assert column.to_pylist() == [axis_cells(plan.axes[name].values)[digit] for digit in
                                              (plan.axes[name].values.index(job.axes[name]) for job in jobs)]  # fmt: skip
 
     def training(trial):
         seed = trial.seed if trial.initial.kind == "uniform" else None
         return (trial.batch_key, trial.initial, trial.learning_rate, trial.momentum, seed)
 
-    numbers = plan.trainings(places)
+    numbers = plan.trainings(indices)
     by_number = {}
     for number, trial in zip(numbers.tolist(), expected, strict=True):
         assert by_number.setdefault(number, training(trial)) == training(trial)
@@ -80,9 +79,9 @@ def test_chunks_have_every_missing_trial_once_and_keep_trainings_whole(multirun,
     size = data.draw(st.sampled_from((None, 1, 2, 7, 1000)))
     spool = SimpleNamespace(missing=lambda trials: missing)
     session = SweepSession(plan, None, spool, None, "", None)
-    found = [chunk.indices for chunk in session.work(cut(plan, 100, size), SETTINGS)]
-    places = np.concatenate(found) if found else np.array([], int)
-    assert sorted(places) == np.flatnonzero(missing).tolist()
+    found = [chunk.indices for chunk in session.work(plan.cut(100, size), SETTINGS)]
+    indices = np.concatenate(found) if found else np.array([], int)
+    assert sorted(indices) == np.flatnonzero(missing).tolist()
     numbers = plan.trainings(np.arange(len(plan)))
     for mine in found:
         assert len({trial.batch_key for trial in plan.trials(mine)}) == 1
@@ -93,11 +92,11 @@ def test_chunks_have_every_missing_trial_once_and_keep_trainings_whole(multirun,
             assert len(mine) <= size + (missing.sum() if len(arguments) else 0)
 
 
-def test_chunks_are_as_large_as_asked(multirun):
+def test_chunks_are_as_large_as_requested(multirun):
     plan = plan_of(multirun, "initial=uniform", "seed=range(1000)", "engine=numpy")
-    assert [len(piece) for piece in cut(plan, 100, 7)] == [7] * 142 + [6]
-    assert [len(piece) for piece in cut(plan, 100, 1)] == [1] * 1000
-    assert [len(piece) for piece in cut(plan, 100, 5000)] == [1000]
+    assert [len(piece) for piece in plan.cut(100, 7)] == [7] * 142 + [6]
+    assert [len(piece) for piece in plan.cut(100, 1)] == [1] * 1000
+    assert [len(piece) for piece in plan.cut(100, 5000)] == [1000]
 
 
 def test_names_say_what_varies(multirun):
@@ -167,6 +166,6 @@ def test_a_million_trials_are_planned_in_seconds(multirun):
     axes = ["initial=uniform", "initial.range=0.5,1,2,4", "learning_rate=1,2,3,4,5", "seed=range(50000)"]
     start = time.process_time()
     plan = plan_of(multirun, "task=xor", "network=trained", *axes)
-    pieces = cut(plan, 100)
+    pieces = plan.cut(100)
     assert time.process_time() - start < 15
     assert sum(map(len, pieces)) == 1_000_000

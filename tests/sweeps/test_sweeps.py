@@ -14,7 +14,7 @@ from pipeline.app import interrupts as control
 from pipeline.results import rows
 from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.store.write import Store
-from pipeline.sweeps import multirun, recorder
+from pipeline.sweeps import estimate, request
 from tests.configurations import trial_of, uniform
 from tests.torture import torture
 
@@ -251,7 +251,7 @@ def test_as_many_runs_are_recorded_as_asked_for(store, command, asked, runs, sai
 
 @pytest.mark.usefixtures("without_figures")
 def test_above_a_number_of_trials_only_the_sweep_is_recorded(store, command, monkeypatch):
-    for module in (multirun, recorder):
+    for module in (estimate, request):
         monkeypatch.setattr(module, "RECORDED_BY_DEFAULT", TRIALS - 1)
     ended = command("train", *SWEEP)
     assert "tracking.runs=none: one run in MLflow for the sweep, as always above 15" in ended.out

@@ -1,0 +1,76 @@
+"""A multirun, read and checked: its trials, their chunks, what they take; and trained in this process, with nothing recorded.
+
+What takes long to import, such as MLflow, is not needed until a request is granted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.app.interrupts import Interrupts
+from pipeline.app.multirun import Multirun
+from pipeline.app.progress import progress_bar
+from pipeline.errors import ConfigError
+from pipeline.results.rows import Indices
+from pipeline.results.runs import Runs
+from pipeline.results.sweep_results import SweepResults
+from pipeline.sweeps.axes import expand
+from pipeline.sweeps.estimate import Estimate, check, check_number, estimate, runs_recorded
+from pipeline.sweeps.executors.local import Local
+from pipeline.sweeps.plan import Plan
+from pipeline.trials.settings import RECORDED_BY_DEFAULT, RUN_KEYS, Settings, read_settings
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRequest:
+    """A multirun that was read and checked: its trials, how they are run, the chunks that they are cut into, what it takes."""
+
+    multirun: Multirun
+    plan: Plan
+    settings: Settings
+    pieces: Sequence[Indices]
+    estimate: Estimate
+
+    def __str__(self) -> str:
+        """What the sweep takes, and what is recorded of it, in a line each."""
+        trials, runs = len(self.plan), self.settings.tracking.runs
+        recorded = runs_recorded(runs, trials)
+        default = "" if runs is not None else f", as always {'up to' if recorded else 'above'} {RECORDED_BY_DEFAULT:,} trials"
+        if recorded == trials:
+            what = f"all: a run in MLflow for each trial{default}"
+        elif recorded:
+            what = f"{recorded}: a run in MLflow for so many trials, at random; results.parquet has all"
+        else:
+            what = f"none: one run in MLflow for the sweep{default}; results.parquet has all trials"
+        return f"{self.estimate}\ntracking.runs={what}"
+
+
+def read_sweep(multirun: Multirun) -> SweepRequest:
+    """The sweep that is requested. Raises ConfigError for a job that cannot be trained and for more than the limits allow."""
+    jobs = expand(multirun.loader, multirun.config, multirun.arguments)
+    if not len(jobs):
+        raise ConfigError("sweep", " ".join(multirun.arguments), "has no jobs: an axis has no values")
+    common = {key: jobs.bases[0][key] for key in RUN_KEYS if key in jobs.bases[0]}
+    settings = read_settings(jobs.bases[0])
+    check_number(len(jobs), settings)
+    plan = Plan.of_jobs(jobs, common)
+    pieces = plan.cut(settings.curve_points, settings.executor.chunk)
+    estimated = estimate(plan, pieces, settings)
+    check(estimated, settings, multirun.folder)
+    return SweepRequest(multirun, plan, settings, pieces, estimated)
+
+
+def train_here(request: SweepRequest) -> tuple[SweepResults, Runs]:
+    """Trains the sweep in this process and records nothing; gives its results, and its runs with their curves."""
+    from pipeline.store.environment import environment_tags
+    from pipeline.sweeps.artifacts import NO_RUN, results_tables
+
+    plan, multirun = request.plan, request.multirun
+    with Interrupts() as interrupts, progress_bar() as bar:
+        chunks = (plan.chunk(indices, request.settings) for indices in request.pieces)
+        rows = sorted(Local(interrupts).train(chunks, bar("runs", len(plan))), key=lambda some: int(some.indices[0]))
+    table = pa.concat_tables(results_tables(plan, rows, np.full(len(plan), NO_RUN)))
+    known = {"name": multirun.study, "configuration": multirun.configuration, "environment": environment_tags()}
+    return SweepResults.from_arrow(table, **known), Runs(rows, len(plan))
