@@ -49,7 +49,7 @@ def test_the_python_in_the_readme_works(store, folder, command):
     names = {}
     exec(block, names)
     assert names["run"].status == "converged"
-    assert names["sweep"].axes == ("initial.range", "learning_rate", "seed")
+    assert names["sweep"].axes == ("learning_rate", "initial.range", "seed")
 
 
 def test_the_readme_links_to_what_is_there():
