@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ConfigError
+from pipeline.report.numbers import count
 from pipeline.results.rows import Indices
 from pipeline.sweeps.chunks import row_bytes
 from pipeline.sweeps.plan import Plan
@@ -38,7 +39,7 @@ class Estimate:
     def __str__(self) -> str:
         shared = "; trials that differ in the threshold alone share one" if self.trainings < self.trials else ""
         return (
-            f"{number(self.trials, 'trial')} in {number(self.trainings, 'training')}{shared}; {number(self.chunks, 'chunk')}; "
+            f"{count(self.trials, 'trial')} in {count(self.trainings, 'training')}{shared}; {count(self.chunks, 'chunk')}; "
             f"up to {size(self.memory)} of memory and {size(self.disk)} of disk"
         )
 
@@ -77,7 +78,7 @@ def refuse_above(key: str, trials: int, needed: int, limit: float | None, free: 
     """Raises ConfigError where more bytes are needed than the limit (GiB) or, without one, than are free."""
     if needed > (free if limit is None else limit * GIB):
         why = f"{size(free)} {where}" if limit is None else f"the limit is {size(int(limit * GIB))}"
-        raise ConfigError(key, limit, f"{number(trials, 'trial')} may take {size(needed)}, and {why}")
+        raise ConfigError(key, limit, f"{count(trials, 'trial')} may take {size(needed)}, and {why}")
 
 
 def free_memory() -> int:
@@ -97,11 +98,6 @@ def free_disk(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free or sys.maxsize  # /proc and its like say 0: what they say later is clearer
-
-
-def number(count: int, word: str) -> str:
-    """`1 trial`, `2,000 trials`."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def size(count: int) -> str:
