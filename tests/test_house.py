@@ -25,7 +25,7 @@ MOST_LINES, MOST_FILES, MOST_FLOORS, MOST_ROOMS = 400, 13, 8, 30
 ROOMS = {
     "errors": ("", ""),
     "backprop": ("", "numpy"),
-    "app": ("errors", "hydra omegaconf rich yaml"),
+    "app": ("backprop.status errors", "hydra omegaconf rich yaml"),
     "trials": ("backprop errors", "numpy pandas sklearn"),
     "results": ("trials backprop errors", "numpy pandas pyarrow"),
     "stats": ("results.columns backprop.status errors", "numpy pandas scipy"),

@@ -13,6 +13,7 @@ import atexit, gc, sys
 def tell():
     print("at exit:", gc.get_freeze_count() > 100_000, *sorted({heavy} & set(sys.modules)), file=sys.stderr)
 atexit.register(tell)  # first registered, last called
+from pipeline.backprop.status import Status
 from pipeline.app.application import run
 from pipeline.train import main
 run(main, "train")
@@ -36,3 +37,9 @@ def test_a_run_imports_only_what_mlflow_does_and_leaves_the_libraries_to_the_pro
     frozen, *imported = at_exit("engine=numpy", "max_epochs=2")
     assert set(imported) <= BY_MLFLOW
     assert frozen == "True"
+
+
+def test_help_says_what_the_statuses_mean(command):
+    shown = command("train", "--help").out
+    for status in Status:
+        assert f"{status.word}: {status.meaning}" in shown
