@@ -26,7 +26,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of weights, `units` × `inputs`, with so many `biases`; the `first` reads the patterns."""
+    """One layer of weights, `units` × `inputs`, with this number of `biases`; the `first` reads the patterns."""
 
     units: int
     inputs: int
@@ -60,7 +60,7 @@ def tiles(code: Code, count: Count, size: int, body: Callable[[Count, int], Any]
 
 
 def turn_by_width(code: Code, times: int, start: int, width: int, body: Callable[[Count, int], Any]) -> None:
-    """body(start, width), body(start + width, width), … so many times; a loop in the emitted code if more than once."""
+    """body(start, width), body(start + width, width), …: `times` calls; a loop in the emitted code if more than one."""
     if times == 1:
         body(start, width)
     elif times > 1:
