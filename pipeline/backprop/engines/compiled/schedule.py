@@ -126,11 +126,7 @@ def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
 
 
 def train_compiled(
-    batch: Batch,
-    shape: Kernel,
-    progress: Progress | None = None,
-    result: BatchResult | None = None,
-    threads: int | None = None,
+    batch: Batch, shape: Kernel, progress: Progress | None = None, result: BatchResult | None = None, threads: int | None = None
 ) -> BatchResult:
     """Trains every trial of the batch by this kernel."""
     code = compiled(shape)
