@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from pipeline.backprop.status import Status
+
 HEAVY = {"jax", "jinja2", "matplotlib", "mlflow", "numba", "pandas", "sklearn", "sqlalchemy", "torch"}
 BY_MLFLOW = {"mlflow", "pandas", "sqlalchemy"}
 
@@ -13,7 +15,6 @@ import atexit, gc, sys
 def tell():
     print("at exit:", gc.get_freeze_count() > 100_000, *sorted({heavy} & set(sys.modules)), file=sys.stderr)
 atexit.register(tell)  # first registered, last called
-from pipeline.backprop.status import Status
 from pipeline.app.application import run
 from pipeline.train import main
 run(main, "train")
