@@ -18,7 +18,7 @@ from math import prod
 
 import numpy as np
 
-from pipeline.backprop.activations import ACTIVATIONS as ACTIVATIONS
+from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.arithmetic import Array
 
 BIASES = ("shared", "per_unit", "none")

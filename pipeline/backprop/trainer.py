@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.batch import Batch as Batch
-from pipeline.backprop.batch import BatchResult
+from pipeline.backprop.batch import Batch, BatchResult
 from pipeline.backprop.network import backward, forward, total_error, worst_output
 from pipeline.backprop.stopping import Running
 
 UPDATES = ("batch", "online")
-
 CRITERIA = ("total_error", "worst_output")
 
 

@@ -21,7 +21,6 @@ from pipeline.backprop.status import Status
 from pipeline.backprop.stopping import DIVERGED_ABOVE
 
 CONVERGED, STATIONARY, EXHAUSTED, DIVERGED = map(int, Status)
-
 LARGEST = float(np.finfo(float).max)
 IDLE = -1  # the training of a lane that has none
 TRIALS, EPOCHS = range(2)  # entries of a thread's tally

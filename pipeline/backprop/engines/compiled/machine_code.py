@@ -28,7 +28,6 @@ from pipeline.backprop.engines.compiled.kernel import Kernel
 log = logging.getLogger("pipeline.engine")
 
 CACHE_NAME = "backpropagation-convergence"
-
 CHECKSUM_BYTES = 32
 
 
