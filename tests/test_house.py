@@ -25,7 +25,7 @@ MOST_LINES, MOST_FILES, MOST_FLOORS, MOST_ROOMS = 400, 13, 8, 30
 ROOMS = {
     "errors": ("", ""),
     "backprop": ("", "numpy"),
-    "app": ("errors", "hydra omegaconf rich yaml"),
+    "app": ("backprop.status errors", "hydra omegaconf rich yaml"),
     "trials": ("backprop errors", "numpy pandas sklearn"),
     "results": ("trials backprop errors", "numpy pandas pyarrow"),
     "stats": ("results.columns backprop.status errors", "numpy pandas scipy"),
@@ -256,7 +256,7 @@ BROKEN = {  # a check, a tree that breaks its rule, what it must say
     "a room that knows a command, for a type": (
         without_exceptions,
         {"pipeline/app/a.py": "if TYPE_CHECKING:\n    from ..train import main\n", "pipeline/train.py": "main = 1\n"},
-        "pipeline/app/a.py:2: imports pipeline.train; rooms that app may import: errors",
+        "pipeline/app/a.py:2: imports pipeline.train; rooms that app may import: backprop.status errors",
     ),
     "a library in a room that may not import it": (
         without_exceptions,

@@ -15,9 +15,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pipeline.app.sequences import logspace
+from pipeline.backprop.status import Status
 from pipeline.errors import ConfigError
 
 OmegaConf.register_new_resolver("logspace", logspace, replace=True)
+OmegaConf.register_new_resolver("statuses", lambda: "\n".join(f"  {one.word}: {one.meaning}" for one in Status), replace=True)
 
 
 def project_folder(name: str) -> Path:

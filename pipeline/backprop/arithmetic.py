@@ -7,7 +7,7 @@ The method is the classic one (P. T. P. Tang, ACM TOMS 15, 1989): x = n ln 2 + r
 exp x = 2ⁿ (1 + q), q = expm1 r. ln 2 is held in two parts, the first of 33 bits, so that n times it is exact. q is a
 polynomial of degree 11, r + r² p(r), with p by Remez' algorithm for the least relative error of q (2.3e-17), which is as
 good as Taylor's of degree 13; it is added up by Estrin's scheme. Within the clamp the results are off by at most 1.1
-(exp), 2.5 (sigmoid) and 2.7 ulp (tanh): `tests/test_arithmetic.py` holds them against mpmath.
+(exp), 2.5 (sigmoid) and 2.7 ulp (tanh): `tests/backprop/test_arithmetic.py` holds them against mpmath.
 
 Any NaN gives NaN. All functions work elementwise on float64 arrays of any shape. Large arrays are computed piece by piece, in
 memory that each thread keeps and that fits the processor's cache.
@@ -22,18 +22,13 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 EXP_CLAMP = 708.0  # beyond it, exp(±EXP_CLAMP) is returned: 2ⁿ stays a normal number
-
 TANH_CLAMP = 20.0  # tanh(20) rounds to 1
-
 LOG2_E = 1.4426950408889634
-
 LN2_HIGH = 6.93147180369123816490e-01  # 33 bits
-
 LN2_LOW = 1.90821492927058770002e-10
 
 # Adding 1.5 × 2⁵² rounds to an integer, which then stands in the lowest bits; 1023 more, and it is an exponent.
 ROUNDING = 6755399441055744.0 + 1023.0
-
 EXPONENT_BITS = 52
 
 # expm1 r = r + r² (c₀ + c₁ r + … + c₉ r⁹)

@@ -103,10 +103,7 @@ class BatchResult:
         """(epochs, errors) of one trial: the curve's points before its end, and its end."""
         before = self.curve_epochs < self.epochs[trial]
         errors = self.curve_errors[before, self.batch.training[trial]]
-        return (
-            np.append(self.curve_epochs[before], self.epochs[trial]),
-            np.append(errors, self.final_error[trial]),
-        )
+        return (np.append(self.curve_epochs[before], self.epochs[trial]), np.append(errors, self.final_error[trial]))
 
     def insert(self, part: "BatchResult", trainings: NDArray[np.intp]) -> None:
         """Takes over the result of `batch.columns(trainings)`."""

@@ -18,7 +18,7 @@ from math import prod
 
 import numpy as np
 
-from pipeline.backprop.activations import ACTIVATIONS as ACTIVATIONS
+from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.arithmetic import Array
 
 BIASES = ("shared", "per_unit", "none")
@@ -62,22 +62,22 @@ class Network:
     @property
     def size(self) -> int:
         """N, the number of parameters of one run."""
-        return int(_places(self)[-1][0].stop)
+        return int(_slices(self)[-1][0].stop)
 
     @property
     def trained(self) -> int:
         """How many parameters, counted from the first, training changes."""
-        return int(_places(self)[-1 if self.train_bias else self.layers - 1][0].stop)
+        return int(_slices(self)[-1 if self.train_bias else self.layers - 1][0].stop)
 
     def split(self, parameters: Array) -> tuple[list[Array], list[Array]]:
         """Views of `parameters: (N, …)` as weights[l]: (U, V, …) and biases[l]: (U, …), (1, …) or (0, …).
 
         Where there are weights only (a gradient without trained biases), the list of biases is empty.
         """
-        places, runs = _places(self), parameters.shape[1:]
+        slices, runs = _slices(self), parameters.shape[1:]
         if len(parameters) < self.size:
-            places = places[: self.layers]
-        arrays = [parameters[place].reshape(shape + runs) for place, shape in places]
+            slices = slices[: self.layers]
+        arrays = [parameters[rows].reshape(shape + runs) for rows, shape in slices]
         return arrays[: self.layers], arrays[self.layers :]
 
     def rates(self, learning_rate: Array) -> Array:
@@ -88,8 +88,8 @@ class Network:
 
 
 @cache
-def _places(network: Network) -> list[tuple[slice, tuple[int, ...]]]:
-    """Where each array stands among the parameters, and its shape."""
+def _slices(network: Network) -> list[tuple[slice, tuple[int, ...]]]:
+    """The rows of each array among the parameters, and its shape."""
     stops = list(accumulate(map(prod, network.shapes)))
     return [(slice(stop - prod(shape), stop), shape) for stop, shape in zip(stops, network.shapes, strict=True)]
 

@@ -26,8 +26,8 @@ LOW_WORD = np.uint64(0xFFFFFFFF)
 
 
 def uniform(seeds: Sequence[int], size: int) -> Array:
-    """So many numbers from 0 to 1 for each seed from 0 to 2^64 - 1, (size, R)."""
-    if not together(len(seeds), size):
+    """`size` numbers from 0 to 1 for each seed from 0 to 2^64 - 1, (size, R)."""
+    if not is_faster(len(seeds), size):
         return np.array([np.random.Generator(np.random.PCG64(seed)).random(size) for seed in seeds]).T
     high, low = np.divmod(np.array(seeds, np.uint64), np.uint64(2**32))
     words = [one.astype(np.uint64) for one in pool_output(low.astype(np.uint32), high.astype(np.uint32))]
@@ -35,8 +35,8 @@ def uniform(seeds: Sequence[int], size: int) -> Array:
     return numbers((state_high, state_low), (stream_high, stream_low), size)
 
 
-def together(seeds: int, size: int) -> bool:
-    """Whether this way is faster than NumPy's generator, one by one; measured: it is for many seeds and small networks."""
+def is_faster(seeds: int, size: int) -> bool:
+    """Whether this is faster than NumPy's generators, one by one; measured: it is for many seeds and small networks."""
     return size <= 512 and seeds >= 32 + 2 * size
 
 
@@ -72,14 +72,14 @@ def numbers(state: Halves, stream: Halves, size: int) -> Array:
     one, top = np.uint64(1), np.uint64(63)
     increment = stream[0] << one | stream[1] >> top, stream[1] << one | one
     state = stepped(added(increment, state), increment)
-    found = np.empty((size, len(state[0])))
-    for row in found:
+    result = np.empty((size, len(state[0])))
+    for row in result:
         state = stepped(state, increment)
         high, low = state
         mixed, turn = high ^ low, high >> np.uint64(58)
         turned = mixed >> turn | mixed << (-turn & top)
         np.multiply(turned >> np.uint64(11), 2.0**-53, out=row)
-    return found
+    return result
 
 
 def stepped(state: Halves, increment: Halves) -> Halves:
@@ -102,5 +102,5 @@ def upper_half(one: Half, other: np.uint64) -> Half:
     low, high, other_low, other_high = one & LOW_WORD, one >> word, other & LOW_WORD, other >> word
     middle = high * other_low + (low * other_low >> word)
     crossed = low * other_high + (middle & LOW_WORD)
-    found: Half = high * other_high + (middle >> word) + (crossed >> word)
-    return found
+    upper: Half = high * other_high + (middle >> word) + (crossed >> word)
+    return upper

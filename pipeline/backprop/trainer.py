@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.batch import Batch as Batch
-from pipeline.backprop.batch import BatchResult
+from pipeline.backprop.batch import Batch, BatchResult
 from pipeline.backprop.network import backward, forward, total_error, worst_output
 from pipeline.backprop.stopping import Running
 
 UPDATES = ("batch", "online")
-
 CRITERIA = ("total_error", "worst_output")
 
 
@@ -38,11 +36,11 @@ def train(batch: Batch, result: BatchResult | None = None, after_epoch: Callable
         gradient = backward(network, state.parameters, outputs, targets)
 
         going_on = running.end(epoch, error, measure, gradient, state.parameters)
-        if not going_on.all():
+        if len(running.columns) < len(error):
             state.keep(going_on)
             gradient = gradient[:, going_on]
-            if not going_on.any():
-                return result
+        if not len(running.columns):
+            break
 
         if batch.update == "batch":
             state.step(gradient)
@@ -51,8 +49,8 @@ def train(batch: Batch, result: BatchResult | None = None, after_epoch: Callable
                 outputs = forward(network, state.parameters, inputs[p : p + 1])
                 state.step(backward(network, state.parameters, outputs, targets[p : p + 1]))
         if after_epoch:
-            after_epoch(len(state.momentum))
-    raise AssertionError("count() ends")
+            after_epoch(len(running.columns))
+    return result
 
 
 class State:
@@ -62,12 +60,13 @@ class State:
         self.parameters = np.ascontiguousarray(batch.initial_parameters) + 0.0  # + 0.0: no weight is ever −0
         self.rates = batch.network.rates(batch.learning_rate)
         self.momentum = batch.momentum
+        self.with_momentum = bool(batch.momentum.any())
         self.velocity = np.zeros_like(self.rates)
 
     def step(self, gradient: Array) -> None:
         """One update: v ← αv − η ∂E/∂w, w ← w + v. Where α is 0, nothing of the last step is left in v, be it infinite."""
         velocity = -(self.rates * gradient)
-        if self.momentum.any():
+        if self.with_momentum:
             velocity += np.where(self.momentum > 0.0, self.momentum * self.velocity, 0.0)
         self.parameters[: len(gradient)] += velocity
         self.velocity = velocity

@@ -13,7 +13,6 @@ from pipeline.stats.convergence import INTERVALS
 from pipeline.stats.summary import Summary
 
 MOST_CELLS = 10_000  # of a grid: more cannot be read
-
 GRID_ROWS = 60  # of a grid that is printed
 
 

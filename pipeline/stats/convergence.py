@@ -13,7 +13,6 @@ from pipeline.stats.survival import product_limit, quantile, restricted_mean
 
 STATISTICS = ("runs", *STATUSES, "rate", "ert", "q1", "median", "q3")
 INTERVALS = ("rate_low", "rate_high", "ert_low", "ert_high", "median_low", "median_high", "restricted_mean")
-
 QUARTILES = {"q1": 0.25, "median": 0.5, "q3": 0.75}
 
 

@@ -11,7 +11,6 @@ from pipeline.stats.arrays import Floats
 LEVEL = 0.95  # of every interval
 RESAMPLES = 1000
 MOST_UNITS = 1000  # that are drawn one by one; more are put into this many blocks at random, and the blocks are drawn
-
 SEED = 20210  # any number: the same table has the same intervals
 
 

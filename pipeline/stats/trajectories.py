@@ -14,9 +14,7 @@ from pipeline.stats.sample import NESTED, Sample
 Curves = Sequence[tuple[NDArray[np.int64], Floats]]  # (epochs, errors) of each run, in the order of the results
 
 SHARES = {"q5": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
-
 MOST_CURVES = 200  # of one axis value, that quantiles are taken from
-
 MOST_RUNS = 20_000  # that the quantiles of weights are taken from
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.backprop import pcg64 as streams
+from pipeline.backprop import pcg64
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.network import Network
 from pipeline.errors import ConfigError
@@ -58,7 +58,7 @@ def uniform(low: Array, high: Array, size: int, seeds: Sequence[int]) -> Array:
     """
     numbers: dict[int, int] = {}
     column_of = [numbers.setdefault(seed, len(numbers)) for seed in seeds]
-    return low + (high - low) * streams.uniform(list(numbers), size)[:, column_of]
+    return low + (high - low) * pcg64.uniform(list(numbers), size)[:, column_of]
 
 
 def named(arrays: Mapping[str, Any], network: Network, where: Callable[[str], str]) -> Array:

@@ -43,6 +43,15 @@ def test_every_python_command_works(store, folder, command):
             assert ended.out
 
 
+def test_the_python_in_the_readme_works(store, folder, command):
+    command("train", "-m", "initial=uniform", "learning_rate=1,2", "initial.range=1,2", "seed=range(2)", "max_epochs=3")
+    [block] = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
+    names = {}
+    exec(block, names)
+    assert names["run"].status == "converged"
+    assert names["sweep"].axes == ("learning_rate", "initial.range", "seed")
+
+
 def test_the_readme_links_to_what_is_there():
     for path in re.findall(r"\]\((?!http)([^)]+)\)", README):
         assert (ROOT / path).exists(), path

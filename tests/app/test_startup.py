@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from pipeline.backprop.status import Status
+
 HEAVY = {"jax", "jinja2", "matplotlib", "mlflow", "numba", "pandas", "sklearn", "sqlalchemy", "torch"}
 BY_MLFLOW = {"mlflow", "pandas", "sqlalchemy"}
 
@@ -36,3 +38,9 @@ def test_a_run_imports_only_what_mlflow_does_and_leaves_the_libraries_to_the_pro
     frozen, *imported = at_exit("engine=numpy", "max_epochs=2")
     assert set(imported) <= BY_MLFLOW
     assert frozen == "True"
+
+
+def test_help_says_what_the_statuses_mean(command):
+    shown = command("train", "--help").out
+    for status in Status:
+        assert f"{status.word}: {status.meaning}" in shown

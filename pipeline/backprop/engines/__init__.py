@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from pipeline.backprop.batch import Batch, BatchResult, Progress
 
 ENGINES = ("compiled", "numpy")  # the first is the default
-
 ALIASES = {"numba": "compiled"}
 
 

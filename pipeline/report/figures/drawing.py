@@ -41,7 +41,6 @@ BLUE, ORANGE, GREY = COLOURS[0], COLOURS[1], "0.55"
 LONGEST = 24  # characters of a label
 LINES = 7  # values of an axis that colours distinguish
 PANELS = 3  # thresholds that have a panel to themselves
-
 P = ParamSpec("P")
 T = TypeVar("T")
 

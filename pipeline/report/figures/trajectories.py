@@ -44,7 +44,6 @@ THIN_CURVES = 30  # of an axis value, that are drawn themselves
 MOST_PANELS = 8
 MOST_WEIGHTS = 24
 MOST_DOTS = 60
-
 FAR_ABOVE = 1e30  # drawn instead of what is not finite
 
 

@@ -56,7 +56,7 @@ def run_emitter(emitter: Emitter, net: np.ndarray, error: np.ndarray) -> tuple[n
     code.builder.ret_void()
     owner, [address] = compiled.link(compiled.machine_code(module), ("run",))
     rows = len(net) // 8
-    arrays = [schedule._aligned(rows, 8) for _ in range(2)]
+    arrays = [schedule.aligned(rows, 8) for _ in range(2)]
     for array, numbers in zip(arrays, (net, error), strict=True):
         array[:] = numbers.reshape(rows, 8)
     ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(address)(*(a.ctypes.data for a in arrays), rows)
@@ -118,15 +118,15 @@ def test_no_product_is_fused_with_a_sum_on_any_processor(triple: str, cpu: str, 
 def test_damaged_and_missing_caches_are_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = schedule.choose_kernel(make(Network((3, 2, 1)), 2, 1, 0), compiled.processor())
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    compiled._load(shape)
+    compiled.load(shape)
     file = compiled.cached_file(shape)
     whole = file.read_bytes()
     file.write_bytes(whole[:-100])
-    compiled._load(shape)
+    compiled.load(shape)
     assert file.read_bytes() == whole
     (tmp_path / "a file").touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "a file" / "no folder"))
-    compiled._load(shape)
+    compiled.load(shape)
     assert callable(compiled_work(str(compiled.cache_folder())))
 
 

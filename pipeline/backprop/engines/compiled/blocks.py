@@ -27,12 +27,12 @@ def emit(module: ir.Module, kernel: Kernel) -> None:
     """Writes `epochs` and `advance` into the module."""
     whole = Passes(module, kernel, "block", kernel.patterns)
     single = Passes(module, kernel, "pattern", count=1) if kernel.update == "online" else None
-    step = _step(module, kernel)
-    evaluate = _evaluate(module, kernel, whole, "evaluate", True)
+    step = emit_step(module, kernel)
+    evaluate = emit_evaluate(module, kernel, whole, "evaluate", True)
     always = kernel.update == "batch" or kernel.tolerance
-    measure = evaluate if always else _evaluate(module, kernel, whole, "measure", False)
-    advance = step if single is None else _online(module, kernel, single, step)
-    _epochs(module, kernel, measure, evaluate, advance)
+    measure = evaluate if always else emit_evaluate(module, kernel, whole, "measure", False)
+    advance = step if single is None else emit_online(module, kernel, single, step)
+    emit_epochs(module, kernel, measure, evaluate, advance)
     export(module, advance, "advance")
 
 
@@ -53,16 +53,16 @@ class Passes:
         kernel = self.kernel
         code, memory, (start, count, _) = function(module, kernel, f"{name}_forward", 3)
         patterns: Count = known or count
-        for place, layer in enumerate(kernel.layers):
+        for index, layer in enumerate(kernel.layers):
             layers.forward(
                 code,
                 layer,
                 self.tile,
                 kernel.stride,
-                memory.parameters.start(kernel.parameter_rows[0][place]),
-                memory.parameters.start(kernel.parameter_rows[1][place]),
-                self._below(memory, place, start),
-                memory.outputs.start(kernel.unit_rows[place]),
+                memory.parameters.start(kernel.parameter_rows[0][index]),
+                memory.parameters.start(kernel.parameter_rows[1][index]),
+                self._below(memory, index, start),
+                memory.outputs.start(kernel.unit_rows[index]),
                 patterns,
             )
         last = kernel.layers[-1]
@@ -88,23 +88,23 @@ class Passes:
         kernel = self.kernel
         code, memory, (start, count, started) = function(module, kernel, f"{name}_backward", 3)
         patterns: Count = known or count
-        for place, layer in reversed(list(enumerate(kernel.layers))):
-            weights, biases = (rows[place] for rows in kernel.parameter_rows)
-            rows = kernel.unit_rows[place]
+        for index, layer in reversed(list(enumerate(kernel.layers))):
+            weights, biases = (rows[index] for rows in kernel.parameter_rows)
+            rows = kernel.unit_rows[index]
             layers.gradient(
                 code,
                 layer,
                 self.tile,
                 kernel.stride,
                 memory.deltas.start(rows),
-                self._below(memory, place, start),
+                self._below(memory, index, start),
                 memory.gradient.start(weights),
                 memory.gradient.start(biases),
                 patterns,
                 None if known else Index(code, code.integer(0)).below(started),
             )
-            if place > 0:
-                below = kernel.unit_rows[place - 1]
+            if index > 0:
+                below = kernel.unit_rows[index - 1]
                 layers.delta_below(
                     code,
                     layer,
@@ -113,25 +113,26 @@ class Passes:
                     memory.parameters.start(weights),
                     memory.deltas.start(rows),
                     memory.outputs.start(below),
-                    kernel.layers[place - 1].activation,
+                    kernel.layers[index - 1].activation,
                     memory.deltas.start(below),
                     patterns,
                 )
         code.builder.ret_void()
         return code.function
 
-    def _below(self, memory: Memory, place: int, start: Count) -> Below:
-        layer = self.kernel.layers[place]
-        if place == 0:
+    def _below(self, memory: Memory, index: int, start: Count) -> Below:
+        layer = self.kernel.layers[index]
+        if index == 0:
             return Below(memory.inputs.start(start * layer.inputs), layer, self.kernel.stride)
-        return Below(memory.outputs.start(self.kernel.unit_rows[place - 1]), layer, self.kernel.stride)
+        return Below(memory.outputs.start(self.kernel.unit_rows[index - 1]), layer, self.kernel.stride)
 
 
-def _call(code: Code, memory: Memory, called: ir.Function, *integers: Count) -> ir.Value:
+def call(code: Code, memory: Memory, called: ir.Function, *integers: Count) -> ir.Value:
+    """Emits a call of an inner function."""
     return code.builder.call(called, [*memory.pointers, *map(code.integer, integers)])
 
 
-def _evaluate(module: ir.Module, kernel: Kernel, passes: Passes, name: str, with_gradient: bool) -> ir.Function:
+def emit_evaluate(module: ir.Module, kernel: Kernel, passes: Passes, name: str, with_gradient: bool) -> ir.Function:
     """Error and worst output over all patterns, and the gradient if it is wanted, block by block."""
     code, memory, (patterns,) = function(module, kernel, name, 1)
     memory.lanes[ERROR] = memory.lanes[WORST] = code.number(0.0)
@@ -139,9 +140,9 @@ def _evaluate(module: ir.Module, kernel: Kernel, passes: Passes, name: str, with
     def block(start: Count, _: list[Vector]) -> Sequence[Vector]:
         count = (patterns - start).at_most(kernel.block)
         with code.when(code.builder.not_(memory.halted())):
-            _call(code, memory, passes.forward, start, count, 0)
+            call(code, memory, passes.forward, start, count, 0)
             if with_gradient:
-                _call(code, memory, passes.backward, start, count, start)
+                call(code, memory, passes.backward, start, count, start)
         return ()
 
     code.loop(patterns, block, step=kernel.block)
@@ -149,7 +150,7 @@ def _evaluate(module: ir.Module, kernel: Kernel, passes: Passes, name: str, with
     return code.function
 
 
-def _step(module: ir.Module, kernel: Kernel) -> ir.Function:
+def emit_step(module: ir.Module, kernel: Kernel) -> ir.Function:
     """One update of all trained parameters."""
     code, memory, _ = function(module, kernel, "step", 1)
     for layer, start, size in kernel.trained:
@@ -172,15 +173,15 @@ def _step(module: ir.Module, kernel: Kernel) -> ir.Function:
     return code.function
 
 
-def _online(module: ir.Module, kernel: Kernel, passes: Passes, step: ir.Function) -> ir.Function:
+def emit_online(module: ir.Module, kernel: Kernel, passes: Passes, step: ir.Function) -> ir.Function:
     """One update after every pattern, in order."""
     code, memory, (patterns,) = function(module, kernel, "online", 1)
 
     def pattern(p: Count, _: list[Vector]) -> Sequence[Vector]:
         with code.when(code.builder.not_(memory.halted())):
-            _call(code, memory, passes.forward, p, 1, 0)
-            _call(code, memory, passes.backward, p, 1, 0)
-            _call(code, memory, step, patterns)
+            call(code, memory, passes.forward, p, 1, 0)
+            call(code, memory, passes.backward, p, 1, 0)
+            call(code, memory, step, patterns)
         return ()
 
     code.loop(patterns, pattern)
@@ -188,7 +189,7 @@ def _online(module: ir.Module, kernel: Kernel, passes: Passes, step: ir.Function
     return code.function
 
 
-def _steep(kernel: Kernel, code: Code, memory: Memory) -> Vector:
+def emit_steep(kernel: Kernel, code: Code, memory: Memory) -> Vector:
     """1 in the lanes of which some gradient component is larger than the tolerance or NaN, else 0."""
     tolerance = memory.lanes[TOLERANCE]
 
@@ -198,23 +199,24 @@ def _steep(kernel: Kernel, code: Code, memory: Memory) -> Vector:
     return code.loop(kernel.network.trained, component, [code.number(0.0)])[0]
 
 
-def _epochs(module: ir.Module, kernel: Kernel, measure: ir.Function, evaluate: ir.Function, advance: ir.Function) -> None:
+def emit_epochs(module: ir.Module, kernel: Kernel, measure: ir.Function, evaluate: ir.Function, advance: ir.Function) -> None:
+    """Epoch after epoch, until a lane may have ended."""
     code, memory, (patterns, stop) = function(module, kernel, "train", 2, gives=True)
     loop = Loop(code)
-    _call(code, memory, measure, patterns)
+    call(code, memory, measure, patterns)
     error = memory.lanes[ERROR]
     memory.history[loop.turn] = error
     calm = going_on(kernel, memory, error, memory.lanes[WORST])
     if kernel.tolerance:
-        calm = calm & (_steep(kernel, code, memory) > 0.0)
+        calm = calm & (emit_steep(kernel, code, memory) > 0.0)
 
     def leaving() -> None:
         if measure is not evaluate:
-            _call(code, memory, evaluate, patterns)
+            call(code, memory, evaluate, patterns)
         code.builder.ret(loop.turn.value)
 
     ending = code.builder.or_((~calm).any(), loop.turn.equals(stop))
     loop.leave(code.builder.or_(ending, memory.halted()), leaving)
-    _call(code, memory, advance, patterns)
+    call(code, memory, advance, patterns)
     loop.again(loop.turn + 1)
     export(module, code.function, "epochs")

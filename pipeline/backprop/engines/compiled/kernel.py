@@ -34,8 +34,8 @@ MOMENTUM, LIMIT, THRESHOLD, TOLERANCE, ERROR, WORST = range(len(LANES))
 class Kernel:
     """All that shapes the code of `epochs` and `advance`.
 
-    `momentum` and `tolerance` say whether any run has one. `patterns` is how many there are, if the code is for exactly
-    so many, else 0; `block` is how many are taken at once. If `unrolled`, all is written out and the parameters stay in
+    `momentum` and `tolerance` say whether any run has one. `patterns` is their number if the code is for exactly
+    that number, else 0; `block` is how many are taken at once. If `unrolled`, all is written out and the parameters stay in
     registers.
     """
 
@@ -56,8 +56,8 @@ class Kernel:
         network = self.network
         biases = [prod(shape) for shape in network.shapes[network.layers :]]
         return [
-            Layer(units, inputs, activation, count, network.train_bias, place == 0)
-            for place, ((inputs, units), activation, count) in enumerate(
+            Layer(units, inputs, activation, count, network.train_bias, index == 0)
+            for index, ((inputs, units), activation, count) in enumerate(
                 zip(pairwise(network.units), network.activations, biases, strict=True)
             )
         ]
@@ -86,12 +86,12 @@ class Kernel:
     @property
     def trained(self) -> list[tuple[int, int, int]]:
         """(layer, first parameter, number) of the trained parameters that share a learning rate."""
-        sizes, start, found = list(map(prod, self.network.shapes)), 0, []
-        for place, size in enumerate(sizes):
+        sizes, start, trained = list(map(prod, self.network.shapes)), 0, []
+        for index, size in enumerate(sizes):
             if start < self.network.trained and size:
-                found.append((place % self.network.layers, start, size))
+                trained.append((index % self.network.layers, start, size))
             start += size
-        return found
+        return trained
 
 
 class Memory:
@@ -114,7 +114,7 @@ class Memory:
 
 
 def function(module: ir.Module, kernel: Kernel, name: str, integers: int, gives: bool = False) -> Any:
-    """A new inner function of a kernel's memory and so many integers: (code, memory, arguments)."""
+    """A new inner function of a kernel's memory and this number of integers: (code, memory, arguments)."""
     kind = ir.FunctionType(INTEGER if gives else ir.VoidType(), [POINTER] * len(MEMORY) + [INTEGER] * integers)
     emitted = ir.Function(module, kind, name)
     emitted.linkage = "internal"
@@ -131,8 +131,8 @@ def export(module: ir.Module, inner: ir.Function, name: str) -> None:
     outer = ir.Function(module, ir.FunctionType(inner.ftype.return_type, [POINTER, *integers]), name)
     builder = ir.IRBuilder(outer.append_basic_block())
     pointers = [
-        builder.load(builder.gep(outer.args[0], [ir.Constant(INTEGER, place)], source_etype=POINTER), typ=POINTER)
-        for place in range(len(MEMORY))
+        builder.load(builder.gep(outer.args[0], [ir.Constant(INTEGER, index)], source_etype=POINTER), typ=POINTER)
+        for index in range(len(MEMORY))
     ]
     result = builder.call(inner, [*pointers, *outer.args[1:]])
     if inner.ftype.return_type == INTEGER:

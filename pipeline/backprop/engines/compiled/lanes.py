@@ -21,7 +21,6 @@ from pipeline.backprop.status import Status
 from pipeline.backprop.stopping import DIVERGED_ABOVE
 
 CONVERGED, STATIONARY, EXHAUSTED, DIVERGED = map(int, Status)
-
 LARGEST = float(np.finfo(float).max)
 IDLE = -1  # the training of a lane that has none
 TRIALS, EPOCHS = range(2)  # entries of a thread's tally
@@ -63,28 +62,29 @@ def _call_advance(typing: Any, address: Any, memory: Any, patterns: Any) -> Any:
     return types.void(types.int64, types.int64, types.int64), generate
 
 
-def _array(kind: Any, dimensions: int, layout: str = "C", readonly: bool = True) -> Any:
+def array(kind: Any, dimensions: int, layout: str = "C", readonly: bool = True) -> Any:
+    """The type of an array argument."""
     return types.Array(kind, dimensions, layout, readonly=readonly)  # type: ignore[call-overload]
 
 
 _WORK = types.void(
     *(types.int64, types.int64, types.int64, types.int64),
     # parameters, velocity, gradient, rates, lanes, history
-    *([_array(types.float64, 2, readonly=False)] * 6),
+    *([array(types.float64, 2, readonly=False)] * 6),
     # counter, halt, tally
-    *([_array(types.int64, 1, readonly=False)] * 3),
+    *([array(types.int64, 1, readonly=False)] * 3),
     # initial_parameters, learning_rate, momentum
-    *(_array(types.float64, 2, "A"), _array(types.float64, 2, "A"), _array(types.float64, 1)),
+    *(array(types.float64, 2, "A"), array(types.float64, 2, "A"), array(types.float64, 1)),
     # order, first, threshold
-    *(_array(types.int64, 1), _array(types.int64, 1), _array(types.float64, 1)),
+    *(array(types.int64, 1), array(types.int64, 1), array(types.float64, 1)),
     # max_epochs, gradient_tolerance, by_worst
     *(types.int64, types.float64, types.boolean),
     # status, epochs, final_error, gradient_norm, final_parameters
-    *(_array(types.int8, 1, readonly=False), _array(types.int64, 1, readonly=False)),
-    *([_array(types.float64, 1, readonly=False)] * 2),
-    _array(types.float64, 2, readonly=False),
+    *(array(types.int8, 1, readonly=False), array(types.int64, 1, readonly=False)),
+    *([array(types.float64, 1, readonly=False)] * 2),
+    array(types.float64, 2, readonly=False),
     # curve_epochs, curve_errors
-    *(_array(types.int64, 1), _array(types.float64, 2, readonly=False)),
+    *(array(types.int64, 1), array(types.float64, 2, readonly=False)),
 )
 
 

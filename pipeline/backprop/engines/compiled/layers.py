@@ -26,7 +26,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of weights, `units` × `inputs`, with so many `biases`; the `first` reads the patterns."""
+    """One layer of weights, `units` × `inputs`, with this number of `biases`; the `first` reads the patterns."""
 
     units: int
     inputs: int
@@ -60,7 +60,7 @@ def tiles(code: Code, count: Count, size: int, body: Callable[[Count, int], Any]
 
 
 def turn_by_width(code: Code, times: int, start: int, width: int, body: Callable[[Count, int], Any]) -> None:
-    """body(start, width), body(start + width, width), … so many times; a loop in the emitted code if more than once."""
+    """body(start, width), body(start + width, width), …: `times` calls; a loop in the emitted code if more than one."""
     if times == 1:
         body(start, width)
     elif times > 1:
@@ -89,15 +89,7 @@ class Below:
 
 
 def forward(
-    code: Code,
-    layer: Layer,
-    tile: Tile,
-    stride: int,
-    weights: Rows,
-    biases: Rows,
-    below: Below,
-    outputs: Rows,
-    patterns: Count,
+    code: Code, layer: Layer, tile: Tile, stride: int, weights: Rows, biases: Rows, below: Below, outputs: Rows, patterns: Count
 ) -> None:
     """Into `outputs`: activation(bias + Σ weight × below), the sum over the units below."""
 
@@ -127,14 +119,7 @@ def bias(code: Code, layer: Layer, biases: Rows, unit: Count) -> Vector:
 
 
 def output_delta(
-    code: Code,
-    layer: Layer,
-    stride: int,
-    outputs: Rows,
-    targets: Numbers,
-    deltas: Rows,
-    patterns: Count,
-    sums: list[Vector],
+    code: Code, layer: Layer, stride: int, outputs: Rows, targets: Numbers, deltas: Rows, patterns: Count, sums: list[Vector]
 ) -> list[Vector]:
     """∂E/∂(net input) of the last layer, into `deltas`; gives the sums (error, worst output), continued."""
 
@@ -228,9 +213,7 @@ def gradient(
     def bias_of_units(u: Count, m: int) -> None:
         rows = [u + a for a in range(m)]
         total = code.loop(
-            patterns,
-            lambda p, total: [total[a] + deltas[(u + a) * stride + p] for a in range(m)],
-            so_far(by_bias, rows),
+            patterns, lambda p, total: [total[a] + deltas[(u + a) * stride + p] for a in range(m)], so_far(by_bias, rows)
         )
         for row, vector in zip(rows, total, strict=True):
             by_bias[row] = vector

@@ -28,14 +28,12 @@ from pipeline.backprop.engines.compiled.kernel import Kernel
 log = logging.getLogger("pipeline.engine")
 
 CACHE_NAME = "backpropagation-convergence"
-
-
 CHECKSUM_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """The processor that code is made for: it has so many vector `registers`, each of `width` doubles."""
+    """The processor that code is made for: its number of vector `registers`, each of `width` doubles."""
 
     name: str
     features: str
@@ -45,7 +43,7 @@ class Processor:
 
 @cache
 def processor() -> Processor:
-    """The processor of this machine, or the one that NUMBA_CPU_NAME and NUMBA_CPU_FEATURES ask for."""
+    """The processor of this machine, or the one in NUMBA_CPU_NAME and NUMBA_CPU_FEATURES."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     name = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
@@ -53,17 +51,18 @@ def processor() -> Processor:
         features = os.environ.get("NUMBA_CPU_FEATURES", "")
     else:
         features = llvm.get_host_cpu_features().flatten()
-    machine = _target_machine(name, features)
-    width, count = _vector_registers(machine)
+    machine = target_machine(name, features)
+    width, count = vector_registers(machine)
     return Processor(name, features, width, count)
 
 
-def _target_machine(name: str, features: str) -> Any:
+def target_machine(name: str, features: str) -> Any:
+    """LLVM's code generator for a processor."""
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(cpu=name, features=features, opt=3, reloc="pic", codemodel="jitdefault", jit=True)
 
 
-def _vector_registers(machine: Any) -> tuple[int, int]:
+def vector_registers(machine: Any) -> tuple[int, int]:
     """(doubles in a vector register, number of registers), seen from the code that is made for eight doubles."""
     if not machine.triple.startswith(("x86", "i386", "i686")):
         return 2, 32
@@ -132,7 +131,7 @@ def optimised(emitted: ir.Module, machine: Any) -> Any:
 
 def machine_code(emitted: ir.Module) -> bytes:
     """An object file for this processor."""
-    machine = _target_machine(processor().name, processor().features)
+    machine = target_machine(processor().name, processor().features)
     return bytes(machine.emit_object(optimised(emitted, machine)))
 
 
@@ -158,33 +157,34 @@ def compiled(shape: Kernel) -> Compiled:
     """The kernel's machine code: from this process, from the cache, or compiled now."""
     with _loading:
         if shape not in _loaded:
-            _loaded[shape] = _load(shape)
+            _loaded[shape] = load(shape)
         return _loaded[shape]
 
 
-def _load(shape: Kernel) -> Compiled:
+def load(shape: Kernel) -> Compiled:
+    """The kernel's machine code from the cache, or compiled now and put there."""
     file = cached_file(shape)
-    code = _kept(file)
+    code = read_cached(file)
     if code is None:
         units = "-".join(map(str, shape.network.units))
         log.info("compiling the training of %s networks, once for this machine", units)
         started = time.monotonic()
         code = machine_code(emit(shape))
         log.info("compiled in %.1f s", time.monotonic() - started)
-        _keep(file, code)
+        write_cached(file, code)
     owner, (epochs, advance) = link(code, ("epochs", "advance"))
     return Compiled(epochs, advance, owner)
 
 
 def link(code: bytes, names: tuple[str, ...]) -> tuple[Any, list[int]]:
     """An object file, placed in memory as Numba does it: what keeps it there, and the addresses of these functions."""
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(processor().name, processor().features))
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(processor().name, processor().features))
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return engine, [engine.get_function_address(name) for name in names]
 
 
-def _kept(file: Path) -> bytes | None:
+def read_cached(file: Path) -> bytes | None:
     """The machine code in this file, or None if there is none or it is damaged."""
     try:
         content = file.read_bytes()
@@ -194,7 +194,7 @@ def _kept(file: Path) -> bytes | None:
     return code if hashlib.sha256(code).digest() == content[:CHECKSUM_BYTES] else None
 
 
-def _keep(file: Path, code: bytes) -> None:
+def write_cached(file: Path, code: bytes) -> None:
     """Writes the machine code to this file, if that is possible."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

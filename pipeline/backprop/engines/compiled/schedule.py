@@ -91,7 +91,7 @@ def seconds_to_start(shape: Kernel) -> float:
     if is_ready(shape):
         return seconds
     seconds += shape.network.layers * SECONDS_TO_COMPILE_LAYER
-    lanes_ready = _work.cache_info().currsize or work_folder().is_dir()
+    lanes_ready = lanes.cache_info().currsize or work_folder().is_dir()
     return seconds if lanes_ready else seconds + SECONDS_TO_COMPILE_LANES
 
 
@@ -117,11 +117,7 @@ def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
 
 
 def train_compiled(
-    batch: Batch,
-    shape: Kernel,
-    progress: Progress | None = None,
-    result: BatchResult | None = None,
-    threads: int | None = None,
+    batch: Batch, shape: Kernel, progress: Progress | None = None, result: BatchResult | None = None, threads: int | None = None
 ) -> BatchResult:
     """Trains every trial of the batch by this kernel."""
     code = compiled(shape)
@@ -158,7 +154,7 @@ class Team:
         self.result = result
         self.shape = shape
         self.code = code
-        self.work = _work()
+        self.work = lanes()
         self.inputs = np.ascontiguousarray(batch.inputs, np.float64)
         self.targets = np.ascontiguousarray(batch.targets, np.float64)
         self.order, self.first = batch.order()
@@ -171,7 +167,7 @@ class Team:
         """One thread's work: trainings until none waits. tally (2,): ended trials, trained epochs."""
         batch, result = self.result.batch, self.result
         self.tallies.append(tally)
-        rows = {name: _aligned(count, self.shape.lanes) for name, count in memory_rows(self.shape).items()}
+        rows = {name: aligned(count, self.shape.lanes) for name, count in memory_rows(self.shape).items()}
         arrays = [*rows.values(), self.inputs, self.targets, self.halt]
         table = np.array([array.ctypes.data for array in arrays], np.uint64).view(np.int64)
         try:
@@ -213,7 +209,7 @@ def memory_rows(shape: Kernel) -> dict[str, int]:
     }
 
 
-def _aligned(rows: int, lanes: int) -> Array:
+def aligned(rows: int, lanes: int) -> Array:
     """Zeros (rows, lanes) that start at a multiple of 64 bytes."""
     numbers = np.zeros(rows * lanes + 8)
     skip = -numbers.ctypes.data // 8 % 8
@@ -233,7 +229,8 @@ def work_folder() -> Path:
 
 
 @cache
-def _work() -> Any:
+def lanes() -> Any:
+    """The compiled lanes."""
     from pipeline.backprop.engines.compiled.lanes import compiled_work
 
     return compiled_work(str(work_folder()))

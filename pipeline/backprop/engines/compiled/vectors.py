@@ -25,7 +25,7 @@ POINTER = ir.PointerType()
 SIGN_BIT = 1 << 63
 ALIGNMENT = 64  # bytes: of every row of numbers; a vector's own size is never needed beyond it
 
-# Loops of at most so many turns are written out.
+# Loops of at most this number of turns are written out.
 UNROLLED = 8
 
 
@@ -171,13 +171,13 @@ class Numbers:
         self.code = code
         self.pointer = pointer
 
-    def __getitem__(self, place: Count) -> Vector:
-        number = self.code.builder.load(self.code.address(self.pointer, place), align=8, typ=DOUBLE)
+    def __getitem__(self, index: Count) -> Vector:
+        number = self.code.builder.load(self.code.address(self.pointer, index), align=8, typ=DOUBLE)
         return self.code.everywhere(number)
 
-    def start(self, place: Count) -> Numbers:
+    def start(self, index: Count) -> Numbers:
         """The numbers from this one on."""
-        return Numbers(self.code, self.code.address(self.pointer, place))
+        return Numbers(self.code, self.code.address(self.pointer, index))
 
 
 class Code:
@@ -211,9 +211,9 @@ class Code:
         zeros = ir.Constant(self.vector_of(ir.IntType(32)), None)
         return Vector(self, self.builder.shuffle_vector(first, nothing, zeros))
 
-    def address(self, pointer: ir.Value, place: Count) -> ir.Value:
+    def address(self, pointer: ir.Value, index: Count) -> ir.Value:
         """The address of a number, counted in doubles from the pointer."""
-        return self.builder.gep(pointer, [self.integer(place)], inbounds=True, source_etype=DOUBLE)
+        return self.builder.gep(pointer, [self.integer(index)], inbounds=True, source_etype=DOUBLE)
 
     def loop(
         self,

@@ -10,7 +10,6 @@ from pipeline.backprop.batch import Batch, BatchResult, Progress
 # How many numbers one array of hidden outputs may hold: a block of trainings is trained at a time, small enough for the
 # processor's cache. No result depends on it.
 BLOCK_NUMBERS = 32768
-
 PROGRESS_SECONDS = 0.1
 
 # glibc returns large freed memory to the system, and to get it again would cost as much as the arithmetic. Once an array of
