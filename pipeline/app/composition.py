@@ -70,15 +70,6 @@ def compose_choices(config_name: str, choices: tuple[str, ...]) -> DictConfig:
     return config
 
 
-def compose_multirun(overrides: Sequence[str], config_name: str = "train") -> tuple[ConfigLoader, DictConfig, list[str]]:
-    """What Hydra gives its sweeper for `-m` and these overrides: its loader, the multirun's configuration, what is swept.
-
-    `pipeline.sweeps.axes.expand` makes the jobs of these three. Raises Hydra's errors.
-    """
-    config = loader().load_configuration(config_name, list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False)
-    return loader(), config, list(config.hydra.overrides.task)
-
-
 @cache
 def loader() -> ConfigLoader:
     """Hydra's loader of the project's configuration; a Hydra application that runs is left as it is."""

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.app.composition import CONF, compose, compose_multirun, project_folder
+from pipeline.app.composition import CONF, compose, project_folder
 from pipeline.app.messages import COMPOSITION_ERRORS, one_line
+from pipeline.app.multirun import compose_multirun
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.reproducibility.drift import ExpectedRun
@@ -151,7 +152,8 @@ def studies() -> list[str]:
 def sample_of_study(study: str) -> list[Row]:
     """Rows, to be filled in, for a few jobs of a study: always the same ones, the ends of its axes among them."""
     choice = f"study={study}"
-    jobs = expand(*compose_multirun([choice]))
+    multirun = compose_multirun([choice])
+    jobs = expand(multirun.loader, multirun.config, multirun.arguments)
     between = np.random.Generator(np.random.PCG64(0)).permutation(len(jobs))[: STUDY_SAMPLE - 2]
     places = sorted({0, len(jobs) - 1, *map(int, between)})
     rows = []
