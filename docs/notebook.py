@@ -2,7 +2,7 @@
 # # The pipeline from Python
 #
 # Each `# %%` begins a cell: editors (VS Code, Spyder, PyCharm) run them one by one, and `jupytext --to ipynb docs/notebook.py`
-# makes a Jupyter notebook of the file. The words are those of the command line.
+# makes a Jupyter notebook of the file; there, `%matplotlib inline` shows the figures. The words are those of the command line.
 
 # %%
 import pipeline as bp
