@@ -1,4 +1,4 @@
-"""`python -m pipeline.push` records what sweeps have kept in their folders because the store was full, locked or away."""
+"""`python -m pipeline.push` records results that sweeps have kept because the store was full, locked or unreachable."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ KEYS = ("folder", "tracking")
 
 
 def main(config: dict[str, Any]) -> int:
-    """Records one folder, or all that wait; gives 1 if a store has not taken all of it."""
+    """Records one folder of kept results, or all; gives 1 if a store has not taken everything."""
     refuse_unknown(config, KEYS)
     elsewhere = {
         key: text(f"tracking.{key}", value, "as for pipeline.train, or null")

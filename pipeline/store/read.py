@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from pipeline.backprop.arithmetic import Array
 from pipeline.errors import ConfigError
 from pipeline.results.run_result import Curve
 from pipeline.store.addresses import sqlite_path, store_uri
@@ -76,3 +77,12 @@ def error_curve(client: MlflowClient, run_id: str) -> Curve:
     """A run's curve: epochs and errors."""
     points = sorted((point.step, point.value) for point in client.get_metric_history(run_id, "error"))
     return np.array([step for step, _ in points], np.int64), np.array([value for _, value in points], float)
+
+
+def weights(client: MlflowClient, run: Run) -> dict[str, Array] | None:
+    """The arrays of a run's weights.npz; None if it has none."""
+    try:
+        with artifact(client, run, "weights.npz") as path, np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (ConfigError, ValueError):
+        return None
