@@ -56,7 +56,8 @@ def scalars(rows: Sequence[RunRows], trials: int) -> Iterator[pa.Table]:
                 parts.append(some.table.select(SCALARS).slice(first, last - first))
         if parts:
             table = pa.concat_tables(part.replace_schema_metadata() for part in parts)
-            yield table.sort_by("place") if len(parts) > 1 else table
+            indices = table.column("place").to_numpy()
+            yield table if (indices[1:] > indices[:-1]).all() else table.sort_by("place")
 
 
 def write_curves(rows: Sequence[RunRows], path: Path) -> None:

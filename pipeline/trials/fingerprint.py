@@ -11,6 +11,7 @@ as one NaN: which one an operation makes differs between processors.
 
 import hashlib
 import json
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,21 +56,24 @@ def header(batch: Batch) -> str:
 def keys(batch: Batch) -> list[str]:
     """The key of every trial."""
     common = hashlib.sha256(header(batch).encode())
-    trainings = little_endian(np.vstack([batch.learning_rate, batch.momentum, batch.initial_parameters]).T)
-    thresholds = little_endian(batch.threshold[:, None])
+    trainings = np.vstack([batch.learning_rate, batch.momentum, batch.initial_parameters])
     hexadecimal = []
-    for column, threshold in zip(batch.training, thresholds, strict=True):
+    for row in rows_as_bytes(np.vstack([batch.threshold, trainings[:, batch.training]])):
         sha = common.copy()
-        sha.update(threshold.tobytes() + trainings[column].tobytes())
+        sha.update(row)
         hexadecimal.append(sha.hexdigest())
     return hexadecimal
 
 
 def digests(result: BatchResult) -> list[str]:
     """The digest of every trial's result."""
-    numbers = little_endian(np.vstack([result.final_error, result.parameters]).T)
-    hexadecimal = []
-    for status, epochs, row in zip(result.status, result.epochs, numbers, strict=True):
-        head = f"{DIGEST_HEADER}\n{STATUSES[status]}\n{epochs}\n".encode()
-        hexadecimal.append(hashlib.sha256(head + row.tobytes()).hexdigest())
-    return hexadecimal
+    rows = rows_as_bytes(np.vstack([result.final_error, result.parameters]))
+    heads = [f"{DIGEST_HEADER}\n{status}\n".encode() for status in STATUSES]
+    ends = zip(result.status.tolist(), result.epochs.tolist(), rows, strict=True)
+    return [hashlib.sha256(b"%b%d\n%b" % (heads[status], epochs, row)).hexdigest() for status, epochs, row in ends]
+
+
+def rows_as_bytes(columns: Array) -> Iterator[bytes]:
+    """The numbers (N, R) of each trial as little-endian float64."""
+    data, width = little_endian(columns.T).tobytes(), 8 * len(columns)
+    return (data[start : start + width] for start in range(0, len(data), width))
