@@ -61,7 +61,7 @@ class RunRows:
 
     def column(self, name: str) -> NDArray[Any]:
         """A column of numbers, (R,), or of lists of one length, (R, N)."""
-        array = whole(self.table.column(name))
+        array = self.table.column(name).combine_chunks()
         if pa.types.is_fixed_size_list(array.type):
             return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), array.type.list_size)  # type: ignore[no-any-return]
         return array.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
@@ -94,11 +94,6 @@ class RunRows:
             np.append(self.curve_epochs[: len(errors)], self.table.column("epochs")[row].as_py()),
             np.append(errors, self.table.column("final_error")[row].as_py()),
         )
-
-
-def whole(column: pa.ChunkedArray) -> pa.Array:
-    """A column in one piece."""
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
 
 
 def write(table: pa.Table, file: IO[bytes]) -> None:

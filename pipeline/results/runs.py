@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.results.rows import SCALARS, Indices, RunRows, whole
+from pipeline.results.rows import SCALARS, Indices, RunRows
 from pipeline.results.run_result import Curve, weight_arrays
 
 ROWS_AT_ONCE = 100_000
@@ -65,7 +65,7 @@ def write_curves(rows: Sequence[RunRows], path: Path) -> None:
     schema = pa.schema({"place": pa.int64(), "epoch": pa.int64(), "error": pa.float64()})
     with pq.ParquetWriter(path, schema) as writer:
         for some in rows:
-            curve = whole(some.table.column("curve"))
+            curve = some.table.column("curve").combine_chunks()
             lengths = np.diff(curve.offsets.to_numpy())
             ends = np.cumsum(lengths)
             points = np.arange(lengths.sum()) - np.repeat(ends - lengths, lengths)

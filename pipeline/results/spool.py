@@ -113,8 +113,6 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         os.replace(draft, path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
-    except BaseException:
+    finally:
         draft.unlink(missing_ok=True)
-        raise

@@ -87,15 +87,7 @@ class Product(Sequence[Job]):
         for axis in reversed(self.axes):
             number, digit = divmod(number, len(axis.values))
             digits.append(digit)
-        return self.job(digits[::-1])
-
-    def __iter__(self) -> Iterator[Job]:
-        """All jobs in their order."""
-        if self.bases:
-            yield from map(self.job, product(*(range(len(axis.values)) for axis in self.axes)))
-
-    def job(self, digits: Sequence[int]) -> Job:
-        """The job in which each axis has the value of that number."""
+        digits = digits[::-1]
         pairs = list(zip(self.axes, digits, strict=True))
         return Job(
             tuple([axis.texts[digit] for axis, digit in pairs]),
@@ -104,7 +96,7 @@ class Product(Sequence[Job]):
         )
 
     def config(self, digits: Sequence[int]) -> dict[str, Any]:
-        """The configuration of that job: its base with the values of plain axes put in."""
+        """The configuration of the job in which each axis has the value of that number: a base with the plain axes set."""
         number, plain_values = 0, []
         for axis, digit in zip(self.axes, digits, strict=True):
             if axis.path is None:
@@ -161,21 +153,16 @@ class Axis:
     values: tuple[Value, ...]
     plain: bool = False
 
-    @property
-    def composed(self) -> bool:
-        """Whether Hydra composes from every value."""
-        return all(value.composed for value in self.values)
-
 
 def expand(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> Product:
     """The jobs of a multirun, last axis fastest; `hydra.sweeper.params` stand before the arguments.
 
     Raises what Hydra raises for any of the jobs.
     """
-    texts = read_axes(loader, master, arguments)
+    texts = read_overrides(loader, master, arguments)
     if not all(texts.values()):
         return Product((), ())
-    axes = parse_axes(loader, master, texts)
+    axes = read_axes(loader, master, texts)
     compositions, read = compose(loader, master, axes)
     launched = any("hydra" in text for text in read)
     if any("${" in INDEPENDENT.sub("", text) for text in read):
@@ -201,7 +188,7 @@ def expand(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -
     return Product(tuple(swept), tuple(bases))
 
 
-def read_axes(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> dict[str, list[str]]:
+def read_overrides(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> dict[str, list[str]]:
     """The overrides of each key, as BasicSweeper reads them: a later duplicate replaces the values, not the position."""
     params = [f"{key}={value}" for key, value in (master.hydra.sweeper.params or {}).items()]
     texts: dict[str, list[str]] = {}
@@ -215,8 +202,8 @@ def read_axes(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]
     return texts
 
 
-def parse_axes(loader: ConfigLoader, master: DictConfig, texts: dict[str, list[str]]) -> list[Axis]:
-    """The axes with their values parsed again, as Hydra does it for each job."""
+def read_axes(loader: ConfigLoader, master: DictConfig, texts: dict[str, list[str]]) -> list[Axis]:
+    """The axes, their values parsed again as Hydra does for each job."""
     own = OmegaConf.to_container(master.hydra.overrides.hydra)
     assert isinstance(own, list)
     _, repository = loader._parse_overrides_and_create_caching_repo(  # type: ignore[attr-defined]
@@ -256,13 +243,12 @@ def is_plain(axis: Axis, axes: Sequence[Axis]) -> bool:
         and not any(isinstance(value, dict | list) for value in values)
         and not any(interpolations(values))
         and not any(name[:1].isdigit() for name in axis.path.split("."))  # an element of a list
-        and not any(overlap(axis.path, other.path) for other in axes if other is not axis and not other.composed)
+        and not any(
+            f"{axis.path}.".startswith(f"{other.path}.") or f"{other.path}.".startswith(f"{axis.path}.")
+            for other in axes
+            if other is not axis and not all(value.composed for value in other.values)
+        )
     )
-
-
-def overlap(one: str, other: str) -> bool:
-    """Whether one path is the other or leads through it."""
-    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 def combinations(axes: Sequence[Axis]) -> Iterator[tuple[Value, ...]]:

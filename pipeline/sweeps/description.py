@@ -1,8 +1,8 @@
 """What sweep it is and how it was requested: all that is needed to record its results, today or later."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,6 @@ class SweepDescription:
         except (TypeError, KeyError, ValueError):
             pass
         raise ConfigError("folder", str(path.parent), f"is no folder of a sweep's results: {path.name}")
-
-    def with_tracking(self, changes: Mapping[str, str]) -> "SweepDescription":
-        """The description of the same sweep, to be recorded elsewhere."""
-        return replace(self, tracking=Tracking(**{**asdict(self.tracking), **changes}))
 
     @property
     def plan(self) -> Plan:

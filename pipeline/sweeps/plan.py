@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import chain, product
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -38,24 +39,17 @@ class Plan:
     free: Mapping[str, Sequence[Any]]
 
     @classmethod
-    def read(cls, jobs: Product, reader: Callable[[Mapping[str, Any]], Trial] = read_trial) -> "Plan":
-        """The plan of these jobs. Raises ConfigError for any that cannot be trained."""
+    def of_jobs(cls, jobs: Product, settings: Mapping[str, Any] = MappingProxyType({})) -> "Plan":
+        """The plan of these jobs; all must have the settings, values by key. Raises ConfigError for any other job."""
         free = {axis.path: list(map(INDEPENDENT[axis.path], axis.values)) for axis in jobs.axes if axis.path in INDEPENDENT}
         digits = product(*([0] if axis.path in free else range(len(axis.values)) for axis in jobs.axes))
-        groups = [reader(jobs.config(chosen)) for chosen in digits]
-        return cls(jobs, groups, [keys(make_batch([trial]))[0] for trial in groups], free)
-
-    @classmethod
-    def of_jobs(cls, jobs: Product, settings: Mapping[str, Any]) -> "Plan":
-        """The plan of a multirun whose jobs must all have these settings, by key. Raises ConfigError."""
-
-        def reader(config: Mapping[str, Any]) -> Trial:
+        groups = []
+        for config in map(jobs.config, digits):
             for key, value in settings.items():
                 if config[key] != value:
                     raise ConfigError(key, "…", "cannot be swept: it belongs to the sweep as a whole")
-            return read_trial({key: value for key, value in config.items() if key not in settings})
-
-        return cls.read(jobs, reader)
+            groups.append(read_trial({key: value for key, value in config.items() if key not in settings}))
+        return cls(jobs, groups, [keys(make_batch([trial]))[0] for trial in groups], free)
 
     def __len__(self) -> int:
         """How many trials there are."""
@@ -167,7 +161,7 @@ class Plan:
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "Plan":
         """The plan of which `as_data` gave this. Raises ConfigError for any other data."""
-        return cls.read(Product.from_data(data))
+        return cls.of_jobs(Product.from_data(data))
 
     def key(self, curve_points: int) -> str:
         """SHA-256 over all trials, the axes and the number of curve points.

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipeline.app.interrupts import Interrupts
@@ -11,6 +12,7 @@ from pipeline.store.failures import STORE_ERRORS
 from pipeline.store.write import SWEEP_FOLDER_TAG, Store
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.session import NotRecordedError, SweepSession, start_parent
+from pipeline.trials.settings import Tracking
 
 EVERYWHERE = Path("multirun")
 
@@ -25,8 +27,10 @@ def push(path: Path, elsewhere: Mapping[str, str]) -> int:
 
     `elsewhere` has the settings of tracking that differ from those that the sweep was started with.
     """
-    description = read_description(path).with_tracking(elsewhere)
-    plan, tracking, spool = description.plan, description.tracking, Spool(path)
+    description = read_description(path)
+    tracking = Tracking(**{**asdict(description.tracking), **elsewhere})
+    description = replace(description, tracking=tracking)
+    plan, spool = description.plan, Spool(path)
     try:
         store = Store(tracking.uri, tracking.experiment)
         parent = parent_run(store, description, spool)

@@ -15,7 +15,6 @@ from pipeline.results import rows
 from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.store.write import Store
 from pipeline.sweeps import estimate, request
-from tests.configurations import trial_of, uniform
 from tests.torture import torture
 
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(4)", "threshold=1e-2,1e-3", "max_epochs=300")
@@ -328,27 +327,3 @@ def test_what_it_takes_is_said_before_and_too_much_is_refused(store, command, fo
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert refused.err.startswith("limits.memory=null: 997,002,999 trials may take ")
     assert sorted(path.name for path in folder.iterdir()) == before
-
-
-def test_a_chunk_of_one_training_with_every_kind_of_end_is_what_the_trainer_gives():
-    from pipeline.backprop.status import STATUSES
-    from pipeline.backprop.trainer import train
-    from pipeline.trials.batching import make_batch
-    from pipeline.trials.fingerprint import digests, keys
-
-    rates = {"learning_rate": 1e-9}, {"learning_rate": 5.0}, {"learning_rate": 1e3, "network_output_activation": "identity"}
-    for changes in rates:
-        trials = [trial_of(initial=uniform(), seed=seed, max_epochs=50, threshold=threshold, **changes)
-                  for seed in range(3) for threshold in (1e-1, 1e-2)]  # fmt: skip
-        batch = make_batch(trials)
-        outcome = train(batch)
-        results = rows.RunRows(rows.run_table(np.arange(10, 16), outcome, "numpy"))
-        assert results.indices.tolist() == list(range(10, 16))
-        assert results.table.column("status").to_pylist() == [STATUSES[status] for status in outcome.status]
-        assert results.table.column("key").to_pylist() == keys(batch)
-        assert results.table.column("digest").to_pylist() == digests(outcome)
-        assert results.network == batch.network
-        assert (outcome.parameters == results.column("parameters").T).all()
-        for row in range(6):
-            for one, other in zip(results.curve(row), outcome.curve(row), strict=True):
-                assert np.array_equal(one, other, equal_nan=True)

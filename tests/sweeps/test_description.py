@@ -1,0 +1,125 @@
+"""A sweep's description comes back as it was written; any other text is refused in one line that names the folder."""
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.app.multirun import Multirun
+from pipeline.errors import ConfigError
+from pipeline.sweeps.description import SweepDescription
+from pipeline.sweeps.request import read_sweep
+from pipeline.trials.settings import Tracking
+from tests.strategies import examples
+
+PATH = Path("somewhere/kept/sweep.json")
+AXES = ("initial=uniform", "learning_rate=[0.5,1],2", "seed=range(3)", "network.hidden=[2],[3]")
+
+texts = st.text()
+trackings = st.builds(
+    Tracking,
+    uri=st.none() | st.sampled_from(("sqlite:///a.db", "http://localhost")),
+    experiment=st.text(min_size=1),
+    runs=st.none() | st.sampled_from(("all", "none")) | st.integers(1, 10**9),
+    curves=st.booleans(),
+    weights=st.booleans(),
+).filter(lambda tracking: tracking.experiment != "???")
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+    max_leaves=8,
+)
+
+
+@pytest.fixture(scope="module")
+def plan(multirun):
+    return read_sweep(Multirun(*multirun(list(AXES)))).plan
+
+
+def description(plan, **changes) -> SweepDescription:
+    return SweepDescription(
+        **{
+            "key": plan.key(100),
+            "trials": len(plan),
+            "jobs": json.loads(json.dumps(plan.as_data())),
+            "tracking": Tracking(None, "e"),
+            "study": "sweep",
+            "command": "python -m pipeline.train -m",
+            "configuration": {"seed": 0},
+            "files": {"config.yaml": "seed: 0\n"},
+            **changes,
+        }
+    )
+
+
+@examples(50)
+@given(data=st.data())
+def test_a_description_comes_back_as_it_was_written(plan, data):
+    written = description(
+        plan,
+        tracking=data.draw(trackings),
+        study=data.draw(texts),
+        command=data.draw(texts),
+        configuration=data.draw(st.dictionaries(texts, plain)),
+        files=data.draw(st.dictionaries(st.sampled_from(("config.yaml", "overrides.yaml")), texts)),
+        parent=data.draw(st.none() | texts),
+    )
+    read = SweepDescription.from_json(written.to_json(), PATH)
+    assert read == written
+    indices = np.arange(len(plan))
+    assert read.plan.trials(indices) == plan.trials(indices)
+    assert read.plan.key(100) == plan.key(100)
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(ConfigError) as refused:
+        SweepDescription.from_json(text, PATH)
+    return str(refused.value)
+
+
+def with_changes(plan, key, value) -> str:
+    """A description as text with another value at a dotted key; without it where the value is `...`."""
+    data = json.loads(description(plan).to_json())
+    section = data
+    *above, last = [int(name) if name.isdigit() else name for name in key.split(".")]
+    for name in above:
+        section = section[name]
+    if value is ...:
+        del section[last]
+    else:
+        section[last] = value
+    return json.dumps(data)
+
+
+KEYS = [
+    *(field.name for field in fields(SweepDescription) if field.name != "parent"),
+    *(f"tracking.{name}" for name in asdict(Tracking(None, "e"))),
+    *("jobs.axes", "jobs.bases", *(f"jobs.axes.0.{name}" for name in ("name", "path", "values", "texts"))),
+    *("jobs.axes.1.values.0", "jobs.bases.0", "jobs.axes.0"),
+]
+WRONG = [*((key, ...) for key in KEYS), *((key, 7) for key in KEYS if key not in ("jobs.axes.1.values.0", "tracking.runs"))]
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    *WRONG, ("key", None), ("parent", 7), ("trials", 11), ("trials", "12"), ("more", 1), ("jobs.bases", [{}]),
+    ("jobs.bases.1", 7),     ("files", {"config.yaml": 7}), ("files", {"../config.yaml": ""}), ("files", {"/etc/x": ""}), ("tracking.runs", "some"),
+    ("tracking.curves", "yes"), ("tracking.experiment", ""), ("configuration", []), ("jobs.axes.1.path", "seed.deeper"),
+])  # fmt: skip
+def test_what_is_missing_or_wrong_is_refused_in_one_line_that_names_the_folder(plan, key, value):
+    assert refusal(with_changes(plan, key, value)) == "folder=somewhere/kept: is no folder of a sweep's results: sweep.json"
+
+
+def test_any_truncated_text_is_refused_in_one_line_that_names_the_folder(plan):
+    text = description(plan).to_json()
+    for end in range(len(text)):
+        assert refusal(text[:end]) == "folder=somewhere/kept: is no folder of a sweep's results: sweep.json"
+
+
+@examples(50)
+@given(value=plain)
+def test_any_other_json_is_refused(value):
+    assert "somewhere/kept" in refusal(json.dumps(value))

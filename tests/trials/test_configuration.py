@@ -1,0 +1,135 @@
+"""A trial, its configuration and its MLflow params are made from one another, whatever is chosen of what conf/ offers."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.app.composition import CONF
+from pipeline.errors import ConfigError
+from pipeline.trials.configuration import (
+    TRIAL_KEYS,
+    configuration_from_params,
+    configuration_of,
+    fixed_keys,
+    params_of,
+    read_trial,
+)
+from tests.configurations import PUBLISHED, composed, configuration
+from tests.strategies import counts, examples
+
+
+def choices(group: str) -> list[str]:
+    """The files of a group in conf/."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def words(key: str, **config) -> list[str]:
+    """The words that are allowed at a key, as they are named to whoever gives another one."""
+    group, _, name = key.partition(".")
+    config = configuration(**config)
+    config[group] = {**config[group], name: "?"} if name else "?"
+    with pytest.raises(ConfigError) as refusal:
+        read_trial(config)
+    return str(refusal.value).partition("must be one of ")[2].split(", ")
+
+
+CODED, SCALED = ({"name": "xor", "coding": "binary"}, {"name": "iris", "scaling": "none"})
+CODINGS, SCALINGS = words("task.coding", task=CODED), words("task.scaling", task=SCALED)
+ACTIVATIONS, BIASES = words("network.activation"), words("network.bias")
+UPDATES, CRITERIA = words("update"), words("criterion")
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+positive = st.one_of(counts(1, 9), st.floats(0.0, exclude_min=True, allow_infinity=False))
+names = st.text(min_size=1).filter(lambda text: text != "???") | st.sampled_from(
+    ("7", "1.0", "true", "null", "[1]", '"a"', "a,b")
+)
+spread = st.lists(st.floats(-1e300, 1e300) | st.integers(-9, 9), min_size=2, max_size=2, unique=True).map(sorted)
+OPTIONS = {
+    "coding": st.sampled_from(CODINGS),
+    "scaling": st.sampled_from(SCALINGS),
+    "bits": counts(2, 12),
+    "size": st.integers(2, 1000),
+    "targets": names | st.lists(names, min_size=1, max_size=3, unique=True),
+    "path": names,
+    "range": positive.filter(lambda bound: bound < 1e300) | spread,
+    "values": st.dictionaries(st.sampled_from(sorted(PUBLISHED)), st.lists(st.lists(numbers, max_size=3)), min_size=1),
+    "hidden": st.lists(st.integers(1, 100_000), max_size=4),  # [] is a network without hidden layers
+    "activation": st.sampled_from(ACTIVATIONS),
+    "output_activation": st.sampled_from(ACTIVATIONS),
+    "bias": st.sampled_from(BIASES),
+    "train_bias": st.booleans(),
+}
+TOP = {
+    "learning_rate": positive | st.lists(positive, min_size=1, max_size=4),
+    "momentum": st.floats(0.0, 1.0, exclude_max=True) | st.just(0),
+    "update": st.sampled_from(UPDATES),
+    "criterion": st.sampled_from(CRITERIA),
+    "threshold": positive,
+    "max_epochs": st.integers(0, 10**12) | st.just(1e4),
+    "gradient_tolerance": positive | st.just(0),
+    "seed": st.integers(0, 2**64 - 1),
+}
+SETTLED = {"name", "kind"}  # what a section is called by
+
+
+@st.composite
+def configurations(draw):
+    """A configuration as Hydra composes it from one choice of each group, with any allowed value at every other key."""
+    task = draw(st.sampled_from(choices("task")))
+    kinds = [kind for kind in choices("initial") if kind != "published" or task == "seed_example"]
+    initial, network = draw(st.sampled_from(kinds)), draw(st.sampled_from(choices("network")))
+    config = composed(f"task={task}", f"initial={initial}", f"network={network}")
+    changed = {key: draw(st.just(config[key]) | TOP[key]) for key in TOP}
+    for group in ("task", "initial", "network"):
+        section = config[group]
+        changed[group] = {
+            key: section[key] if key in SETTLED else draw(OPTIONS[key] if section[key] == "???" else kept_or(section[key], key))
+            for key in section
+        }
+    return changed
+
+
+def kept_or(value, key):
+    """The value that conf/ has, or any other that is allowed."""
+    return st.just(value) | OPTIONS[key]
+
+
+@examples(150)
+@given(configurations())
+def test_trial_configuration_and_params_are_inverse_to_each_other(config):
+    trial = read_trial(config)
+    full = configuration_of(trial)
+    assert set(full) == set(config) == set(TRIAL_KEYS)
+    assert read_trial(full) == trial
+    assert configuration_of(read_trial(full)) == full
+
+    params = params_of(trial)
+    assert params.keys() == fixed_keys(trial).keys()
+    assert {type(value) for value in params.values()} == {str}
+    again = configuration_from_params(params)
+    if trial.initial.values:  # they are recorded in weights.npz
+        again["initial"]["values"] = full["initial"]["values"]
+    assert again == full
+    assert read_trial(again) == trial
+
+
+@examples(50)
+@given(configurations(), configurations())
+def test_different_trials_have_different_params(one, other):
+    """But for initial weights that are given one by one, and the order of their names."""
+    one, other = read_trial(one), read_trial(other)
+    same = {**configuration_of(one), "initial": one.initial.kind, "range": one.initial.range, "path": one.initial.path} == {
+        **configuration_of(other), "initial": other.initial.kind, "range": other.initial.range, "path": other.initial.path
+    }  # fmt: skip
+    assert (params_of(one) == params_of(other)) == same
+
+
+@pytest.mark.parametrize("path", sorted((*CONF.glob("task/*.yaml"), *CONF.glob("network/*.yaml"))), ids=lambda path: path.stem)
+def test_comments_in_conf_name_all_words_that_are_allowed(path: Path):
+    allowed = {"coding": CODINGS, "scaling": SCALINGS, "activation": ACTIVATIONS, "bias": BIASES}
+    for key in yaml.safe_load(path.read_text()).keys() & allowed.keys():
+        [line] = [line for line in path.read_text().splitlines() if line.startswith(f"{key}:")]
+        assert [word for word in allowed[key] if word not in line] == []
