@@ -106,7 +106,8 @@ WRONG = [*((key, ...) for key in KEYS), *((key, 7) for key in KEYS if key not in
 
 @pytest.mark.parametrize(("key", "value"), [
     *WRONG, ("key", None), ("parent", 7), ("trials", 11), ("trials", "12"), ("more", 1), ("jobs.bases", [{}]),
-    ("jobs.bases.1", 7),     ("files", {"config.yaml": 7}), ("files", {"../config.yaml": ""}), ("files", {"/etc/x": ""}), ("tracking.runs", "some"),
+    ("jobs.bases.1", 7), ("files", {"config.yaml": 7}), ("files", {"../config.yaml": ""}), ("files", {"/etc/x": ""}),
+    ("tracking.runs", "some"),
     ("tracking.curves", "yes"), ("tracking.experiment", ""), ("configuration", []), ("jobs.axes.1.path", "seed.deeper"),
 ])  # fmt: skip
 def test_what_is_missing_or_wrong_is_refused_in_one_line_that_names_the_folder(plan, key, value):
