@@ -2,7 +2,7 @@
 # # The pipeline from Python
 #
 # Each `# %%` begins a cell: editors (VS Code, Spyder, PyCharm) run them one by one, and `jupytext --to ipynb docs/notebook.py`
-# makes a Jupyter notebook of the file. The words are those of the command line.
+# makes a Jupyter notebook of the file; there, `%matplotlib inline` shows the figures. The words are those of the command line.
 
 # %%
 import pipeline as bp
@@ -52,12 +52,20 @@ curves = sweep.curves(worst=3)
 print(curves.groupby("run").tail(1))
 
 # %% [markdown]
-# A figure, and its numbers without the drawing:
+# A heat map of two axes, and its numbers without the drawing:
 
 # %%
 figure = sweep.heat_map("initial.range", "learning_rate")
 figure.savefig("heat_map.png")
 print(sweep.summary.heat_map("initial.range", "learning_rate"))
+
+# %% [markdown]
+# Any other figure of the report by its name, over the most telling axes or over a given one:
+
+# %%
+for name in ("rate_map", "error_curves", "survival", "run_lengths", "profiles", "weights"):
+    sweep.figure(name).savefig(f"{name}.png")
+sweep.figure("cost", "initial.range").savefig("cost.png")
 
 # %% [markdown]
 # ## What is recorded

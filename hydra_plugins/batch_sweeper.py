@@ -1,4 +1,4 @@
-"""Hydra's door to `pipeline.sweeps`: the sweeper `hydra/sweeper=batch`, which trains a multirun as batches.
+"""The sweeper `hydra/sweeper=batch`, by which Hydra trains a multirun as batches (`pipeline.sweeps`).
 
 Hydra imports this file at each start, so it imports nothing of the pipeline until it sweeps.
 """
@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 @dataclass
 class BatchSweeperConf:
-    """`params` are axes of the sweep that stand before those of the command line, as in Hydra's basic sweeper."""
+    """`params` are axes of the sweep, before those of the command line, as in Hydra's basic sweeper."""
 
     _target_: str = "hydra_plugins.batch_sweeper.BatchSweeper"
     params: dict[str, str] | None = field(default_factory=dict)

@@ -8,11 +8,11 @@
 >>> bp.load("latest").heat_map("learning_rate", "initial.range")
 
 Keys are those of the command line. One with a dot is given as text, `"network.hidden=[4]"`, or by `**{"network.hidden": [4]}`.
-Wrong ones raise `ConfigError`, in one line that names the key, the value and what is allowed.
+A wrong key or value raises `ConfigError`, in one line that names the key, the value and what is allowed.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -21,18 +21,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pipeline.app.composition import compose
 from pipeline.app.messages import COMPOSITION_ERRORS, one_line
-from pipeline.errors import ConfigError, written
+from pipeline.app.multirun import compose_multirun
+from pipeline.backprop.engines import engine
+from pipeline.errors import ConfigError, as_override
+from pipeline.report.side_by_side import together
+from pipeline.report.tables import readable, report
+from pipeline.report.words import in_words
 from pipeline.results.run_result import Curve, RunResult
+from pipeline.results.runs import Runs
 from pipeline.results.sweep_results import SweepResults
 from pipeline.stats.summary import Summary
+from pipeline.trials.batching import make_batch
+from pipeline.trials.configuration import fixed_keys
+from pipeline.trials.settings import Tracking, read_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from pipeline.app.multirun import Multirun
-
-PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*")
 
 
 def train(*overrides: str, **values: Any) -> "Run":
@@ -40,20 +46,23 @@ def train(*overrides: str, **values: Any) -> "Run":
 
     `overrides` as on the command line, `"task=xor"`; `values` by key, `learning_rate=2`. A list is one value: a rate per layer.
     """
-    from pipeline.app.composition import compose
-    from pipeline.sweeps.chunks import Chunk
-    from pipeline.trials.batching import make_batch
-    from pipeline.trials.configuration import fixed_keys
-    from pipeline.trials.settings import read_run
-
-    requested = [*overrides, *(f"{key}={as_override(value)}" for key, value in values.items())]
-    try:
-        trial, settings = read_run(compose(requested))
-    except COMPOSITION_ERRORS as error:
-        raise in_one_line(error) from None
-    chunk = Chunk(np.zeros(1, np.int64), make_batch([trial], settings.curve_points), settings.engine)
-    [result] = RunResult.of_batch(chunk.train())
-    return Run(result, fixed_keys(trial))
+    with errors_in_one_line():
+        trial, settings = read_run(
+            compose([*overrides, *(f"{key}={as_override(value, quoted=True)}" for key, value in values.items())])
+        )
+        batch = make_batch([trial], settings.curve_points)
+    [result] = RunResult.of_batch(engine(settings.engine)(batch))
+    return Run(
+        trial=fixed_keys(trial),
+        status=result.status,
+        epochs=result.epochs,
+        final_error=result.final_error,
+        gradient_norm=result.gradient_norm,
+        curve=pd.DataFrame(dict(zip(("epoch", "error"), result.curve, strict=True))),
+        weights=result.weights,
+        key=result.key,
+        digest=result.digest,
+    )
 
 
 def sweep(*overrides: str, record: bool = False, **axes: Any) -> "Sweep":
@@ -61,68 +70,49 @@ def sweep(*overrides: str, record: bool = False, **axes: Any) -> "Sweep":
 
     `overrides` as on the command line, `"task=xor"` or `"learning_rate=0.5,2"`; `axes` by key: a list, tuple, array or range
     are the values of an axis, anything else is one value. Raises ConfigError, and UnfinishedError where a recorded sweep
-    leaves something to be done.
+    could not be finished.
     """
-    from pipeline.app.composition import compose_multirun
-    from pipeline.app.multirun import Multirun
     from pipeline.sweeps.multirun import read_sweep, run, train_here
 
-    try:
-        multirun = Multirun(*compose_multirun([*overrides, *(f"{key}={as_axis(value)}" for key, value in axes.items())]))
+    with errors_in_one_line():
+        multirun = compose_multirun([*overrides, *(f"{key}={as_axis(value)}" for key, value in axes.items())])
         request = read_sweep(multirun)
         if record:
-            return load(run(request, multirun)[1], *tracking_of(multirun))
-    except COMPOSITION_ERRORS as error:
-        raise in_one_line(error) from None
+            tracking = request.settings.tracking
+            _, run_id, _ = run(request, multirun)
+            return load(run_id, tracking.uri, tracking.experiment)
     results, runs = train_here(request, multirun)
-    return Sweep(results, runs.__getitem__)
+    return Sweep(results, runs)
 
 
 def load(which: str | Sequence[str] = "latest", uri: str | None = None, experiment: str = "backpropagation") -> "Sweep":
     """A recorded sweep: the latest, that of a parent run's id, or several side by side, told apart by the axis `sweep`.
 
-    `uri`: the MLflow store; None as for the commands. Raises ConfigError where there is none.
+    `"runs"` are the single runs of the experiment. `uri` is the MLflow store; None: the one that the commands use. Raises
+    ConfigError where there is no such sweep.
     """
-    from pipeline.report.side_by_side import together
-    from pipeline.store.sweeps import curve_reader, read_sweep
-    from pipeline.trials.settings import Tracking
+    from pipeline.store.sweeps import RecordedCurves, read_sweep
 
     tracking = Tracking(uri, experiment)
     sweeps = [read_sweep(tracking, one) for one in ([which] if isinstance(which, str) else which)]
     results = sweeps[0]
     if len(sweeps) > 1:
         table = together(sweeps)
-        axes = tuple(Summary(table).axes)
-        results = SweepResults(table, axes, " and ".join(one.name for one in sweeps))
-    return Sweep(results, curve_reader(tracking, results))
+        results = SweepResults(table, tuple(Summary(table).axes), " and ".join(one.name for one in sweeps))
+    return Sweep(results, RecordedCurves(tracking, results))
 
 
-def tracking_of(multirun: "Multirun") -> tuple[str | None, str]:
-    """Where a multirun is recorded."""
-    tracking = multirun.configuration["tracking"]
-    return tracking["uri"], tracking["experiment"]
-
-
-def in_one_line(error: Exception) -> ConfigError:
-    """The error as the ConfigError whose text a command would print."""
-    if isinstance(error, ConfigError):
-        return error
-    refusal = ConfigError("", None, "")
-    refusal.args = (one_line(error),)
-    return refusal
-
-
-def as_override(value: Any) -> str:
-    """A value as Hydra's command line has it."""
-    if isinstance(value, str):
-        return value if PLAIN_WORD.fullmatch(value) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, np.ndarray | np.generic):
-        return as_override(value.tolist())
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(as_override, value))}]"
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{as_override(entry)}" for key, entry in value.items()) + "}"
-    return written(value)
+@contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """What Hydra raises within is raised as the ConfigError whose text a command would print."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except COMPOSITION_ERRORS as error:
+        refusal = ConfigError("", None, "")
+        refusal.args = (one_line(error),)
+        raise refusal from None
 
 
 def as_axis(value: Any) -> str:
@@ -130,79 +120,53 @@ def as_axis(value: Any) -> str:
     if isinstance(value, range):
         return f"range({value.start},{value.stop},{value.step})"
     if isinstance(value, list | tuple | np.ndarray):
-        return ",".join(map(as_override, value))
-    return as_override(value)
+        return ",".join(as_override(entry, quoted=True) for entry in value)
+    return as_override(value, quoted=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
-    """One trained network, with the keys of its trial. Unknown attributes are those of its `RunResult`."""
+    """One trained network.
 
-    result: RunResult
+    `trial`: the values of its trial by key; `curve`: columns epoch and error; `weights`: final and initial ones by name,
+    weights_1 (units, inputs), bias_1 (units,), …, initial_weights_1, …; `key` and `digest`: SHA-256 over the trial and over
+    the result, the same on any machine.
+    """
+
     trial: Mapping[str, Any]
+    status: str  # converged, stationary, exhausted or diverged
+    epochs: int
+    final_error: float
+    gradient_norm: float
+    curve: pd.DataFrame
+    weights: Mapping[str, Any]
+    key: str
+    digest: str
 
-    @property
-    def status(self) -> str:
-        """How it ended: converged, stationary, exhausted or diverged."""
-        return self.result.status
-
-    @property
-    def epochs(self) -> int:
-        """The epoch at which it ended."""
-        return self.result.epochs
-
-    @property
-    def final_error(self) -> float:
-        """The total error at its end."""
-        return self.result.final_error
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over the result: the same on any machine."""
-        return self.result.digest
-
-    @property
-    def weights(self) -> dict[str, Any]:
-        """Final and initial weights by name: weights_1 (units, inputs), bias_1 (units,), …, initial_weights_1, …"""
-        return self.result.weights
-
-    @property
-    def curve(self) -> pd.DataFrame:
-        """The error curve: columns epoch, error."""
-        epochs, errors = self.result.curve
-        return pd.DataFrame({"epoch": epochs, "error": errors})
-
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.status} after {self.epochs:,} epochs, error {self.final_error:.6g}"
 
-    __repr__ = __str__
-
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><td>{escape(key)}</td><td>{escape(written(value))}</td></tr>" for key, value in self.trial.items())
-        return f"<p>{escape(str(self))}</p><table>{rows}</table>"
+        trial = pd.Series({key: as_override(value) for key, value in self.trial.items()}, name="value").to_frame()
+        return f"<p><b>{escape(repr(self))}</b></p>{trial.to_html(border=0)}"
 
 
 class Sweep:
-    """The runs of a sweep: what they gave, and their statistics."""
+    """The runs of a sweep and their statistics.
 
-    def __init__(self, results: SweepResults, curve_of: Callable[[int], Curve]) -> None:
-        self.recorded = results
-        self._curve_of = curve_of
+    `results`: a row per run with the axes, how it ended, and every other key of its trial; `axes`: their names; `name` of the
+    sweep; `run_id` of its parent run in MLflow, None if it is not recorded.
+    """
 
-    @property
-    def results(self) -> pd.DataFrame:
-        """A row per run: the axes, what became of it, and every other key of its trial."""
-        return self.recorded.table
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """The axes of the sweep."""
-        return self.recorded.axes
+    def __init__(self, results: SweepResults, curves: Sequence[Curve]) -> None:
+        self.results, self.axes = results.table, results.axes
+        self.name, self.run_id = results.name, results.run_id or None
+        self._observations, self._curves = results.observations, curves
 
     @cached_property
     def summary(self) -> Summary:
-        """The statistics of the sweep, each table computed once."""
-        return Summary(self.recorded.observations)
+        """All statistics of the sweep, each table computed once."""
+        return Summary(self._observations)
 
     def by(self, *axes: str) -> pd.DataFrame:
         """A row for each combination of values of these axes, with rate, ERT and quartiles and their intervals."""
@@ -217,32 +181,45 @@ class Sweep:
     def curves(self, worst: int | None = None) -> pd.DataFrame:
         """Error curves: a row per kept point, with columns run (the row of `results`), the axes, epoch and error.
 
-        `worst`: of so many runs only, first those that did not converge, by their final error, then the slowest.
+        `worst`: of that many runs only, first those that did not converge, by their final error, then the slowest.
         """
         table = self.results.reset_index(drop=True)
         if worst is not None:
-            order = table.assign(converged=table["status"] == "converged")
-            order["badness"] = order["final_error"].where(~order["converged"], order["epochs"]).fillna(np.inf)
-            table = table.loc[order.sort_values(["converged", "badness"], ascending=[True, False]).index[:worst]]
-        parts = []
+            converged = table["status"] == "converged"
+            badness = table["final_error"].where(~converged, table["epochs"]).fillna(np.inf)
+            table = table.loc[np.lexsort([-badness, converged])[:worst]]
+        parts = [pd.DataFrame(columns=["run", *self.axes, "epoch", "error"])] if table.empty else []
         for row in table.index:
-            epochs, errors = self._curve_of(int(row))
+            epochs, errors = self._curves[int(row)]
             axes = {axis: [table.at[row, axis]] * len(epochs) for axis in self.axes}
             parts.append(pd.DataFrame({"run": row, **axes, "epoch": epochs, "error": errors}))
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["run", *self.axes, "epoch", "error"])
+        return pd.concat(parts, ignore_index=True)
+
+    def figure(self, name: str, *axes: str) -> "Figure":
+        """A figure of the report by its name, over these axes, or over the most telling ones if none is given.
+
+        Names: rate_map, heat_maps, cost, error_curves, survival, run_lengths, profiles; and weights for a sweep that was
+        trained in this process. Raises ConfigError where this sweep has nothing to show in it.
+        """
+        from pipeline.report.figures.files import drawings
+        from pipeline.report.figures.trajectories import weights_of
+
+        self._check(axes)
+        runs = self._curves
+        draw = drawings(runs, weights_of(runs) if isinstance(runs, Runs) and runs.networks == 1 else None)
+        if name not in draw:
+            raise ConfigError("figure", name, f"must be one of {', '.join(draw)}")
+        picture = draw[name](self.summary, axes=axes or None)
+        if picture is None:
+            raise ConfigError("figure", name, f"has nothing to show over {', '.join(axes or self.axes) or 'no axis'}")
+        return picture.figure
 
     def heat_map(self, down: str, across: str, what: str = "median") -> "Figure":
         """A figure of two axes: the median number of epochs to convergence, or with what="rate" the share that converged."""
-        from pipeline.report.figures.heat_maps import median_map, rate_map
-
-        self._check((down, across))
-        maps = {"median": median_map, "rate": rate_map}
-        if what not in maps:
-            raise ConfigError("what", what, f"must be one of {', '.join(maps)}")
-        picture = maps[what](self.summary, [down, across])
-        if picture is None:
-            raise ConfigError("axes", [down, across], "must be two axes with few enough values to be drawn")
-        return picture.figure
+        figures = {"median": "heat_maps", "rate": "rate_map"}
+        if what not in figures:
+            raise ConfigError("what", what, f"must be one of {', '.join(figures)}")
+        return self.figure(figures[what], down, across)
 
     def _check(self, axes: Sequence[str]) -> None:
         for axis in axes:
@@ -253,16 +230,11 @@ class Sweep:
         return len(self.results)
 
     def __str__(self) -> str:
-        from pipeline.report.tables import report
-
         return report(self.summary)
 
     def __repr__(self) -> str:
-        return f"{self.recorded.name}: {len(self):,} runs over {', '.join(self.axes) or 'no axis'}"
+        return f"{self.name}: {len(self):,} runs over {', '.join(self.axes) or 'no axis'}"
 
     def _repr_html_(self) -> str:
-        from pipeline.report.tables import readable
-        from pipeline.report.words import in_words
-
         best = readable(self.best).to_html(index=False, border=0) if len(self.best) else ""
         return f"<p><b>{escape(repr(self))}</b></p><p>{escape(in_words(self.summary))}</p>{best}"

@@ -1,4 +1,4 @@
-"""`backprop`: all commands by one name. `backprop train …` is `python -m pipeline.train …`, with the same meaning."""
+"""`backprop`: all commands under one name. `backprop train …` is the same as `python -m pipeline.train …`."""
 
 import sys
 from importlib import import_module
@@ -17,7 +17,6 @@ COMMANDS = {
 }
 
 COMPLETION = "completion"
-
 HELP = f"""{purpose}
 
 usage: backprop COMMAND [key=value …]
@@ -29,7 +28,7 @@ or zsh; fish: backprop completion fish | source"""
 
 
 def main() -> NoReturn:
-    """Runs the command that is named first; exits with its code, or with 2 where there is no such command."""
+    """Runs the command that the first argument names; exits with its code, or with 2 if there is no such command."""
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in COMMANDS:
         from pipeline.app.application import run

@@ -11,8 +11,8 @@ from pipeline.trials.checks import choice, integer, refuse_unknown, section, tex
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.settings import RUN_KEYS
 from pipeline.walkthrough import numbers as walkthrough
-from pipeline.walkthrough.formats import markdown, plain_text, with_pictures
-from pipeline.walkthrough.text import FORMATS, lesson
+from pipeline.walkthrough.formats import FORMATS, with_pictures
+from pipeline.walkthrough.text import lesson
 
 KEYS = ("weight", "pattern", "iteration", "format", "output")
 
@@ -24,14 +24,14 @@ def main(config: dict[str, Any]) -> None:
     trial = read_trial({key: config[key] for key in TRIAL_KEYS})
     batch = make_batch([trial])
     layers, weight = batch.network.layers, settings["weight"]
-    last = walkthrough.weights_before(batch.network, layers + 1)
+    first, last = (walkthrough.weights_before(batch.network, layer) for layer in (layers, layers + 1))
     if weight is None:
-        weight = f"w{walkthrough.weights_before(batch.network, layers) + 1}"
+        weight = f"w{first + 1}"
     elif not re.fullmatch("w[1-9][0-9]{0,11}", str(weight)) or int(weight[1:]) > last:
         raise ConfigError("explain.weight", weight, f"must be w1 to w{last}")
     pattern = integer("explain.pattern", settings["pattern"], 1, len(batch.inputs))
     iteration = integer("explain.iteration", settings["iteration"], 1, max(1, batch.max_epochs))
-    style = plain_text if choice("explain.format", settings["format"], FORMATS) == "text" else markdown
+    style = choice("explain.format", settings["format"], FORMATS)
     output = settings["output"] and text("explain.output", settings["output"], "the name of a file, or null")
     ended, epochs = walkthrough.ended_before(batch, iteration)
     if ended and iteration > 1:
@@ -39,11 +39,11 @@ def main(config: dict[str, Any]) -> None:
     walk = walkthrough.walk(batch, weight, iteration, pattern)
     blocks = lesson(walk, trial, ended)
     if not output:
-        print("\n\n".join(map(style, blocks)))
+        print("\n\n".join(map(FORMATS[style], blocks)))
         return
     try:
-        page = blocks if style is plain_text else with_pictures(blocks, walk, Path(output))
-        Path(output).write_text("\n\n".join(map(style, page)) + "\n", encoding="utf-8")
+        page = with_pictures(blocks, walk, Path(output)) if style == "markdown" else blocks
+        Path(output).write_text("\n\n".join(map(FORMATS[style], page)) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError("explain.output", output, f"cannot be written: {error.strerror}") from None
     print(f"written to {output}")

@@ -1,4 +1,4 @@
-"""`python -m pipeline.push` records what sweeps have kept in their folders because the store was full, locked or away."""
+"""`python -m pipeline.push` records results that sweeps have kept because the store was full, locked or unreachable."""
 
 from pathlib import Path
 from typing import Any
@@ -13,28 +13,25 @@ KEYS = ("folder", "tracking")
 
 
 def main(config: dict[str, Any]) -> int:
-    """Records one folder, or all that wait; gives 1 if a store has not taken all of it."""
+    """Records one folder of kept results, or all; gives 1 if a store has not taken everything."""
     refuse_unknown(config, KEYS)
     elsewhere = {
         key: text(f"tracking.{key}", value, "as for pipeline.train, or null")
         for key, value in section(config, "tracking", ("uri", "experiment")).items()
         if value is not None
     }
-    if config["folder"] is not None:
-        path = Path(text("folder", config["folder"], "a sweep's folder of kept results, or null"))
+    folder, code = config["folder"], 0
+    paths = waiting() if folder is None else [Path(text("folder", folder, "a sweep's folder of kept results, or null"))]
+    for path in paths:
         try:
-            return push(path.absolute(), elsewhere)
+            code = max(code, push(path.absolute(), elsewhere))
         except SpoolInUseError:
-            raise ConfigError("folder", str(path), "is in use: a process works on this sweep") from None
-    codes = [0]
-    for path in waiting():
-        try:
-            codes.append(push(path, elsewhere))
-        except SpoolInUseError:
+            if folder is not None:
+                raise ConfigError("folder", folder, "is in use: a process works on this sweep") from None
             print(f"{path}: in use, a process works on this sweep")
-    if len(codes) == 1:
+    if not paths:
         print(f"nothing waits under {EVERYWHERE}/")
-    return max(codes)
+    return code
 
 
 if __name__ == "__main__":

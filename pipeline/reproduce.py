@@ -1,4 +1,4 @@
-"""`python -m pipeline.reproduce` trains what was recorded again and compares it to the last bit.
+"""`python -m pipeline.reproduce` trains recorded results again and compares them to the last bit.
 
 The baselines, or with `sweep=latest` (or a parent run's id) a recorded sweep. The check is recorded in MLflow, too: its run
 ends FINISHED if all was reproduced, FAILED if not. Exit code 0: all equal; 1: something drifted; 2: it could not be checked.
@@ -14,9 +14,7 @@ from pipeline.reproducibility.update import update
 def main(config: dict[str, Any]) -> int:
     """Checks, or updates the baselines; gives the exit code."""
     settings = read_settings(config)
-    if settings["baseline"] == "update":
-        return update(settings["folder"])
-    return check(settings)
+    return update(settings.folder) if settings.baseline == "update" else check(settings)
 
 
 if __name__ == "__main__":

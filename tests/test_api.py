@@ -12,7 +12,8 @@ import pytest
 from matplotlib.figure import Figure
 
 import pipeline as bp
-from pipeline.api import as_axis, as_override
+from pipeline.api import as_axis
+from pipeline.errors import as_override
 from tests import ROOT
 
 XOR = ("task=xor", "network=trained", "initial=uniform", "max_epochs=500", "threshold=1e-1")
@@ -58,6 +59,7 @@ def test_a_run_has_the_digest_that_the_command_records(store, command):
     [
         (0.5, "0.5"),
         (np.float64(0.25), "0.25"),
+        (np.array([0.25, 2.0]), "[0.25,2]"),
         (True, "true"),
         (None, "null"),
         ("xor", "xor"),
@@ -67,7 +69,7 @@ def test_a_run_has_the_digest_that_the_command_records(store, command):
     ],
 )
 def test_values_are_written_as_on_the_command_line(value, text):
-    assert as_override(value) == text
+    assert as_override(value, quoted=True) == text
 
 
 def test_axes_are_lists_and_ranges():
@@ -89,15 +91,15 @@ def test_a_sweep_in_this_process_is_the_sweep_of_the_command(store, command, fol
 
 
 def test_a_sweep_leaves_nothing_behind_unless_it_is_recorded(folder):
-    bp.sweep(*XOR, seed=range(2))
+    assert bp.sweep(*XOR, seed=range(2)).run_id is None
     assert not list(folder.iterdir())
 
 
 def test_a_recorded_sweep_is_in_the_store(store, folder):
     sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(3), record=True)
     assert sweep.results["run_id"].notna().all()
-    assert bp.load(sweep.recorded.run_id).results["digest"].tolist() == sweep.results["digest"].tolist()
-    both = bp.load([sweep.recorded.run_id, sweep.recorded.run_id[:0] or "latest"])
+    assert bp.load(sweep.run_id).results["digest"].tolist() == sweep.results["digest"].tolist()
+    both = bp.load([sweep.run_id, "latest"])
     assert both.axes[0] == "sweep"
     assert len(both) == 12
 
@@ -121,10 +123,27 @@ def test_tables_have_every_key_of_the_trials(folder):
     assert one_below_the_other["learning_rate"].notna().all()
 
 
+FIGURES = ("rate_map", "heat_maps", "cost", "error_curves", "survival", "run_lengths", "profiles", "weights")
+
+
 def test_figures_are_matplotlib_figures(folder):
     sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(2), **{"initial.range": [1, 4]})
     for what in ("median", "rate"):
         assert isinstance(sweep.heat_map("initial.range", "learning_rate", what), Figure)
+    for name in FIGURES:
+        assert isinstance(sweep.figure(name), Figure)
+    drawn = sweep.figure("cost", "initial.range").axes[-1]
+    assert drawn.get_xlabel() == "initial.range"
+    documented = bp.Sweep.figure.__doc__.partition("Names: ")[2]
+    assert [documented.index(name) for name in FIGURES] == sorted(documented.index(name) for name in FIGURES)
+
+
+def test_a_recorded_sweep_has_the_figures_whose_data_the_store_has(store, folder):
+    sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(2), record=True)
+    for name in FIGURES[2:-1]:
+        assert isinstance(sweep.figure(name), Figure)
+    with pytest.raises(bp.ConfigError, match=f"^figure=weights: must be one of {', '.join(FIGURES[:-1])}$"):
+        sweep.figure("weights")
 
 
 def test_objects_show_themselves(folder):
@@ -136,6 +155,7 @@ def test_objects_show_themselves(folder):
     run = bp.train()
     assert "converged after 1,088 epochs" in repr(run)
     assert "seed_example" in run._repr_html_()
+    assert "<td>0.5</td>" in run._repr_html_()
 
 
 WRONG = {
@@ -147,6 +167,9 @@ WRONG = {
     "engine=…: cannot be swept": lambda: bp.sweep(engine=["numpy", "numba"]),
     "no such store": lambda: bp.load("latest", uri="sqlite:///nowhere/mlflow.db"),
     "axis=momentum: is no axis of this sweep; it has seed": lambda: bp.sweep(*XOR, seed=range(2)).by("momentum"),
+    "figure=costs: must be one of rate_map, heat_maps, cost,": lambda: bp.sweep(*XOR, seed=range(2)).figure("costs"),
+    "figure=rate_map: has nothing to show over seed": lambda: bp.sweep(*XOR, seed=range(2)).figure("rate_map"),
+    "axis=momentum: is no axis of this sweep": lambda: bp.sweep(*XOR, seed=range(2)).figure("cost", "momentum"),
     "what=mean: must be one of": lambda: bp.sweep(*XOR, seed=[1, 2], momentum=[0, 0.5]).heat_map("seed", "momentum", "mean"),
 }
 
@@ -162,5 +185,6 @@ def test_what_is_wrong_is_said_in_one_line(message, folder):
 
 def test_the_notebook_runs(store, folder, capsys):
     runpy.run_path(str(ROOT / "docs" / "notebook.py"))
-    assert Path("heat_map.png").stat().st_size > 1000
+    for name in ("heat_map", "cost", "weights"):
+        assert Path(f"{name}.png").stat().st_size > 1000
     assert "converged" in capsys.readouterr().out

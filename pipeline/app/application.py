@@ -1,6 +1,6 @@
-"""A command as a Hydra application: it is given its configuration, and ends with an exit code, an error in one line.
+"""A command as a Hydra application, which ends with an exit code, and with an error in one line.
 
-Exit codes: 0 done; 1 a check failed; 2 the request cannot be carried out, said in one line; 130 interrupted.
+Exit codes: 0 done; 1 a check failed; 2 the request cannot be carried out, with the reason in one line; 130 interrupted.
 """
 
 import atexit
@@ -25,10 +25,12 @@ OBJECTS_BETWEEN_COLLECTIONS = 100_000  # Python's own value is 700 to 2000
 Command = Callable[[dict[str, Any]], int | None]  # from the composed configuration to the exit code; None is 0
 
 
-def raised_by_hydra(error: Exception) -> bool:
-    """Whether Hydra itself raised the error, over its input, and not the pipeline."""
+def is_refusal(error: Exception) -> bool:
+    """Whether the error is about the request and no fault in the program: so are plain errors that Hydra itself raises."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_globals.get("__name__", "").partition(".")[0] in ("hydra", "omegaconf")
+    raised_by_hydra = frame.f_globals.get("__name__", "").partition(".")[0] in ("hydra", "omegaconf")
+    plain_errors = (ValueError, TypeError, AssertionError) if raised_by_hydra else ()
+    return isinstance(error, (*COMPOSITION_ERRORS, OSError, *plain_errors))
 
 
 def refuse(error: Exception) -> NoReturn:
@@ -38,10 +40,10 @@ def refuse(error: Exception) -> NoReturn:
 
 
 def collect_garbage_rarely() -> None:
-    """Makes the garbage collector look less often at the 400,000 objects of the imported libraries: saves a second a command.
+    """Makes the garbage collector visit the 400,000 objects of the imported libraries less often: saves a second a command.
 
-    At the end they are frozen, after all else that is done at exit, so that they end with the process and are not taken apart
-    one by one. What must be closed is closed before that: by `with`, by `atexit`.
+    They are frozen as the last thing at exit, so that they end with the process and are not freed one by one. What must be
+    closed is closed before that, by `with` or by `atexit`.
     """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     atexit.unregister(gc.freeze)  # once, however often commands run in this process
@@ -86,14 +88,8 @@ def run(main: Command, config_name: str) -> NoReturn:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, which are printed here
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
-    except COMPOSITION_ERRORS as error:
-        if show_traceback:
-            raise
-        refuse(error)
-    except OSError as error:
-        refuse(error)
-    except (ValueError, TypeError, AssertionError) as error:
-        if show_traceback or not raised_by_hydra(error):
+    except Exception as error:
+        if show_traceback or not is_refusal(error):
             raise
         refuse(error)
     except KeyboardInterrupt:

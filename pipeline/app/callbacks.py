@@ -13,7 +13,7 @@ from pipeline.errors import ConfigError
 
 
 class CheckBeforeWork(Callback):
-    """Has a single run checked by a function, `check_run`, written `package.module:function`; or refuses a multirun.
+    """Checks a single run by the function `check_run`, given as `package.module:function`; refuses a multirun if told to.
 
     Hydra swallows an Exception that a callback raises, but not an exit.
     """

@@ -1,7 +1,7 @@
 """Completion in shells: `eval "$(backprop completion bash)"`, after which Tab completes commands, keys and values.
 
-A shell asks `backprop completion query LINE`, LINE being what is typed up to the cursor, and gets a line for each way in
-which the last word may go on. The keys and values are those of Hydra's own completion plugin.
+A shell calls `backprop completion query LINE` with the line up to the cursor, and gets a line for each completion of its last
+word. The keys and values are those of Hydra's own completion plugin.
 """
 
 import sys
@@ -40,7 +40,7 @@ SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
 
 def completion(arguments: Sequence[str], commands: Sequence[str]) -> int:
-    """Prints the script for a shell, or answers it; gives the exit code."""
+    """Prints the script for a shell, or the completions of a line; gives the exit code."""
     match arguments:
         case ["query", line]:
             print("\n".join(complete(line, commands)))
@@ -55,7 +55,7 @@ def completion(arguments: Sequence[str], commands: Sequence[str]) -> int:
 
 
 def complete(line: str, commands: Sequence[str]) -> list[str]:
-    """What the last word of a line may become: a command, or a key or a value of the command that stands before it."""
+    """The completions of the last word of a line: commands, or keys or values of the command before it."""
     before, _, word = line.lstrip().rpartition(" ")
     words = before.split()
     if len(words) < 2:
@@ -74,7 +74,7 @@ def complete(line: str, commands: Sequence[str]) -> list[str]:
     if word.startswith("-"):
         return [option for option in get_args_parser()._option_string_actions if option.startswith(word)]
     try:
-        found = DefaultCompletionPlugin(loader())._query(config_name=name, line=" ".join([*overrides, word]))
+        entries = DefaultCompletionPlugin(loader())._query(config_name=name, line=" ".join([*overrides, word]))
     except COMPOSITION_ERRORS:
         return []
-    return [entry for entry in found if entry.startswith(word)]
+    return [entry for entry in entries if entry.startswith(word)]

@@ -1,4 +1,4 @@
-"""The configuration as Hydra composes it, within a Hydra application or without one; and the folder that it comes from."""
+"""The configuration as Hydra composes it, within a Hydra application or without one, and its folder."""
 
 import copy
 from collections.abc import Sequence
@@ -46,8 +46,8 @@ def without_hydra(config: DictConfig) -> DictConfig:
 def compose(overrides: Sequence[str], config_name: str = "train") -> dict[str, Any]:
     """The configuration of a command with these overrides, each `key=value`, as `plain` gives it.
 
-    Hydra composes once per choice of groups, which takes it 0.1 s; the other values are put into a copy, which takes 5 ms.
-    Raises ConfigError for what is not one value of one key, and Hydra's errors.
+    Hydra composes each choice of groups once (0.1 s); other values are set in a copy (5 ms). Raises Hydra's errors, and
+    ConfigError for an override that is not one value of one key.
     """
     choices: list[str] = []
     values: list[Override] = []
@@ -72,18 +72,9 @@ def compose_choices(config_name: str, choices: tuple[str, ...]) -> DictConfig:
     return config
 
 
-def compose_multirun(overrides: Sequence[str], config_name: str = "train") -> tuple[ConfigLoader, DictConfig, list[str]]:
-    """What Hydra gives its sweeper for `-m` and these overrides: its loader, the multirun's configuration, what is swept.
-
-    `pipeline.sweeps.axes.expand` makes the jobs of these three. Raises Hydra's errors.
-    """
-    config = loader().load_configuration(config_name, list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False)
-    return loader(), config, list(config.hydra.overrides.task)
-
-
 @cache
 def loader() -> ConfigLoader:
-    """Hydra's loader of the project's configuration; a Hydra application that runs is left as it is."""
+    """Hydra's loader of the project's configuration; leaves a running Hydra application as it is."""
     running = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, which take effect between two pieces of work."""
+"""Ctrl-C and SIGTERM, deferred until a piece of work is done."""
 
 import signal
 import threading
@@ -8,9 +8,7 @@ from typing import Any
 
 
 class Interrupts:
-    """While it is entered, SIGINT and SIGTERM raise KeyboardInterrupt: at once or, within `deferred`, by
-    `raise_if_requested`.
-    """
+    """While entered, SIGINT and SIGTERM raise KeyboardInterrupt: at once or, within `deferred`, by `raise_if_requested`."""
 
     def __init__(self) -> None:
         self.requested = False

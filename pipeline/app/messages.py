@@ -33,5 +33,5 @@ def one_line(error: Exception) -> str:
         return f"{match['group']}={match['choice']}: must be one of {', '.join(match['options'].split())}"
     cause = error.__cause__
     lines = [*text.splitlines(), *(str(cause).splitlines() if isinstance(cause, OmegaConfBaseException) else [])]
-    kept = [line.strip() for line in lines if line.strip() and not re.match(r"\s*(object_type|full_key|reference_type)", line)]
-    return " ".join(kept)
+    rest = [line.strip() for line in lines if line.strip() and not re.match(r"\s*(object_type|full_key|reference_type)", line)]
+    return " ".join(rest)

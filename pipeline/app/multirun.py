@@ -1,4 +1,4 @@
-"""A multirun as Hydra hands it to a sweeper."""
+"""A multirun as Hydra gives it to a sweeper."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 from hydra.core.config_loader import ConfigLoader
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.app.composition import plain, without_hydra
+from pipeline.app.composition import loader, plain, without_hydra
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Multirun:
 
     @property
     def study(self) -> str:
-        """What the sweep is called: its study, if it is one."""
+        """The name of the sweep: that of its study, if it is one."""
         return str(self.config.hydra.runtime.choices.get("study") or "sweep")
 
     @cached_property
@@ -45,10 +46,16 @@ class Multirun:
         }
 
     def write_files(self) -> None:
-        """Writes what Hydra leaves in a job's folder, once for the sweep."""
+        """Writes the files that Hydra writes for a job, once for the sweep."""
         inner = self.folder / (self.config.hydra.output_subdir or ".")
         inner.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, self.folder / "multirun.yaml")
         OmegaConf.save(without_hydra(self.config), inner / "config.yaml")
         OmegaConf.save(OmegaConf.masked_copy(self.config, ["hydra"]), inner / "hydra.yaml")
         OmegaConf.save(OmegaConf.create(list(self.arguments)), inner / "overrides.yaml")
+
+
+def compose_multirun(overrides: Sequence[str], config_name: str = "train") -> Multirun:
+    """The multirun that `-m` and these overrides make. Raises Hydra's errors."""
+    config = loader().load_configuration(config_name, list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False)
+    return Multirun(loader(), config, list(config.hydra.overrides.task))

@@ -16,7 +16,7 @@ SECONDS_BETWEEN_LINES = 10.0
 def progress_bar() -> Iterator[Any]:
     """A bar on the terminal, or a line every ten seconds if there is none.
 
-    Gives a function that adds a task, which gives a function that adds numbers of runs and epochs to what is done.
+    Gives a function that adds a task and returns a function, which is called with the numbers of further runs and epochs.
     """
     console = Console(file=sys.stderr)
     columns = (

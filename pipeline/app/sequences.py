@@ -9,8 +9,8 @@ from pipeline.errors import ConfigError
 def logspace(low: str | float, high: str | float, points: int, digits: int = 3) -> str:
     """`points` log-spaced values from low to high (or down) as text: 0.01,0.1,1. Registered as a resolver.
 
-    Computed in decimal arithmetic, which is the same everywhere, and rounded to `digits`, or to more where fewer would not
-    keep the values apart and in order. The first and the last are exact. Raises ConfigError.
+    Computed in decimal arithmetic, which is the same everywhere, and rounded to `digits`, or to more if fewer would not keep
+    the values distinct and in order. The first and the last are exact. Raises ConfigError.
     """
     expression = f"${{logspace:{low},{high},{points}}}"
     try:

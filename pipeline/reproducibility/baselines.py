@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.app.composition import CONF, compose, compose_multirun, project_folder
+from pipeline.app.composition import CONF, compose, project_folder
 from pipeline.app.messages import COMPOSITION_ERRORS, one_line
+from pipeline.app.multirun import compose_multirun
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.reproducibility.drift import ExpectedRun
@@ -35,14 +36,14 @@ Row = dict[str, str]
 
 def files(folder: Path) -> list[Path]:
     """The baselines' files. Raises ConfigError where there is none."""
-    found = sorted(folder.glob("*.csv"))
-    if not found:
+    paths = sorted(folder.glob("*.csv"))
+    if not paths:
         raise ConfigError("folder", folder, "no such folder" if not folder.is_dir() else "has no CSV files")
-    return found
+    return paths
 
 
 def shown(path: Path) -> str:
-    """A file's path as one would write it here."""
+    """A file's path, relative if it is below the working directory."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
@@ -115,7 +116,7 @@ def read_curve(where: str, text: str) -> Curve:
 
 
 def filled_in(row: Row, result: RunResult) -> Row:
-    """The row with what came out."""
+    """The row with this result."""
     points = zip(*result.curve, strict=True)
     return {
         "key": result.key,
@@ -129,7 +130,7 @@ def filled_in(row: Row, result: RunResult) -> Row:
 
 
 def trial_of(where: str, row: Row) -> Trial:
-    """The trial that a row's overrides describe, checked; it keeps few points of its curve."""
+    """The trial that a row's overrides describe, checked."""
     try:
         trial, _ = read_run(compose(shlex.split(row["overrides"])))
         make_batch([trial])
@@ -151,11 +152,11 @@ def studies() -> list[str]:
 def sample_of_study(study: str) -> list[Row]:
     """Rows, to be filled in, for a few jobs of a study: always the same ones, the ends of its axes among them."""
     choice = f"study={study}"
-    jobs = expand(*compose_multirun([choice]))
+    multirun = compose_multirun([choice])
+    jobs = expand(multirun.loader, multirun.config, multirun.arguments)
     between = np.random.Generator(np.random.PCG64(0)).permutation(len(jobs))[: STUDY_SAMPLE - 2]
-    places = sorted({0, len(jobs) - 1, *map(int, between)})
     rows = []
-    for place in places:
-        overrides = [choice, *(text for text in jobs[place].overrides if text != choice)]
+    for index in sorted({0, len(jobs) - 1, *map(int, between)}):
+        overrides = [choice, *(text for text in jobs[index].overrides if text != choice)]
         rows.append({**dict.fromkeys(COLUMNS, ""), "overrides": shlex.join(overrides)})
     return rows

@@ -1,7 +1,7 @@
-"""A recorded result against the same trial trained again: are they the same bits, and if not, what a person needs to know.
+"""A recorded result against the same trial trained again: whether they are the same bits, and if not, what differs.
 
-Two results are equal if key, status, epochs, final error and digest are. Of a drift it is told what changed and at which kept
-epoch the error curves part.
+Two results are equal if key, status, epochs, final error and digest are. A drift is described by what changed and by the kept
+epoch at which the error curves part.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,14 +18,15 @@ from pipeline.trials.batching import make_batches
 from pipeline.trials.trial import Trial
 
 LARGEST = np.finfo(float).max
-ULPS_TOLD = 1_000_000
+MOST_ULPS = 1_000_000  # that are counted: more is a relative difference
+ENVIRONMENT = ("version.", "system", "cpu", "mlflow.source.git.commit")  # the tags that describe one
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedRun:
-    """An earlier result. Its curve and its weights (None: not kept) are fetched only where it has drifted.
+    """An earlier result. Its curve and its weights (None: not kept) are read only if it has drifted.
 
-    `name` says where a person finds it, `trained_by` the engine that made it, where that is known.
+    `name` says where a person finds it, `trained_by` which engine made it, if that is known.
     """
 
     name: str
@@ -35,14 +36,14 @@ class ExpectedRun:
     epochs: int
     final_error: float
     digest: str
-    curve: Callable[[], Curve]
+    curve: Callable[[], Curve] = lambda: (np.array([], np.int64), np.array([]))
     weights: Callable[[], Mapping[str, Array] | None] = lambda: None
     trained_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One recorded result beside what one engine makes of it now. No changes: it was reproduced.
+    """One recorded result beside that of an engine now. No changes: it was reproduced.
 
     `agreed` and `parted` are the last kept epoch at which the errors are equal and the first at which they are not.
     """
@@ -69,7 +70,7 @@ def compare(recorded: ExpectedRun, engine: str, result: RunResult) -> Check:
     """Whether the result is the recorded one, and if not, what differs."""
     changes = []
     if recorded.key != result.key:
-        changes.append(f"the trial itself: its key was {short(recorded.key)} and is {short(result.key)}")
+        changes.append(f"the trial itself: its key was {recorded.key[:12]}… and is {result.key[:12]}…")
     if recorded.status != result.status:
         changes.append(f"status {recorded.status} → {result.status}")
     if recorded.epochs != result.epochs:
@@ -87,20 +88,20 @@ def compare(recorded: ExpectedRun, engine: str, result: RunResult) -> Check:
 
 
 def changed_weights(weights: Mapping[str, Array] | None, result: RunResult, alone: bool) -> str:
-    """What a changed digest says of the weights; `alone` if nothing else has changed."""
+    """What a changed digest means for the weights; `alone` if nothing else has changed."""
     if weights is None:
         return "final weights, or the recorded digest itself" if alone else "final weights"
-    said = []
+    changes = []
     for name, now in result.weights.items():
         then = weights.get(name)
         if then is None or then.shape != now.shape:
-            said.append(f"{name} had another shape")
+            changes.append(f"{name} had another shape")
         elif count := int((~same(then, now)).sum()):
             with np.errstate(all="ignore"):
                 most = np.abs(then - now).max()
-            said.append(f"{name} in {count} of {now.size} numbers by up to {most:.2g}")
-    if said:
-        return ", ".join(said)
+            changes.append(f"{name} in {count} of {now.size} numbers by up to {most:.2g}")
+    if changes:
+        return ", ".join(changes)
     return "the recorded digest itself: the weights are equal" if alone else "no weights, but the digest"
 
 
@@ -111,12 +112,12 @@ def same(one: Any, other: Any) -> Any:
 
 
 def distance(one: float, other: float) -> str:
-    """How far apart two errors are, in units in the last place where these are few."""
+    """How far apart two errors are, in units in the last place if these are few."""
     low, high = sorted((one, other))
     if not np.isfinite([one, other]).all():
         return "not both finite"
     ulps = int(np.float64(high).view(np.int64)) - int(np.float64(low).view(np.int64))
-    if low >= 0.0 and ulps <= ULPS_TOLD:
+    if low >= 0.0 and ulps <= MOST_ULPS:
         return f"{ulps:,} ulp"
     return f"{(other - one) / one:+.2g} of it" if one else "from nothing"
 
@@ -146,34 +147,19 @@ def in_words(check: Check) -> str:
 
 def row(check: Check) -> dict[str, Any]:
     """A check as a row of the table."""
-    recorded, result = check.recorded, check.result
-    return {
-        "run": recorded.name,
+    cells = {
+        "run": check.recorded.name,
         "engine": check.engine,
         "reproduced": not check.changes,
         "changed": "; ".join(check.changes),
         "equal_up_to_epoch": check.agreed,
         "curves_part_at_epoch": check.parted,
-        "recorded_by": recorded.trained_by,
-        "recorded_key": recorded.key,
-        "key": result.key,
-        "recorded_status": recorded.status,
-        "status": result.status,
-        "recorded_epochs": recorded.epochs,
-        "epochs": result.epochs,
-        "recorded_final_error": recorded.final_error.hex(),
-        "final_error": result.final_error.hex(),
-        "recorded_digest": recorded.digest,
-        "digest": result.digest,
+        "recorded_by": check.recorded.trained_by,
     }
-
-
-def short(key: str) -> str:
-    """The beginning of a key or digest."""
-    return f"{key[:12]}…"
-
-
-ENVIRONMENT = ("version.", "system", "cpu", "mlflow.source.git.commit")
+    for name in ("key", "status", "epochs", "final_error", "digest"):
+        for prefix, value in (("recorded_", getattr(check.recorded, name)), ("", getattr(check.result, name))):
+            cells[prefix + name] = value.hex() if name == "final_error" else value
+    return cells
 
 
 def environment_changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

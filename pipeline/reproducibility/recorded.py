@@ -1,14 +1,13 @@
-"""The results that are checked: baselines, and sweeps in the store."""
+"""The earlier results that are checked: baselines, and sweeps in the store."""
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import ConfigError
@@ -25,21 +24,22 @@ JOBS = "jobs.json"  # of a sweep: all its trials
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is checked: its name, its results, and what is known of the environment that they come from (its tags)."""
+    """Earlier results: a number of runs, of which `read` gives those at some indices, and the tags of their environment."""
 
     name: str
-    results: Sequence[ExpectedRun]
+    runs: int
+    read: Callable[[Sequence[int]], list[ExpectedRun]]
     environment: Mapping[str, str] | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     curve_points: int = CURVE_POINTS
 
 
 def recorded_baselines(folder: Path) -> Source:
-    """The baselines of a folder. Raises ConfigError where they are not what they should be."""
-    results = [one for path in baselines.files(folder) for one in baselines.recorded(path, baselines.read(path))]
-    if not results:
+    """The baselines of a folder. Raises ConfigError for a file or a row that is broken."""
+    runs = [run for path in baselines.files(folder) for run in baselines.recorded(path, baselines.read(path))]
+    if not runs:
         raise ConfigError("folder", folder, "has no baselines in its CSV files")
-    return Source("baselines", results, curve_points=baselines.CURVE_POINTS)
+    return Source("baselines", len(runs), lambda some: [runs[index] for index in some], curve_points=baselines.CURVE_POINTS)
 
 
 def recorded_sweep(uri: str | None, which: str) -> Source:
@@ -47,66 +47,56 @@ def recorded_sweep(uri: str | None, which: str) -> Source:
     from pipeline.store.addresses import store_uri
     from pipeline.store.failures import needed
     from pipeline.store.read import find_sweep, finished_runs
+    from pipeline.store.sweeps import read_configuration
 
     client, parent = find_sweep(uri, which)
-    mine = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    run_id, tags = parent.info.run_id, parent.data.tags
     with needed(store_uri(uri)):
-        children = list(finished_runs(client, parent.info.experiment_id, mine))
-    results: Sequence[ExpectedRun]
-    if len(children) < int(parent.data.tags.get("sweep.trials", 0)):
-        results = recorded_rows(client, parent)
+        children = list(finished_runs(client, parent.info.experiment_id, f"tags.`mlflow.parentRunId` = '{run_id}'"))
+    if len(children) < int(tags.get("sweep.trials", 0)):
+        runs, read = rows_reader(client, parent)
     elif children:
-        results = [recorded_run(client, child) for child in children]
+        runs, read = len(children), lambda some: [recorded_run(client, children[index]) for index in some]
     else:
-        raise ConfigError("sweep", parent.info.run_id, "has no finished runs")
-    name = f"sweep {parent.info.run_name}"
-    return Source(name, results, parent.data.tags, {"sweep": parent.info.run_id}, kept_points(client, parent))
+        raise ConfigError("sweep", run_id, "has no finished runs")
+    try:  # without the number of curve points, curves are compared at fewer epochs
+        points = integer("curve_points", read_configuration(client, parent).get("curve_points"), 2, 1000)
+    except ConfigError:
+        points = CURVE_POINTS
+    return Source(f"sweep {parent.info.run_name}", runs, read, tags, {"sweep": run_id}, points)
 
 
-def recorded_rows(client: Any, parent: Any) -> "Rows":
-    """The results of a sweep whose trials have no runs of their own, from its artifacts. Raises ConfigError."""
+def rows_reader(client: Any, parent: Any) -> tuple[int, Callable[[Sequence[int]], list[ExpectedRun]]]:
+    """The number of runs of a sweep that has no MLflow run for each trial, and what reads them from its artifacts."""
     from pipeline.store.read import download
 
     with tempfile.TemporaryDirectory() as folder:
         jobs = json.loads(download(client, parent, JOBS, folder).read_text(encoding="utf-8"))
         table = pq.read_table(download(client, parent, "results.parquet", folder))
     try:
-        return Rows(Plan.from_data(jobs), table)
+        plan = Plan.from_data(jobs)
     except ConfigError as error:
         raise ConfigError("sweep", parent.info.run_id, f"cannot be trained again: {error}") from None
 
+    def read(some: Sequence[int]) -> list[ExpectedRun]:
+        indices = np.array(some)
+        rows = table.select(("key", "status", "epochs", "final_error", "digest")).take(indices).to_pylist()
+        names = [f"{name} (row {index} of results.parquet)" for name, index in zip(plan.names(indices), some, strict=True)]
+        expected = zip(names, plan.trials(indices), rows, strict=True)
+        return [ExpectedRun(name, trial, **row) for name, trial, row in expected]
 
-class Rows(Sequence[ExpectedRun]):
-    """The rows of a sweep's results.parquet as results to be compared, made as they are taken."""
-
-    def __init__(self, plan: Plan, table: pa.Table) -> None:
-        self.plan, self.table = plan, table
-
-    def __len__(self) -> int:
-        return len(self.plan)
-
-    def __getitem__(self, row: Any) -> Any:
-        """The result in that row."""
-        place = np.array([range(len(self))[row]])
-        [found] = self.table.slice(int(place[0]), 1).to_pylist()
-        return ExpectedRun(
-            name=f"{self.plan.names(place)[0]} (row {place[0]} of results.parquet)",
-            trial=self.plan.trials(place)[0],
-            curve=lambda: (np.array([], np.int64), np.array([])),
-            **{name: found[name] for name in ("key", "status", "epochs", "final_error", "digest")},
-        )
+    return len(plan), read
 
 
 def recorded_run(client: Any, child: Any) -> ExpectedRun:
-    """A sweep's run as a result to be compared."""
-    from pipeline.store.read import error_curve
+    """A sweep's run as it was recorded. Raises ConfigError."""
+    from pipeline.store.read import error_curve, weights
 
-    name, run_id, tags = child.info.run_name, child.info.run_id, child.data.tags
+    run_id, tags = child.info.run_id, child.data.tags
     try:
-        config = configuration(client, child)
         return ExpectedRun(
-            name=f"{name} (run {run_id})",
-            trial=read_trial(config),
+            name=f"{child.info.run_name} (run {run_id})",
+            trial=read_trial(configuration(client, child)),
             key=tags["trial.key"],
             status=tags["status"],
             epochs=int(child.data.metrics["epochs"]),
@@ -124,33 +114,13 @@ def recorded_run(client: Any, child: Any) -> ExpectedRun:
 
 def configuration(client: Any, child: Any) -> dict[str, Any]:
     """The configuration of a run from its params; initial weights that are given one by one from its weights.npz."""
+    from pipeline.store.read import weights
+
     config = configuration_from_params(child.data.params)
     if config["initial"]["kind"] in ("explicit", "file"):
         arrays = weights(client, child)
         if arrays is None:
             raise ConfigError("weights.npz", None, "is missing, and the initial weights with it")
-        values = {name.removeprefix("initial_"): array for name, array in arrays.items() if name.startswith("initial_")}
-        config["initial"] = {"kind": "explicit", "values": {name: array.tolist() for name, array in values.items()}}
+        initial = {name.removeprefix("initial_"): arrays[name].tolist() for name in arrays if name.startswith("initial_")}
+        config["initial"] = {"kind": "explicit", "values": initial}
     return config
-
-
-def kept_points(client: Any, parent: Any) -> int:
-    """How many points of its curves a sweep has kept; without them, curves are compared at fewer epochs."""
-    from pipeline.store.sweeps import read_configuration
-
-    try:
-        return integer("curve_points", read_configuration(client, parent).get("curve_points"), 2, 1000)
-    except ConfigError:
-        return CURVE_POINTS
-
-
-def weights(client: Any, child: Any) -> dict[str, Any] | None:
-    """The arrays of a run's weights.npz; None where it has none."""
-    from pipeline.store.read import download
-
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            with np.load(download(client, child, "weights.npz", folder), allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        except (ConfigError, ValueError):
-            return None

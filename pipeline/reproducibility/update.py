@@ -8,7 +8,7 @@ from pipeline.reproducibility.drift import train_again
 
 
 def update(folder: Path) -> int:
-    """Writes what comes out now into the baselines, and samples of studies that have none; says what has changed."""
+    """Writes today's results into the baselines, with samples of studies that have none, and prints what has changed."""
     rows = {path: baselines.read(path) for path in sorted(folder.glob("*.csv"))}
     for study in baselines.studies():
         path = baselines.file_of_study(folder, study)
@@ -35,5 +35,5 @@ def update(folder: Path) -> int:
 
 
 def change(column: str, old: str, new: str) -> str:
-    """How a cell has changed, shortly."""
+    """How a cell has changed, in short."""
     return f"{column} {old} → {new}" if column in ("status", "epochs", "final_error") else column

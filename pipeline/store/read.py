@@ -1,5 +1,6 @@
 """What a store has: sweeps, runs, their artifacts and curves."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,3 +87,13 @@ def error_curve(client: MlflowClient, run_id: str) -> tuple[NDArray[np.int64], N
     """A run's curve: epochs and errors."""
     points = sorted((point.step, point.value) for point in client.get_metric_history(run_id, "error"))
     return np.array([step for step, _ in points], np.int64), np.array([value for _, value in points], float)
+
+
+def weights(client: MlflowClient, run: Run) -> dict[str, NDArray[np.float64]] | None:
+    """The arrays of a run's weights.npz; None where it has none."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with np.load(download(client, run, "weights.npz", folder), allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (ConfigError, ValueError):
+            return None

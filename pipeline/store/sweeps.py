@@ -1,8 +1,8 @@
 """Sweeps read back from an MLflow store: those that a parent run stands for, and runs without a parent."""
 
 import tempfile
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -50,29 +50,38 @@ def read_sweep(tracking: Tracking, which: str) -> SweepResults:
     )
 
 
-def curve_reader(tracking: Tracking, sweep: SweepResults) -> Callable[[int], Curve]:
-    """A function that reads the error curve of a row of these results; it raises ConfigError where none was kept."""
-    from pipeline.store.read import download, error_curve, reader
+class RecordedCurves(Sequence[Curve]):
+    """The error curve of each row of a sweep's results, read when it is used. Raises ConfigError where none was kept."""
 
-    client, _ = reader(tracking.uri)
-    run_ids = sweep.table["run_id"]
+    def __init__(self, tracking: Tracking, sweep: SweepResults) -> None:
+        from pipeline.store.read import reader
 
-    @cache
-    def kept_curves() -> pd.DataFrame:
-        with tempfile.TemporaryDirectory() as folder:
-            parent = client.get_run(sweep.run_id)
-            return pd.read_parquet(download(client, parent, "curves.parquet", folder)).set_index("place")
+        self.client, _ = reader(tracking.uri)
+        self.sweep = sweep
 
-    def curve(row: int) -> Curve:
-        run_id = run_ids.iloc[row]
+    def __len__(self) -> int:
+        return len(self.sweep.table)
+
+    def __getitem__(self, row: Any) -> Any:
+        """(epochs, errors) of the run in that row."""
+        from pipeline.store.read import error_curve
+
+        run_id = self.sweep.table["run_id"].iloc[row]
         if isinstance(run_id, str):
-            return error_curve(client, run_id)
-        if not sweep.run_id:
-            raise ConfigError("sweep", sweep.name, "has no curve of that run")
-        mine = kept_curves().loc[[row]]
-        return mine["epoch"].to_numpy(), mine["error"].to_numpy()
+            return error_curve(self.client, run_id)
+        if not self.sweep.run_id:
+            raise ConfigError("sweep", self.sweep.name, "has no curve of that run")
+        curve = self.kept_curves.loc[[row]]
+        return curve["epoch"].to_numpy(), curve["error"].to_numpy()
 
-    return curve
+    @cached_property
+    def kept_curves(self) -> pd.DataFrame:
+        """The file of all curves, where the sweep has kept one."""
+        from pipeline.store.read import download
+
+        with tempfile.TemporaryDirectory() as folder:
+            parent = self.client.get_run(self.sweep.run_id)
+            return pd.read_parquet(download(self.client, parent, "curves.parquet", folder)).set_index("place")
 
 
 def read_configuration(client: Any, parent: Any) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What is asked of one run, read from a configuration, checked, and made into a batch."""
+"""A trial: read from a configuration, checked, and made into a batch."""

@@ -11,18 +11,18 @@ from pipeline.trials.initial_weights import initial_parameters
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, InitialChoice, Trial
 
-CURVE_POINTS = 100  # that are kept, where it does not matter how many
+CURVE_POINTS = 100  # kept of an error curve unless a configuration says otherwise
 
 
 def network_of(key: BatchKey) -> Network:
-    """The network that this key describes: its task gives the numbers of inputs and outputs."""
+    """The network of this key; its task gives the numbers of inputs and outputs."""
     task = load(key.task)
     units = (task.inputs.shape[1], *key.hidden, task.targets.shape[1])
     return Network(units, key.activation, key.output_activation, key.bias, key.train_bias)
 
 
 def make_batch(trials: Sequence[Trial], curve_points: int = CURVE_POINTS) -> Batch:
-    """One batch of trials that have their batch key in common; those that differ in the threshold alone share a training.
+    """One batch of trials with the same batch key; trials that differ in the threshold alone share a training.
 
     Raises ConfigError where a trial's weights or learning rates do not fit its network.
     """

@@ -8,7 +8,7 @@ from pipeline.errors import ConfigError, unknown_key
 
 
 def number(key: str, value: object, allowed: str, accepts: Callable[[float], bool]) -> float:
-    """A finite number that `accepts` takes; never −0."""
+    """A finite number that `accepts` accepts; never −0."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(key, value, f"must be a number, {allowed}")
     try:
@@ -45,7 +45,7 @@ def truth(key: str, value: object) -> bool:
 
 
 def text(key: str, value: object, allowed: str) -> str:
-    """A text that is not empty, nor Hydra's ??? for a value to be given."""
+    """A text that is neither empty nor ???, Hydra's mark of a mandatory value."""
     if not isinstance(value, str) or value in ("", "???"):
         raise ConfigError(key, value, f"must be {allowed}")
     return value
@@ -60,8 +60,19 @@ def section(config: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> di
     return dict(value)
 
 
+def variant(
+    config: Mapping[str, Any], key: str, named_by: str, allowed: Mapping[str, Collection[str]]
+) -> tuple[str, dict[str, Any]]:
+    """The name that the sub-dictionary `key` has under `named_by`, one of those allowed, and the options of that name."""
+    node = config[key]
+    name = choice(f"{key}.{named_by}", node.get(named_by) if isinstance(node, Mapping) else node, allowed)
+    options = section(config, key, (named_by, *allowed[name]))
+    del options[named_by]
+    return name, options
+
+
 def refuse_unknown(config: Mapping[str, Any], allowed: tuple[str, ...], prefix: str = "") -> None:
-    """Raises ConfigError if there is a key that means nothing, or if one is missing."""
+    """Raises ConfigError for an unknown key and for a missing one."""
     for key in config:
         if key not in allowed:
             raise ConfigError(prefix + str(key), config[key], unknown_key(str(key), allowed))

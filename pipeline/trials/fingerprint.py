@@ -1,4 +1,4 @@
-"""The key of a trial and the digest of its result: what a run was, and what came out, in 64 hexadecimal digits each.
+"""The key of a trial and the digest of its result, 64 hexadecimal digits each.
 
 key: SHA-256 over all that decides the result, by content: a header (JSON with sorted keys: the network, update, criterion,
 max_epochs, gradient_tolerance, SHA-256 of inputs and targets) and then, as little-endian float64, the threshold, the learning
@@ -57,21 +57,19 @@ def keys(batch: Batch) -> list[str]:
     common = hashlib.sha256(header(batch).encode())
     trainings = little_endian(np.vstack([batch.learning_rate, batch.momentum, batch.initial_parameters]).T)
     thresholds = little_endian(batch.threshold[:, None])
-    result = []
+    hexadecimal = []
     for column, threshold in zip(batch.training, thresholds, strict=True):
         sha = common.copy()
-        sha.update(threshold.tobytes())
-        sha.update(trainings[column].tobytes())
-        result.append(sha.hexdigest())
-    return result
+        sha.update(threshold.tobytes() + trainings[column].tobytes())
+        hexadecimal.append(sha.hexdigest())
+    return hexadecimal
 
 
-def digests(outcome: BatchResult) -> list[str]:
+def digests(result: BatchResult) -> list[str]:
     """The digest of every trial's result."""
-    numbers = little_endian(np.vstack([outcome.final_error, outcome.parameters]).T)
-    result = []
-    for status, epochs, row in zip(outcome.status, outcome.epochs, numbers, strict=True):
-        sha = hashlib.sha256(f"{DIGEST_HEADER}\n{STATUSES[status]}\n{epochs}\n".encode())
-        sha.update(row.tobytes())
-        result.append(sha.hexdigest())
-    return result
+    numbers = little_endian(np.vstack([result.final_error, result.parameters]).T)
+    hexadecimal = []
+    for status, epochs, row in zip(result.status, result.epochs, numbers, strict=True):
+        head = f"{DIGEST_HEADER}\n{STATUSES[status]}\n{epochs}\n".encode()
+        hexadecimal.append(hashlib.sha256(head + row.tobytes()).hexdigest())
+    return hexadecimal

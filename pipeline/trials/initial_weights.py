@@ -20,19 +20,19 @@ PUBLISHED_BIASES = (0.35, 0.60)
 
 def initial_parameters(starts: Sequence[tuple[InitialChoice, int]], network: Network) -> Array:
     """The parameters (N, R) that runs start with, by choice and seed. Raises ConfigError where they do not fit the network."""
-    found = np.empty((network.size, len(starts)))
+    parameters = np.empty((network.size, len(starts)))
     drawn = [column for column, (choice, _) in enumerate(starts) if choice.kind == "uniform"]
     if drawn:
         low, high = np.array([starts[column][0].range for column in drawn]).T
-        found[:, drawn] = uniform(low, high, network.size, [starts[column][1] for column in drawn])
+        parameters[:, drawn] = uniform(low, high, network.size, [starts[column][1] for column in drawn])
     for column, (choice, _) in enumerate(starts):
         if choice.kind != "uniform":
-            found[:, column] = stated(choice, network)
-    return found
+            parameters[:, column] = deterministic(choice, network)
+    return parameters
 
 
-def stated(choice: InitialChoice, network: Network) -> Array:
-    """Parameters (N,) for which there is no chance."""
+def deterministic(choice: InitialChoice, network: Network) -> Array:
+    """Deterministic initial parameters, shape (N,)."""
     if choice.kind == "published":
         return published(network)
     if choice.values is not None:
@@ -62,7 +62,7 @@ def uniform(low: Array, high: Array, size: int, seeds: Sequence[int]) -> Array:
 
 
 def named(arrays: Mapping[str, Any], network: Network, where: Callable[[str], str]) -> Array:
-    """Parameters from arrays named weights_1, bias_1, …; `where` says in an error where an array was found."""
+    """Parameters (N,) from arrays named weights_1, bias_1, …; `where` gives the key of an array, for errors."""
     parts = []
     for name, shape in zip(network.names, network.shapes, strict=True):
         if name not in arrays:

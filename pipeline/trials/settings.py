@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.backprop.engines import ENGINES, canonical
 from pipeline.errors import ConfigError
-from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, text, truth
+from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, text, truth, variant
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.trial import Trial
 
@@ -18,7 +18,7 @@ RECORDED_BY_DEFAULT = 20_000  # trials, up to which each has a run of its own
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """Where runs are recorded, and how many: `runs` is all, none, a number of them, or None for what their number suggests.
+    """Where runs are recorded. `runs`: all, none, how many of them, or None to decide by their number.
 
     `curves` and `weights`: whether the parent run keeps those of all trials in files.
     """
@@ -32,7 +32,7 @@ class Tracking:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorChoice:
-    """Who trains the chunks, and of how many trials a chunk is (None: by estimate)."""
+    """Who trains the chunks, and how many trials a chunk has (None: by estimate)."""
 
     name: str = "local"
     chunk: int | None = None
@@ -42,9 +42,9 @@ class ExecutorChoice:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How trials are run: by which engine, with how many points of the error curve kept, where recorded, by whom trained.
+    """How trials are run: engine, points of the error curve that are kept, tracking, executor.
 
-    `resume` is auto, never, or a parent run's id; limits are GiB, None for what is free here.
+    `resume` is auto, never, or a parent run's id; the limits of memory and disk are in GiB, None for what is free here.
     """
 
     tracking: Tracking
@@ -57,22 +57,24 @@ class Settings:
 
 
 def read_run(config: Mapping[str, Any]) -> tuple[Trial, Settings]:
-    """The trial that a resolved configuration asks for, and how it is to be run; raises ConfigError."""
+    """The trial that a resolved configuration describes, and how it is run; raises ConfigError."""
     refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS))
     return read_trial({key: value for key, value in config.items() if key not in RUN_KEYS}), read_settings(config)
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
-    """How the trials of a resolved configuration are to be run; raises ConfigError."""
+    """How the trials of a resolved configuration are run; raises ConfigError."""
     limits = section(config, "limits", ("memory", "disk"))
+    for key, size in limits.items():
+        if size is not None:
+            limits[key] = number(f"limits.{key}", size, "GiB, greater than 0, or null", lambda size: size > 0.0)
     return Settings(
         tracking=read_tracking(config),
         engine=read_engine("engine", config["engine"]),
         curve_points=integer("curve_points", config["curve_points"], 2, 1000),
         executor=read_executor(config),
         resume=text("resume", config["resume"], "auto, never, or the run id of an interrupted sweep"),
-        memory=read_limit("limits.memory", limits["memory"]),
-        disk=read_limit("limits.disk", limits["disk"]),
+        **limits,
     )
 
 
@@ -98,18 +100,11 @@ def read_tracking(config: Mapping[str, Any]) -> Tracking:
 
 def read_executor(config: Mapping[str, Any]) -> ExecutorChoice:
     """Who trains; raises ConfigError."""
-    node = config["executor"]
-    name = choice("executor.name", node.get("name") if isinstance(node, Mapping) else node, tuple(EXECUTOR_KEYS))
-    options = section(config, "executor", ("name", *EXECUTOR_KEYS[name]))
+    name, options = variant(config, "executor", "name", EXECUTOR_KEYS)
     if options["chunk"] is not None:
         options["chunk"] = integer("executor.chunk", options["chunk"], 1)
     if name == "dask":
         if options["address"] is not None:
             text("executor.address", options["address"], "a Dask scheduler's, such as tcp://10.0.0.1:8786, or null")
         options["workers"] = integer("executor.workers", options["workers"], 1)
-    return ExecutorChoice(**options)
-
-
-def read_limit(key: str, value: object) -> float | None:
-    """So many GiB; None for no limit but the machine's. Raises ConfigError."""
-    return None if value is None else number(key, value, "GiB, greater than 0, or null", lambda size: size > 0.0)
+    return ExecutorChoice(name, **options)

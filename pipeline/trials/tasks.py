@@ -1,19 +1,17 @@
 """What is to be learned: patterns, by name or from a file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.errors import ConfigError
+from pipeline.trials.checks import choice, integer, text
 from pipeline.trials.trial import TaskChoice
-
-if TYPE_CHECKING:
-    import pandas
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +30,8 @@ class Task:
 @cache
 def load(task: TaskChoice) -> Task:
     """The task of that name and with those options. Raises ConfigError where a file does not hold it."""
-    inputs, targets = MAKERS[task.name](**dict(task.options))
+    make, _ = TASKS[task.name]
+    inputs, targets = make(**dict(task.options))
     return Task(task.name, np.ascontiguousarray(inputs, float) + 0.0, np.ascontiguousarray(targets, float) + 0.0)
 
 
@@ -47,14 +46,9 @@ def coded(bits: Any, coding: str) -> Array:
     return array if coding == "binary" else 2.0 * array - 1.0
 
 
-def all_bits(bits: int) -> list[tuple[int, ...]]:
-    """All words of that many bits, counting up."""
-    return list(product((0, 1), repeat=bits))
-
-
 def parity(bits: int, coding: str) -> tuple[Array, Array]:
     """Is the number of ones odd? (Rumelhart, Hinton & Williams 1986.)"""
-    words = all_bits(bits)
+    words = list(product((0, 1), repeat=bits))
     return coded(words, coding), coded([[sum(word) % 2] for word in words], coding)
 
 
@@ -71,7 +65,7 @@ def encoder(size: int, coding: str) -> tuple[Array, Array]:
 
 def symmetry(bits: int, coding: str) -> tuple[Array, Array]:
     """Does the word read the same from both ends? (Rumelhart, Hinton & Williams 1986.)"""
-    words = all_bits(bits)
+    words = list(product((0, 1), repeat=bits))
     return coded(words, coding), coded([[int(word == word[::-1])] for word in words], coding)
 
 
@@ -133,13 +127,13 @@ def csv(path: str, targets: tuple[str, ...], scaling: str) -> tuple[Array, Array
     inputs = [column for column in table.columns if column not in targets]
     if not inputs:
         raise ConfigError("task.targets", targets, f"leaves no input column in {path}")
+    numbers = [column for column in table.columns if table[column].dtype.kind in "iuf"]
     for column in inputs:
-        if not is_number(table[column]):
+        if column not in numbers:
             raise ConfigError("task.path", path, f"input column {column} must hold numbers only")
     values = table[inputs].to_numpy(float)
     columns = [
-        table[[column]].to_numpy(float) if is_number(table[column]) else one_hot(table[column].astype(str))
-        for column in targets
+        table[[column]].to_numpy(float) if column in numbers else one_hot(table[column].astype(str)) for column in targets
     ]
     wanted = np.hstack(columns)
     if not (np.isfinite(values).all() and np.isfinite(wanted).all()):
@@ -147,46 +141,51 @@ def csv(path: str, targets: tuple[str, ...], scaling: str) -> tuple[Array, Array
     return scaled(values, scaling), wanted
 
 
-def is_number(column: "pandas.Series[Any]") -> bool:
-    """Does the column hold numbers?"""
-    return column.dtype.kind in "iuf"
-
-
-def read_csv(path: str) -> "pandas.DataFrame":
-    """The table in a CSV file, refused where it is not one or has holes."""
+def read_csv(path: str) -> Any:
+    """The pandas table in a CSV file. Raises ConfigError where it is not one or has holes."""
     import pandas
 
-    with open_checked(path) as file:
-        try:
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
             table = pandas.read_csv(file, skipinitialspace=True, index_col=False, float_precision="round_trip")
-        except (ValueError, UnicodeDecodeError, pandas.errors.ParserWarning) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ConfigError("task.path", path, f"must be a CSV file with a header: {reason}") from None
+    except OSError as error:
+        raise ConfigError("task.path", path, f"cannot be read: {error.strerror}") from None
+    except (ValueError, pandas.errors.ParserWarning) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError("task.path", path, f"must be a CSV file with a header: {reason}") from None
     if table.empty:
         raise ConfigError("task.path", path, "has no patterns")
-    holes = table.isna()
-    if holes.to_numpy().any():
-        line = int(holes.any(axis=1).to_numpy().argmax())
-        column = table.columns[int(holes.iloc[line].to_numpy().argmax())]
-        raise ConfigError("task.path", path, f"pattern {line + 1} has no value in column {column}")
+    holes = table.isna().to_numpy()
+    if holes.any():
+        row, column = np.argwhere(holes)[0]
+        raise ConfigError("task.path", path, f"pattern {row + 1} has no value in column {table.columns[column]}")
     return table
 
 
-def open_checked(path: str) -> Any:
-    """The file, open for reading as text."""
-    try:
-        return open(path, encoding="utf-8-sig", newline="")
-    except OSError as error:
-        raise ConfigError("task.path", path, f"cannot be read: {error.strerror}") from None
+def read_targets(key: str, value: object) -> tuple[str, ...]:
+    """The names of the target columns: one, or a list."""
+    columns = value if isinstance(value, list | tuple) else [value]
+    names = tuple(text(key, column, "a column's name, or a list of them") for column in columns)
+    if not names or len(set(names)) < len(names):
+        raise ConfigError(key, value, "must name one column or more, each once")
+    return names
 
 
-MAKERS: dict[str, Callable[..., tuple[Any, Any]]] = {
-    "seed_example": seed_example,
-    "xor": xor,
-    "parity": parity,
-    "encoder": encoder,
-    "symmetry": symmetry,
-    "iris": iris,
-    "digits": digits,
-    "csv": csv,
+Readers = Mapping[str, Callable[[str, object], Any]]  # of options: each reads one from its key and value, or raises ConfigError
+
+CODING: Readers = {"coding": partial(choice, allowed=("binary", "bipolar"))}
+SCALING: Readers = {"scaling": partial(choice, allowed=("none", "standard", "minmax"))}
+BITS: Readers = {"bits": partial(integer, low=2, high=12)}
+CSV_FILE: Readers = {"path": partial(text, allowed="the path of a CSV file"), "targets": read_targets}
+
+# The tasks by name: the function that makes the patterns, and its options.
+TASKS: dict[str, tuple[Callable[..., tuple[Any, Any]], Readers]] = {
+    "seed_example": (seed_example, {}),
+    "xor": (xor, CODING),
+    "parity": (parity, {**BITS, **CODING}),
+    "encoder": (encoder, {"size": partial(integer, low=2, high=1000), **CODING}),
+    "symmetry": (symmetry, {**BITS, **CODING}),
+    "iris": (iris, SCALING),
+    "digits": (digits, SCALING),
+    "csv": (csv, {**CSV_FILE, **SCALING}),
 }

@@ -1,1 +1,1 @@
-"""One iteration of backpropagation by hand: its numbers, told in text and drawn on a board."""
+"""One iteration of backpropagation by hand: its numbers, as text and as pictures."""

@@ -11,16 +11,12 @@ from matplotlib.patches import Circle
 
 from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.report.figures.drawing import BLUE, ORANGE, styled
-from pipeline.walkthrough.numbers import Unit, Walkthrough, bias_name, place, position, unit_name, weight_name
+from pipeline.walkthrough.numbers import Walkthrough, bias_name, unit_name, weight_name
 
 STEPS = ("forward", "backward", "update")
-
 MOST_UNITS = 5  # of a layer: more have no room for their numbers
-
 MOST_LAYERS = 4  # of weights
-
-RADIUS = 0.58
-
+RADIUS = 0.58  # of a unit
 INK, QUIET = "0.1", "0.45"
 
 
@@ -48,11 +44,6 @@ class Board:
         return self.down * (max(self.units) - 1) / 2 + 1.5
 
 
-def can_be_drawn(walk: Walkthrough) -> bool:
-    """Is the network small enough for a board?"""
-    return max(walk.network.units) <= MOST_UNITS and walk.network.layers <= MOST_LAYERS
-
-
 @styled
 def draw(walk: Walkthrough, step: str) -> Figure | None:
     """One picture of a step: forward, backward or update. None for a network that is too large to be drawn.
@@ -61,9 +52,9 @@ def draw(walk: Walkthrough, step: str) -> Figure | None:
     """
     if step not in STEPS:
         raise ValueError(f"step={step}: must be one of {', '.join(STEPS)}")
-    if not can_be_drawn(walk):
-        return None
     units = walk.network.units
+    if max(units) > MOST_UNITS or walk.network.layers > MOST_LAYERS:
+        return None
     most = max(units[1:]) + 1
     board = Board(units, max(4.8, (1.3 if step == "forward" else 1.65) * most), max(2.4, 0.55 * most))
     top = board.top if walk.network.bias == "shared" else board.top - 0.8
@@ -124,30 +115,27 @@ def weights(plot: Axes, board: Board, walk: Walkthrough, layer: int, step: str) 
             name = weight_name(walk.network, layer, index, source)
             below, above = board.spot(layer - 1, source), board.spot(layer, index)
             start, end = (above, below) if step == "backward" else (below, above)
-            told = step == "backward" and name == walk.weight
-            colour = ORANGE if told else "0.6"
-            arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.8 if told else 1.0, "shrinkA": 0, "shrinkB": 0}
+            chosen = step == "backward" and name == walk.weight
+            colour, width = (ORANGE, 1.8) if chosen else ("0.6", 1.0)
+            arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
             far = np.subtract(end, start) / np.hypot(*np.subtract(end, start)) * RADIUS
             plot.annotate("", np.subtract(end, far), np.add(start, far), arrowprops=arrow)
-            write(plot, *board.label(layer, index, source), parameter(walk, name, step), ORANGE if told else INK)
+            write(plot, *board.label(layer, index, source), parameter(walk, name, step), ORANGE if chosen else INK)
 
 
 def biases(plot: Axes, board: Board, walk: Walkthrough, layer: int, step: str) -> None:
-    """A shared bias as a box above its layer, with lines to the units; a unit's own one beneath the unit."""
-    kind, trained = walk.network.bias, walk.network.train_bias
-    if kind == "none":
-        return
-    own = range(board.units[layer]) if kind == "per_unit" else range(1)
-    for index in own:
+    """A shared bias as a box above its layer, with lines to the units; a unit's own bias below the unit."""
+    kind = walk.network.bias
+    for index in range({"none": 0, "shared": 1, "per_unit": board.units[layer]}[kind]):
         name = bias_name(walk.network, layer, index)
-        text = parameter(walk, name, step) if trained or step == "forward" else f"{name}: not trained"
+        text = parameter(walk, name, step) if walk.network.train_bias or step == "forward" else f"{name}: not trained"
         if kind == "per_unit":
             x, y = board.spot(layer, index)
             write(plot, x, y - RADIUS - (0.62 if step != "update" else 0.28), text, QUIET)
             continue
         x, y = board.across * (layer - 0.42), board.top
-        for place_of in range(board.units[layer]):
-            to = np.array(board.spot(layer, place_of))
+        for fed in range(board.units[layer]):
+            to = np.array(board.spot(layer, fed))
             way = (to - (x, y)) / np.hypot(*(to - (x, y)))
             plot.plot(*zip((x, y), to - way * RADIUS, strict=True), color="0.8", linewidth=0.9, zorder=0.5)
         write(plot, x, y, text, QUIET, boxed=True)
@@ -156,41 +144,33 @@ def biases(plot: Axes, board: Board, walk: Walkthrough, layer: int, step: str) -
 def parameter(walk: Walkthrough, name: str, step: str) -> str:
     """A weight or bias: its value, its derivative, or its value before and after."""
     if step == "forward":
-        return f"{name} = {short(float(walk.old[position(walk.network, name)]))}"
+        return f"{name} = {short(walk.entry(walk.old, name))}"
     if step == "backward":
-        return f"∂E/∂{name} = {short(float(walk.pattern_gradient[position(walk.network, name)]))}"
-    change = walk.change(name)
-    return f"{name}: {short(change.old)} → {short(change.new)}"
+        return f"∂E/∂{name} = {short(walk.entry(walk.pattern_gradient, name))}"
+    return f"{name}: {short(walk.entry(walk.old, name))} → {short(walk.entry(walk.new, name))}"
 
 
 def unit(plot: Axes, board: Board, walk: Walkthrough, layer: int, index: int, step: str) -> None:
     """A circle with the unit's name and number, and what else belongs to it beside it."""
     x, y = board.spot(layer, index)
     name = unit_name(walk.network, layer, index)
-    told = walk.unit(layer, index) if layer else None
-    ends = place(walk.network, walk.weight)
-    chosen = step == "backward" and (layer, index) in ((ends[0], ends[1][0]), (ends[0] - 1, ends[2]))
+    numbers = walk.unit(layer, index) if layer else None
+    chosen = step == "backward" and walk.keep(layer) == index
     edge = ORANGE if chosen else BLUE if layer else QUIET
     plot.add_patch(Circle((x, y), RADIUS, facecolor="white", edgecolor=edge, linewidth=1.8, zorder=3))
     inside = "" if step == "update" else short(float(walk.outputs[layer][index]))
-    if told and step == "backward":
-        inside = f"δ {short(told.delta)}"
+    if numbers and step == "backward":
+        inside = f"δ {short(numbers.delta)}"
     plot.text(x, y + (0.13 if inside else 0), name, ha="center", va="center", fontsize=10, fontweight="bold", zorder=4)
     plot.text(x, y - 0.2, inside, ha="center", va="center", fontsize=7.5, zorder=4)
-    if told:
-        if step == "forward":
-            write(plot, x, y - RADIUS - 0.25, f"net {short(told.net)}", INK)
-        elif step == "backward":
-            write(plot, x, y - RADIUS - 0.25, f"{short(told.error_by_output)} · {short(told.slope)}", INK)
-        if layer == walk.network.layers and step != "update":
-            plot.text(x + RADIUS + 0.2, y, beside(told, step), ha="left", va="center", fontsize=8.5, linespacing=1.4)
-
-
-def beside(told: Unit, step: str) -> str:
-    """What stands to the right of an output unit."""
-    if step == "forward":
-        return f"target {short(told.target or 0.0)}\nE {told.name} = {short(told.error or 0.0)}"
-    return f"out {short(told.output)}\ntarget {short(told.target or 0.0)}"
+    if numbers and step != "update":
+        forward, target = step == "forward", short(numbers.target or 0.0)
+        below = f"net {short(numbers.net)}" if forward else f"{short(numbers.error_by_output)} · {short(numbers.slope)}"
+        write(plot, x, y - RADIUS - 0.25, below, INK)
+        if layer == walk.network.layers:
+            error, output = f"E {name} = {short(numbers.error or 0.0)}", f"out {short(numbers.output)}"
+            beside = f"target {target}\n{error}" if forward else f"{output}\ntarget {target}"
+            plot.text(x + RADIUS + 0.2, y, beside, ha="left", va="center", fontsize=8.5, linespacing=1.4)
 
 
 def write(plot: Axes, x: float, y: float, text: str, colour: str, boxed: bool = False) -> None:

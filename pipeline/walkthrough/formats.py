@@ -20,8 +20,8 @@ def aligned(column: Column) -> list[str]:
 
 
 def equations(lines: list[Equation]) -> str:
-    """Equations with = below =, on one line each or, where that is too long, with a line for each side."""
-    written, left = [], max(len(line[0]) for line in lines)
+    """Equations with = below =, each on one line or, if that is too long, with a line for each side."""
+    rows, left = [], max(len(line[0]) for line in lines)
     for name, *sides in lines:
         sides = list(dict.fromkeys(sides))  # nothing equals itself: E total = E o1 = 0.1 = 0.1
         if left + sum(len(side) + 3 for side in sides) <= WIDTH:
@@ -29,9 +29,9 @@ def equations(lines: list[Equation]) -> str:
         for side in sides:
             unbroken = side.replace(" ", "\xa0").replace("\xa0+", " +")  # lines may break before a + alone
             start, indent = f"{name:<{left}} = ", " " * (left + 3)
-            written += textwrap.wrap(unbroken, WIDTH, initial_indent=start, subsequent_indent=indent)
+            rows += textwrap.wrap(unbroken, WIDTH, initial_indent=start, subsequent_indent=indent)
             name = ""
-    return "\n".join(written).replace("\xa0", " ")
+    return "\n".join(rows).replace("\xa0", " ")
 
 
 def plain_text(block: Block) -> str:
@@ -52,7 +52,7 @@ def plain_text(block: Block) -> str:
 
 
 def markdown(block: Block) -> str:
-    """A block as Markdown, equations as code."""
+    """A block as Markdown; equations as code."""
     if isinstance(block, list):
         return f"```text\n{equations(block)}\n```"
     if isinstance(block, dict):
@@ -62,6 +62,9 @@ def markdown(block: Block) -> str:
             columns.append([title, rule, *aligned(column)])
         return "\n".join(f"| {' | '.join(row)} |" for row in zip(*columns, strict=True))
     return block
+
+
+FORMATS = {"text": plain_text, "markdown": markdown}
 
 
 def with_pictures(blocks: Iterable[Block], walk: Walkthrough, output: Path) -> Iterator[Block]:

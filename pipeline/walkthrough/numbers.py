@@ -27,10 +27,9 @@ from pipeline.backprop.network import Network, backward, forward, total_error
 from pipeline.backprop.status import STATUSES
 from pipeline.backprop.trainer import State, train
 
-# What is shown of what is longer: units of a layer, parameters of a layer.
-UNITS, PARAMETERS = 8, 16
+UNITS, PARAMETERS = 8, 16  # of a layer, that are shown at most
 
-# The worked example as it was published, digit by digit
+# The worked example as published, digit by digit
 PUBLISHED = (
     "net h1 0.3775, out h1 0.593269992, out h2 0.596884378, net o1 1.105905967, out o1 0.75136507, out o2 0.772928465, "
     "E o1 0.274811083, E o2 0.023560026, E total 0.298371109, ∂E/∂out o1 0.74136507, ∂out o1/∂net o1 0.186815602, "
@@ -59,29 +58,16 @@ class Unit:
 
     name: str
     activation: str
-    below: tuple[Term, ...]
+    below: list[Term]
     bias: tuple[str, float] | None
     net: float
     output: float
     target: float | None
     error: float | None  # ½ (target − out)² of an output unit
-    above: tuple[Term, ...]
+    above: list[Term]
     error_by_output: float
     slope: float
     delta: float
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The update of a parameter: velocity = momentum × velocity_before − rate × gradient, new = old + velocity."""
-
-    parameter: str
-    old: float
-    rate: float
-    gradient: float
-    velocity_before: float
-    velocity: float
-    new: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,12 +75,12 @@ class Walkthrough:
     """One iteration: one pattern's way through the network, and the update that its gradient goes into.
 
     outputs[l] (U,), with the inputs as outputs[0]; nets[l], slopes[l] and deltas[l] (U,) belong to outputs[l + 1].
-    The parameters old (N,) become new (N,). gradient (trained,) is what the update uses: of all patterns, or of this
-    pattern alone with update=online; pattern_gradient (trained,) is this pattern's. Without momentum, velocities are 0.
+    The parameters old (N,) become new (N,): velocity = momentum × velocity_before − rate × gradient, new = old + velocity,
+    all (trained,). gradient is of all patterns, or with update=online of this one; pattern_gradient is of this one.
     """
 
     batch: Batch
-    weight: str  # the one whose gradient is told factor by factor
+    weight: str  # whose gradient is explained factor by factor
     iteration: int  # iterations and patterns count from 1
     pattern: int
     outputs: list[Array]
@@ -119,8 +105,13 @@ class Walkthrough:
 
     @property
     def patterns(self) -> int:
-        """How many patterns the task has."""
+        """The number of patterns of the task."""
         return len(self.batch.inputs)
+
+    @property
+    def rates(self) -> Array:
+        """The learning rate of each trained parameter, (trained,)."""
+        return self.network.rates(self.batch.learning_rate)[:, 0]
 
     @property
     def summed(self) -> bool:
@@ -128,7 +119,7 @@ class Walkthrough:
         return self.patterns > 1 and self.batch.update == "batch"
 
     def keep(self, layer: int) -> int | None:
-        """The unit of a layer at which the chosen weight begins or ends: it is shown in any case."""
+        """The unit of a layer at which the chosen weight begins or ends, which is always shown."""
         above, (index,), source = place(self.network, self.weight)
         return index if layer == above else source if layer == above - 1 else None
 
@@ -154,32 +145,34 @@ class Walkthrough:
     @np.errstate(all="ignore")
     def unit(self, layer: int, index: int) -> Unit:
         """A unit of layer 1, …, L by its index, from 0."""
-        network, name = self.network, unit_name(self.network, layer, index)
-        weights, biases = network.split(self.old)
-        output = self.outputs[layer][index : index + 1]
-        below = tuple(
-            Term(weight_name(network, layer, index, v), float(weight), unit_name(network, layer - 1, v), float(signal))
-            for v, (weight, signal) in enumerate(zip(weights[layer - 1][index], self.outputs[layer - 1], strict=True))
-        )
-        above: tuple[Term, ...] = ()
+        network, top = self.network, self.network.layers
+        output = float(self.outputs[layer][index])
+        below = [self.term((layer, index, v), (layer - 1, v), signal) for v, signal in enumerate(self.outputs[layer - 1])]
+        above: list[Term] = []
         target = error = bias = None
-        if len(biases[layer - 1]):
-            value = biases[layer - 1][0 if network.bias == "shared" else index]
-            bias = bias_name(network, layer, index), float(value)
-        if (upper := layer + 1) <= network.layers:
-            above = tuple(
-                Term(weight_name(network, upper, u, index), float(weight), unit_name(network, upper, u), float(signal))
-                for u, (weight, signal) in enumerate(zip(weights[layer][:, index], self.deltas[layer], strict=True))
-            )
+        if network.bias != "none":
+            name = bias_name(network, layer, index)
+            bias = name, self.entry(self.old, name)
+        if layer < top:
+            above = [self.term((layer + 1, u, index), (layer + 1, u), signal) for u, signal in enumerate(self.deltas[layer])]
             # by reduce, as training adds: `sum` corrects its rounding from Python 3.12 on
             by_output = reduce(add, (term.signal * term.value for term in above), 0.0)
         else:
             target = float(self.batch.targets[self.pattern - 1, index])
-            error = float(total_error(output[None, :, None], np.array([[target]]))[0])
-            by_output = float(output[0]) - target
+            error = float(total_error(np.array([[[output]]]), np.array([[target]]))[0])
+            by_output = output - target
         net, slope, delta = (float(numbers[layer - 1][index]) for numbers in (self.nets, self.slopes, self.deltas))
-        activation = network.activations[layer - 1]
-        return Unit(name, activation, below, bias, net, float(output[0]), target, error, above, by_output, slope, delta)
+        name, activation = unit_name(network, layer, index), network.activations[layer - 1]
+        return Unit(name, activation, below, bias, net, output, target, error, above, by_output, slope, delta)
+
+    def term(self, weight: tuple[int, int, int], unit: tuple[int, int], signal: float) -> Term:
+        """A weight (layer, unit, unit below) and the signal of the unit (layer, unit) at one of its ends."""
+        name = weight_name(self.network, *weight)
+        return Term(name, self.entry(self.old, name), unit_name(self.network, *unit), float(signal))
+
+    def entry(self, array: Array, name: str) -> float:
+        """A parameter's number in an array of all parameters, or of all that are trained."""
+        return float(array[position(self.network, name)])
 
     def chain(self, weight: str) -> list[tuple[str, float]]:
         """The chain rule for a weight: three factors by name. Their product, in this order, is ∂E/∂weight."""
@@ -191,26 +184,12 @@ class Walkthrough:
             (f"∂net {unit.name}/∂{weight}", unit.below[source or 0].signal),
         ]
 
-    def change(self, name: str) -> Change:
-        """What the update does to a trained parameter."""
-        rates = self.network.rates(self.batch.learning_rate)[:, 0]
-        numbers = (self.old, rates, self.gradient, self.velocity_before, self.velocity, self.new)
-        return Change(name, *(float(array[position(self.network, name)]) for array in numbers))
-
     @np.errstate(all="ignore")
-    def error_of(self, pattern: int) -> float:
-        """E of any pattern, before the update."""
-        one = slice(pattern - 1, pattern)
-        outputs = forward(self.network, self.old[:, None], self.batch.inputs[one])
-        return float(total_error(outputs[-1], self.batch.targets[one])[0])
-
-    @np.errstate(all="ignore")
-    def gradient_of(self, pattern: int, name: str) -> float:
-        """∂E/∂parameter of any pattern, before the update."""
-        one = slice(pattern - 1, pattern)
-        outputs = forward(self.network, self.old[:, None], self.batch.inputs[one])
-        gradient = backward(self.network, self.old[:, None], outputs, self.batch.targets[one])
-        return float(gradient[position(self.network, name), 0])
+    def of_pattern(self, pattern: int) -> tuple[float, Array]:
+        """(E, ∂E/∂parameter (trained,)) of any pattern, before the update."""
+        one, old = slice(pattern - 1, pattern), self.old[:, None]
+        outputs, targets = forward(self.network, old, self.batch.inputs[one]), self.batch.targets[one]
+        return float(total_error(outputs[-1], targets)[0]), backward(self.network, old, outputs, targets)[:, 0]
 
 
 @np.errstate(all="ignore")  # a step to infinity is worth seeing, too
@@ -249,12 +228,12 @@ def walk(batch: Batch, weight: str, iteration: int = 1, pattern: int = 1) -> Wal
 
 def state_before(batch: Batch, iteration: int, pattern: int) -> State:
     """The trainer's state just before the update: with update=online, the one that the pattern meets in its turn."""
-    state = State(batch)
+    state, patterns = State(batch), len(batch.inputs)
     if batch.update == "batch":
         turns = [slice(None)] * (iteration - 1)
     else:
-        updates = (iteration - 1) * len(batch.inputs) + pattern - 1
-        turns = [slice(p, p + 1) for p in (update % len(batch.inputs) for update in range(updates))]
+        turns = [slice(p, p + 1) for p in range(patterns)] * iteration
+        turns = turns[: (iteration - 1) * patterns + pattern - 1]
     for turn in turns:
         outputs = forward(batch.network, state.parameters, batch.inputs[turn])
         state.step(backward(batch.network, state.parameters, outputs, batch.targets[turn]))
@@ -263,9 +242,9 @@ def state_before(batch: Batch, iteration: int, pattern: int) -> State:
 
 def ended_before(batch: Batch, iteration: int) -> tuple[str | None, int]:
     """How training has ended, in words, when the iteration would begin (None: not yet), and after how many epochs."""
-    outcome = train(replace(batch, max_epochs=min(iteration, batch.max_epochs)))
-    epochs = int(outcome.epochs[0])
-    return f"{STATUSES[outcome.status[0]]} after {epochs} epochs" if epochs < iteration else None, epochs
+    result = train(replace(batch, max_epochs=min(iteration, batch.max_epochs)))
+    epochs = int(result.epochs[0])
+    return f"{STATUSES[result.status[0]]} after {epochs} epochs" if epochs < iteration else None, epochs
 
 
 def net_inputs(network: Network, parameters: Array, outputs: list[Array]) -> list[Array]:
@@ -294,16 +273,16 @@ def deltas(network: Network, parameters: Array, outputs: list[Array], targets: A
 
 def published(walk: Walkthrough) -> list[tuple[str, str, float]]:
     """(name, published, walked) of the numbers of the worked example."""
-    found = {"E total": walk.total_error, "∂E/∂w5": float(walk.pattern_gradient[4]), **dict(walk.chain("w5"))}
-    found |= {f"new w{w + 1}": float(value) for w, value in enumerate(walk.new[:8])}
+    numbers = {"E total": walk.total_error, "∂E/∂w5": float(walk.pattern_gradient[4]), **dict(walk.chain("w5"))}
+    numbers |= {f"new w{w + 1}": float(value) for w, value in enumerate(walk.new[:8])}
     for unit in (walk.unit(layer, u) for layer in (1, 2) for u in (0, 1)):
-        found |= {f"net {unit.name}": unit.net, f"out {unit.name}": unit.output, f"E {unit.name}": unit.error or 0.0}
+        numbers |= {f"net {unit.name}": unit.net, f"out {unit.name}": unit.output, f"E {unit.name}": unit.error or 0.0}
     pairs = (pair.rpartition(" ") for pair in PUBLISHED.split(", "))
-    return [(name, text, found[name]) for name, _, text in pairs]
+    return [(name, text, numbers[name]) for name, _, text in pairs]
 
 
 def few(count: int, most: int, keep: int | None = None) -> list[int | None]:
-    """Which of `count` things are shown: at most `most`; of more the first, `keep` and the last. None: a gap."""
+    """Which of `count` things are shown: all, or if there are more than `most` the first, `keep` and the last. None: a gap."""
     if count <= most:
         return list(range(count))
     chosen = sorted({*range(most // 2), *([] if keep is None else [keep]), count - 1})
@@ -329,7 +308,7 @@ def unit_name(network: Network, layer: int, index: int) -> str:
 
 
 def weights_before(network: Network, layer: int) -> int:
-    """How many weights there are below the layer."""
+    """The number of weights below the layer."""
     return sum(below * above for below, above in pairwise(network.units[:layer]))
 
 
@@ -344,12 +323,12 @@ def bias_name(network: Network, layer: int, index: int) -> str:
 
 
 def position(network: Network, name: str) -> int:
-    """Where a parameter stands among the parameters. Raises KeyError if none has that name."""
-    found = re.fullmatch(r"([wb])([1-9][0-9]{0,11})", name)
+    """The index of a parameter among the parameters. Raises KeyError if none has that name."""
+    match = re.fullmatch(r"([wb])([1-9][0-9]{0,11})", name)
     weights = weights_before(network, network.layers + 1)
-    if not found or int(found[2]) > (weights if found[1] == "w" else network.size - weights):
+    if not match or int(match[2]) > (weights if match[1] == "w" else network.size - weights):
         raise KeyError(name)
-    return int(found[2]) - 1 + (0 if found[1] == "w" else weights)
+    return int(match[2]) - 1 + (0 if match[1] == "w" else weights)
 
 
 def place(network: Network, name: str) -> tuple[int, range, int | None]:

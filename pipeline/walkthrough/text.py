@@ -1,7 +1,8 @@
-"""The walk told in blocks: a text (a heading, if it begins with #), equations, or the columns of a table by their titles."""
+"""The walk in blocks: a text (a heading, if it begins with #), equations, or the columns of a table by their titles."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -9,20 +10,14 @@ from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.network import Network
 from pipeline.trials.trial import Trial
 from pipeline.walkthrough import numbers as walkthrough
-from pipeline.walkthrough.numbers import PARAMETERS, UNITS, Unit, Walkthrough, connection, few, place, position, unit_name
+from pipeline.walkthrough.numbers import PARAMETERS, UNITS, Unit, Walkthrough, connection, few, place, unit_name
 
 Equation = tuple[str, ...]  # sides that equal each other
-
 Column = Sequence[str | float | None]  # None: rows are left out
-
 Block = str | list[Equation] | dict[str, Column]
 
-FORMATS = ("text", "markdown")
-
-TERMS = 6  # that are shown of a long sum
-
+TERMS = 6  # of a sum, that are shown at most
 WIDTH = 100
-
 PICTURES = {"## 1. Forward pass": "forward", "## 2. Backward pass": "backward", "## 3. Weight update": "update"}
 
 
@@ -39,13 +34,13 @@ def factor(value: float) -> str:
 
 
 def added(count: int, term: Callable[[int], str], keep: int | None = None, most: int = TERMS) -> str:
-    """A sum, … for the terms that are left out of a long one."""
+    """A sum, with … for the terms that are left out of a long one."""
     terms = " + ".join("…" if index is None else term(index) for index in few(count, most, keep))
     return re.sub(r"^\((-[^)]*)\)", r"\1", terms)  # a number that comes first needs no brackets
 
 
 def counted(count: int) -> str:
-    """The length of a sum that is shortened."""
+    """The number of terms of a sum that is not shown whole."""
     return f" ({count:,} terms)" if count > TERMS else ""
 
 
@@ -60,10 +55,10 @@ def each(items: Sequence[Any], cell: Callable[[Any], Any]) -> Column:
 
 
 def filled(formula: str, unit: Unit, value: float) -> Equation:
-    """An activation's formula with the unit's name, and with its numbers; and the value, once where it is all there is."""
+    """An activation's formula with the unit's name and with its numbers, and the value."""
     names = formula.format(net=f"net {unit.name}", out=f"out {unit.name}")
     numbers = formula.replace("-{net}", number(-unit.net)).format(net=number(unit.net), out=number(unit.output))
-    return tuple(dict.fromkeys((names, numbers, number(value))))
+    return names, numbers, number(value)
 
 
 def forward_lines(unit: Unit, keep: int | None) -> list[Equation]:
@@ -130,8 +125,8 @@ def introduction(walk: Walkthrough, trial: Trial, ended: str | None) -> Iterator
         shown = few(len(values), UNITS, walk.keep(layer))
         yield f"{title}: {', '.join('…' if u is None else f'{name}{u + 1} = {number(values[u])}' for u in shown)}."
     names = walk.shown_parameters(range(1, network.layers + 1), biases=True)
-    values = each(names, lambda name: float(walk.old[position(network, name)]))
-    yield {"weight": names, "from → to": each(names, lambda name: connection(network, name)), "value": values}
+    values = each(names, partial(walk.entry, walk.old))
+    yield {"weight": names, "from → to": each(names, partial(connection, network)), "value": values}
     if None in names or max(network.units) > UNITS:
         last = walkthrough.weights_before(network, network.layers + 1)
         yield (
@@ -157,7 +152,7 @@ def forward_pass(walk: Walkthrough) -> Iterator[Block]:
     numbers = added(network.units[-1], lambda u: number(walk.unit(top, u).error or 0.0), walk.keep(top))
     lines.append(("E" if walk.patterns > 1 else "E total", symbols, numbers, number(walk.pattern_error)))
     if walk.patterns > 1:
-        numbers = added(walk.patterns, lambda p: number(walk.error_of(p + 1)), walk.pattern - 1)
+        numbers = added(walk.patterns, lambda p: number(walk.of_pattern(p + 1)[0]), walk.pattern - 1)
         lines.append(("E total", f"sum of E over {walk.patterns:,} patterns", numbers, number(walk.total_error)))
     yield lines
 
@@ -184,12 +179,12 @@ def backward_pass(walk: Walkthrough) -> Iterator[Block]:
     below = out(unit_name(network, layer - 1, source or 0))
     yield [*backward_lines(unit, walk.keep(layer + 1))[:2], (title, below, number(value))]
     yield "Together:"
-    gradient, total = (float(array[position(network, name)]) for array in (walk.pattern_gradient, walk.gradient))
+    gradient, total = (walk.entry(array, name) for array in (walk.pattern_gradient, walk.gradient))
     numbers = " × ".join([number(chain[0][1]), *(factor(value) for _, value in chain[1:])])
     yield [(f"∂E/∂{name}", numbers, number(gradient))]
     if walk.summed:
         yield "The update takes the gradient of the total error, the sum over all patterns:"
-        numbers = added(walk.patterns, lambda p: factor(walk.gradient_of(p + 1, name)), walk.pattern - 1)
+        numbers = added(walk.patterns, lambda p: factor(walk.entry(walk.of_pattern(p + 1)[1], name)), walk.pattern - 1)
         yield [(f"∂E total/∂{name}", f"sum of ∂E/∂{name} over {walk.patterns:,} patterns", numbers, number(total))]
 
 
@@ -207,12 +202,12 @@ def all_gradients(walk: Walkthrough) -> Iterator[Block]:
     names = walk.shown_parameters(downwards, network.train_bias)
     columns = {
         "weight": names,
-        "from → to": each(names, lambda name: connection(network, name)),
-        "delta × output": each(names, lambda name: product(walk, name)),
-        "∂E/∂w": each(names, lambda name: float(walk.pattern_gradient[position(network, name)])),
+        "from → to": each(names, partial(connection, network)),
+        "delta × output": each(names, partial(product, walk)),
+        "∂E/∂w": each(names, partial(walk.entry, walk.pattern_gradient)),
     }
     if walk.summed:
-        columns["∂E total/∂w"] = each(names, lambda name: float(walk.gradient[position(network, name)]))
+        columns["∂E total/∂w"] = each(names, partial(walk.entry, walk.gradient))
     yield columns
 
 
@@ -226,28 +221,28 @@ def product(walk: Walkthrough, name: str) -> str:
 def update(walk: Walkthrough) -> Iterator[Block]:
     """Step 3."""
     network, name, momentum = walk.network, walk.weight, float(walk.batch.momentum[0])
-    change, total = walk.change(name), "∂E total" if walk.summed else "∂E"
-    step, old, new = f"{factor(change.rate)} × {factor(change.gradient)}", number(change.old), number(change.new)
+    total = "∂E total" if walk.summed else "∂E"
+    old, new = number(walk.entry(walk.old, name)), number(walk.entry(walk.new, name))
+    step = f"{factor(walk.entry(walk.rates, name))} × {factor(walk.entry(walk.gradient, name))}"
     yield "## 3. Weight update"
     if momentum:
         yield "The velocity v, at first 0, keeps the part α of itself and takes a step against the gradient:"
-        numbers = f"{number(momentum)} × {factor(change.velocity_before)} - {step}"
+        before, velocity = (walk.entry(array, name) for array in (walk.velocity_before, walk.velocity))
         yield [
-            ("new v", f"α × v - η × {total}/∂{name}", numbers, number(change.velocity)),
-            (f"new {name}", f"{name} + new v", f"{old} + {factor(change.velocity)}", new),
+            ("new v", f"α × v - η × {total}/∂{name}", f"{number(momentum)} × {factor(before)} - {step}", number(velocity)),
+            (f"new {name}", f"{name} + new v", f"{old} + {factor(velocity)}", new),
         ]
     else:
         yield "Each weight takes a step against its gradient, η times as long:"
         yield [(f"new {name}", f"{name} - η × {total}/∂{name}", f"{old} - {step}", new)]
     names = walk.shown_parameters(range(network.layers, 0, -1), network.train_bias)
-    changes = each(names, walk.change)
-    shown = {"old": "old", f"{total}/∂w": "gradient"}
+    columns = {"old": walk.old, f"{total}/∂w": walk.gradient}
     if len(set(walk.batch.learning_rate[:, 0])) > 1:
-        shown["η"] = "rate"
+        columns["η"] = walk.rates
     if momentum:
-        shown |= {"v": "velocity_before", "new v": "velocity"}
-    shown["new"] = "new"
-    yield {"weight": names} | {title: each(changes, attrgetter(field)) for title, field in shown.items()}
+        columns |= {"v": walk.velocity_before, "new v": walk.velocity}
+    columns["new"] = walk.new
+    yield {"weight": names} | {title: each(names, partial(walk.entry, array)) for title, array in columns.items()}
     if network.bias != "none" and not network.train_bias:
         yield "The biases are not trained: they stay as they are."
     one = f"E of pattern {walk.pattern:,} is {number(walk.pattern_error_after)} (it was {number(walk.pattern_error)}), "

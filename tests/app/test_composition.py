@@ -8,8 +8,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from pipeline.app import composition
-from pipeline.app.composition import CONF, compose, compose_multirun, plain
+from pipeline.app.composition import CONF, compose, plain
 from pipeline.app.messages import COMPOSITION_ERRORS, one_line
+from pipeline.app.multirun import compose_multirun
 from pipeline.sweeps.axes import expand
 
 OVERRIDES = [
@@ -90,15 +91,16 @@ def test_another_application_of_hydra_is_left_as_it_is(tmp_path):
 
 def test_a_multirun_is_what_hydra_gives_its_sweeper():
     overrides = ["study=xor", "seed=1,2", "hydra.sweep.dir=out", "network=trained,example"]
-    loader, config, swept = compose_multirun(overrides)
+    multirun = compose_multirun(overrides)
+    config = multirun.config
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         hydra = GlobalHydra.instance().hydra
         expected = hydra.compose_config("train", overrides, run_mode=RunMode.MULTIRUN)
-    assert isinstance(loader, ConfigLoader)
-    assert swept == ["study=xor", "seed=1,2", "network=trained,example"]
+    assert isinstance(multirun.loader, ConfigLoader)
+    assert multirun.arguments == ["study=xor", "seed=1,2", "network=trained,example"]
     assert plain(config) == plain(expected)
     assert (config.hydra.sweep.dir, config.hydra.sweeper) == ("out", expected.hydra.sweeper)
-    jobs = expand(loader, config, swept)
+    jobs = expand(multirun.loader, config, multirun.arguments)
     assert len(jobs) == 6 * 4 * 2 * 3 * 2
     assert jobs[0].config == compose(["study=xor", "network=trained", "learning_rate=0.1", "initial.range=0.5", "seed=1",
                                       "threshold=1e-1"])  # fmt: skip

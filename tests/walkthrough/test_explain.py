@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pipeline.backprop.batch import Batch
 from pipeline.backprop.network import Network, forward, total_error
 from pipeline.backprop.trainer import train
-from pipeline.explain import markdown
+from pipeline.walkthrough.formats import markdown
 from pipeline.walkthrough.numbers import few, place, position, unit_name, walk
 from pipeline.walkthrough.text import lesson, number
 from tests.strategies import alone, batches, examples, same_bits
@@ -118,7 +118,7 @@ def test_the_sums_shown_are_those_of_training(told):
             assert unit.error_by_output * unit.slope == unit.delta
             if unit.above:
                 assert reduce(add, (term.signal * term.value for term in unit.above), 0.0) == unit.error_by_output
-    errors = [told.error_of(p + 1) for p in range(told.patterns)]
+    errors = [told.of_pattern(p + 1)[0] for p in range(told.patterns)]
     assert sum(errors) == pytest.approx(told.total_error, rel=1e-12)
     assert errors[told.pattern - 1] == told.pattern_error
 
@@ -128,7 +128,7 @@ def test_the_sums_shown_are_those_of_training(told):
 def test_the_terms_of_the_patterns_add_up_to_the_gradient_of_the_update(told):
     assume(told.summed and is_finite(told))
     at = position(told.network, told.weight)
-    terms = [told.gradient_of(p + 1, told.weight) for p in range(told.patterns)]
+    terms = [told.of_pattern(p + 1)[1][at] for p in range(told.patterns)]
     assert same_bits(reduce(add, terms, 0.0) + 0.0, told.gradient[at] + 0.0)
     assert terms[told.pattern - 1] == told.pattern_gradient[at]
 

@@ -4,6 +4,7 @@ A figure is left out where the design of the sweep has nothing to show in it.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +41,24 @@ def pictures(summary: Summary, curves: Curves | None, weights: Weights | None) -
     """The figures that there are, by name, in the order in which one reads them."""
     if not len(summary):
         return
-    drawings: dict[str, Callable[[], Picture | None]] = {
-        "rate_map": lambda: rate_map(summary),
-        "heat_maps": lambda: median_map(summary),
-        "cost": lambda: cost(summary),
-        "error_curves": lambda: error_curves(summary, curves) if curves is not None else None,
-        "survival": lambda: survival(summary),
-        "run_lengths": lambda: run_lengths(summary),
-        "profiles": lambda: profiles(summary),
-        "weights": lambda: final_weights(summary, weights) if weights is not None else None,
-    }
-    for name, draw in drawings.items():
-        if picture := draw():
+    for name, draw in drawings(curves, weights).items():
+        if picture := draw(summary):
             yield name, picture
+
+
+def drawings(curves: Curves | None = None, weights: Weights | None = None) -> dict[str, Callable[..., Picture | None]]:
+    """What draws each figure, of a summary and (axes=) the axes that are shown; without those whose data are not given."""
+    draw: dict[str, Callable[..., Picture | None] | None] = {
+        "rate_map": rate_map,
+        "heat_maps": median_map,
+        "cost": cost,
+        "error_curves": None if curves is None else partial(error_curves, curves=curves),
+        "survival": survival,
+        "run_lengths": run_lengths,
+        "profiles": profiles,
+        "weights": None if weights is None else lambda summary, axes=None: final_weights(summary, weights),
+    }
+    return {name: function for name, function in draw.items() if function}
 
 
 def save(figure: Figure, path: Path, png: bool = True) -> None:
