@@ -11,7 +11,6 @@ Keys are those of the command line. One with a dot is given as text, `"network.h
 A wrong key or value raises `ConfigError`, in one line that names the key, the value and what is allowed.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from pipeline.app.composition import compose
 from pipeline.app.messages import COMPOSITION_ERRORS, one_line
 from pipeline.app.multirun import compose_multirun
 from pipeline.backprop.engines import engine
-from pipeline.errors import ConfigError, written
+from pipeline.errors import ConfigError, as_override
 from pipeline.report.side_by_side import together
 from pipeline.report.tables import readable, report
 from pipeline.report.words import in_words
@@ -41,8 +40,6 @@ from pipeline.trials.settings import Tracking, read_run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*")
-
 
 def train(*overrides: str, **values: Any) -> "Run":
     """Trains one network; nothing is recorded. Raises ConfigError.
@@ -50,7 +47,9 @@ def train(*overrides: str, **values: Any) -> "Run":
     `overrides` as on the command line, `"task=xor"`; `values` by key, `learning_rate=2`. A list is one value: a rate per layer.
     """
     with errors_in_one_line():
-        trial, settings = read_run(compose([*overrides, *(f"{key}={as_override(value)}" for key, value in values.items())]))
+        trial, settings = read_run(
+            compose([*overrides, *(f"{key}={as_override(value, quoted=True)}" for key, value in values.items())])
+        )
         batch = make_batch([trial], settings.curve_points)
     [result] = RunResult.of_batch(engine(settings.engine)(batch))
     return Run(
@@ -118,26 +117,13 @@ def errors_in_one_line() -> Iterator[None]:
         raise refusal from None
 
 
-def as_override(value: Any) -> str:
-    """A value as Hydra's command line has it."""
-    if isinstance(value, str):
-        return value if PLAIN_WORD.fullmatch(value) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, np.ndarray | np.generic):
-        return as_override(value.tolist())
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(as_override, value))}]"
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{as_override(entry)}" for key, entry in value.items()) + "}"
-    return written(value)
-
-
 def as_axis(value: Any) -> str:
     """The values of an axis as Hydra's command line has them."""
     if isinstance(value, range):
         return f"range({value.start},{value.stop},{value.step})"
     if isinstance(value, list | tuple | np.ndarray):
-        return ",".join(map(as_override, value))
-    return as_override(value)
+        return ",".join(as_override(entry, quoted=True) for entry in value)
+    return as_override(value, quoted=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,7 +149,7 @@ class Run:
         return f"{self.status} after {self.epochs:,} epochs, error {self.final_error:.6g}"
 
     def _repr_html_(self) -> str:
-        trial = pd.Series({key: written(value) for key, value in self.trial.items()}, name="value").to_frame()
+        trial = pd.Series({key: as_override(value) for key, value in self.trial.items()}, name="value").to_frame()
         return f"<p><b>{escape(repr(self))}</b></p>{trial.to_html(border=0)}"
 
 

@@ -1,18 +1,23 @@
-"""A configuration that cannot run, said in one line; and how a value is written there."""
+"""A configuration that cannot run, in one line; and how a value is written there and on Hydra's command line."""
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+
+PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*")
 
 
 class ConfigError(ValueError):
     """A configuration that cannot run, in one line: the key, the value, what is allowed."""
 
     def __init__(self, key: str, value: object, allowed: str) -> None:
-        super().__init__(f"{key}={written(value)}: {allowed}")
+        super().__init__(f"{key}={as_override(value)}: {allowed}")
 
 
-def written(value: object) -> str:
-    """A value as one writes it on Hydra's command line."""
+def as_override(value: object, quoted: bool = False) -> str:
+    """A value as Hydra's command line has it; `quoted`: with quotes around texts that Hydra might read as something else."""
+    if hasattr(value, "tolist"):  # of NumPy
+        value = value.tolist()
     match value:
         case None:
             return "null"
@@ -21,9 +26,11 @@ def written(value: object) -> str:
         case float():
             return repr(value).removesuffix(".0")
         case list() | tuple():
-            return "[" + ",".join(map(written, value)) + "]"
+            return "[" + ",".join(as_override(entry, quoted) for entry in value) + "]"
         case Mapping():
-            return "{" + ",".join(f"{key}:{written(entry)}" for key, entry in value.items()) + "}"
+            return "{" + ",".join(f"{key}:{as_override(entry, quoted)}" for key, entry in value.items()) + "}"
+        case str() if quoted and not PLAIN_WORD.fullmatch(value):
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
         case _:
             return str(value)
 

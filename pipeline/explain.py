@@ -24,9 +24,9 @@ def main(config: dict[str, Any]) -> None:
     trial = read_trial({key: config[key] for key in TRIAL_KEYS})
     batch = make_batch([trial])
     layers, weight = batch.network.layers, settings["weight"]
-    last = walkthrough.weights_before(batch.network, layers + 1)
+    first, last = (walkthrough.weights_before(batch.network, layer) for layer in (layers, layers + 1))
     if weight is None:
-        weight = f"w{walkthrough.weights_before(batch.network, layers) + 1}"
+        weight = f"w{first + 1}"
     elif not re.fullmatch("w[1-9][0-9]{0,11}", str(weight)) or int(weight[1:]) > last:
         raise ConfigError("explain.weight", weight, f"must be w1 to w{last}")
     pattern = integer("explain.pattern", settings["pattern"], 1, len(batch.inputs))

@@ -21,21 +21,18 @@ def main(config: dict[str, Any]) -> int:
     }
     from pipeline.sweeps.pushing import EVERYWHERE, push, waiting  # with MLflow, which takes long to import
 
-    if config["folder"] is not None:
-        path = Path(text("folder", config["folder"], "a sweep's folder of kept results, or null"))
+    folder, code = config["folder"], 0
+    paths = waiting() if folder is None else [Path(text("folder", folder, "a sweep's folder of kept results, or null"))]
+    for path in paths:
         try:
-            return push(path.absolute(), elsewhere)
+            code = max(code, push(path.absolute(), elsewhere))
         except SpoolInUseError:
-            raise ConfigError("folder", str(path), "is in use: a process works on this sweep") from None
-    codes = [0]
-    for path in waiting():
-        try:
-            codes.append(push(path, elsewhere))
-        except SpoolInUseError:
+            if folder is not None:
+                raise ConfigError("folder", folder, "is in use: a process works on this sweep") from None
             print(f"{path}: in use, a process works on this sweep")
-    if len(codes) == 1:
+    if not paths:
         print(f"nothing waits under {EVERYWHERE}/")
-    return max(codes)
+    return code
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import pytest
 from matplotlib.figure import Figure
 
 import pipeline as bp
-from pipeline.api import as_axis, as_override
+from pipeline.api import as_axis
+from pipeline.errors import as_override
 from tests import ROOT
 
 XOR = ("task=xor", "network=trained", "initial=uniform", "max_epochs=500", "threshold=1e-1")
@@ -58,6 +59,7 @@ def test_a_run_has_the_digest_that_the_command_records(store, command):
     [
         (0.5, "0.5"),
         (np.float64(0.25), "0.25"),
+        (np.array([0.25, 2.0]), "[0.25,2]"),
         (True, "true"),
         (None, "null"),
         ("xor", "xor"),
@@ -67,7 +69,7 @@ def test_a_run_has_the_digest_that_the_command_records(store, command):
     ],
 )
 def test_values_are_written_as_on_the_command_line(value, text):
-    assert as_override(value) == text
+    assert as_override(value, quoted=True) == text
 
 
 def test_axes_are_lists_and_ranges():

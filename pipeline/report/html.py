@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from pipeline.backprop.status import STATUSES, Status
-from pipeline.errors import written
+from pipeline.errors import as_override
 from pipeline.report.numbers import count
 from pipeline.report.tables import readable
 from pipeline.report.words import in_words
@@ -148,7 +148,7 @@ def design(summary: Summary) -> str:
 
 def values(summary: Summary, axis: str) -> str:
     """The values of an axis in the order of the runs, those in the middle left out where there are many."""
-    texts = [written(value) for value in summary.factorized(axis)[1].sort_index().tolist()]
+    texts = [as_override(value) for value in summary.factorized(axis)[1].sort_index().tolist()]
     return ", ".join(texts if len(texts) <= 8 else [*texts[:5], "…", *texts[-2:]]) + f" ({len(texts):,})" * (len(texts) > 8)
 
 
@@ -164,7 +164,7 @@ def flat(configuration: Mapping[str, Any], above: str = "") -> Iterator[tuple[st
         if isinstance(value, Mapping) and value:
             yield from flat(value, f"{above}{key}.")
         else:
-            yield f"{above}{key}", written(value)
+            yield f"{above}{key}", as_override(value)
 
 
 def tables(summary: Summary) -> list[Section]:

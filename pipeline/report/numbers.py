@@ -1,4 +1,4 @@
-"""Numbers as text for reading; how a value is written on the command line is `errors.written`."""
+"""Numbers as text for reading; how a value is written on the command line is `errors.as_override`."""
 
 import re
 from typing import Any

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.errors import written
+from pipeline.errors import as_override
 from pipeline.report.tables import tables
 from pipeline.report.words import comparison_in_words, in_words
 from pipeline.results.columns import RUN_COLUMNS
@@ -46,7 +46,7 @@ def configured(configuration: Mapping[str, Any], key: str) -> Any:
     value: Any = configuration
     for name in key.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
-    return written(value) if isinstance(value, list | Mapping) else value
+    return as_override(value) if isinstance(value, list | Mapping) else value
 
 
 def shown_tables(summary: Summary, by: Sequence[str]) -> dict[str, pd.DataFrame]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import written
+from pipeline.errors import as_override
 from pipeline.report.numbers import in_short, percent
 from pipeline.report.words import in_words
 from pipeline.stats.convergence import INTERVALS
@@ -106,7 +106,7 @@ def write_tables(summary: Summary, folder: Path) -> None:
 def storable(table: pd.DataFrame) -> pd.DataFrame:
     """The table with columns of one type each, as Parquet has them: a column of numbers and texts becomes text."""
     mixed = [name for name in table if table[name].dtype == object and table[name].dropna().map(type).nunique() > 1]
-    return table.assign(**{str(name): table[name].map(written) for name in mixed})
+    return table.assign(**{str(name): table[name].map(as_override) for name in mixed})
 
 
 def file_name(axis: str) -> str:

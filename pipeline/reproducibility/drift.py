@@ -70,7 +70,7 @@ def compare(recorded: ExpectedRun, engine: str, result: RunResult) -> Check:
     """Whether the result is the recorded one, and if not, what differs."""
     changes = []
     if recorded.key != result.key:
-        changes.append(f"the trial itself: its key was {short(recorded.key)} and is {short(result.key)}")
+        changes.append(f"the trial itself: its key was {recorded.key[:12]}… and is {result.key[:12]}…")
     if recorded.status != result.status:
         changes.append(f"status {recorded.status} → {result.status}")
     if recorded.epochs != result.epochs:
@@ -147,31 +147,19 @@ def in_words(check: Check) -> str:
 
 def row(check: Check) -> dict[str, Any]:
     """A check as a row of the table."""
-    recorded, result = check.recorded, check.result
-    return {
-        "run": recorded.name,
+    cells = {
+        "run": check.recorded.name,
         "engine": check.engine,
         "reproduced": not check.changes,
         "changed": "; ".join(check.changes),
         "equal_up_to_epoch": check.agreed,
         "curves_part_at_epoch": check.parted,
-        "recorded_by": recorded.trained_by,
-        "recorded_key": recorded.key,
-        "key": result.key,
-        "recorded_status": recorded.status,
-        "status": result.status,
-        "recorded_epochs": recorded.epochs,
-        "epochs": result.epochs,
-        "recorded_final_error": recorded.final_error.hex(),
-        "final_error": result.final_error.hex(),
-        "recorded_digest": recorded.digest,
-        "digest": result.digest,
+        "recorded_by": check.recorded.trained_by,
     }
-
-
-def short(key: str) -> str:
-    """The beginning of a key or digest."""
-    return f"{key[:12]}…"
+    for name in ("key", "status", "epochs", "final_error", "digest"):
+        for prefix, value in (("recorded_", getattr(check.recorded, name)), ("", getattr(check.result, name))):
+            cells[prefix + name] = value.hex() if name == "final_error" else value
+    return cells
 
 
 def environment_changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import written
+from pipeline.errors import as_override
 from pipeline.stats.arrays import Booleans, Floats, Integers
 from pipeline.stats.comparison import Runs, censored_at, corrected, in_pairs
 from pipeline.stats.sample import Sample, axes_of
@@ -151,4 +151,4 @@ def _canonical(column: pd.Series) -> list[str]:
 def _as_text(value: Any) -> str:
     if value is None or pd.isna(value):
         return "null"
-    return written(int(value) if isinstance(value, float) and value.is_integer() else value)
+    return as_override(int(value) if isinstance(value, float) and value.is_integer() else value)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ConfigError, written
+from pipeline.errors import ConfigError, as_override
 from pipeline.sweeps.axes import Product
 from pipeline.sweeps.plan import Plan
 from pipeline.trials.settings import Tracking, read_tracking
@@ -69,7 +69,7 @@ class SweepDescription:
 
 def shortened(values: Sequence[Any]) -> str:
     """The different values of an axis, as a list; the first and the last where they are too many for MLflow."""
-    texts = list(dict.fromkeys(map(written, values)))
+    texts = list(dict.fromkeys(map(as_override, values)))
     if len(texts) > MOST_VALUES:
         texts = [*texts[: MOST_VALUES // 2], f"… {len(texts) - MOST_VALUES // 2 - 1:,} more …", texts[-1]]
     return f"[{','.join(texts)}]"

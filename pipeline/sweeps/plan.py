@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.errors import ConfigError, written
+from pipeline.errors import ConfigError, as_override
 from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
 from pipeline.sweeps.chunks import Chunk, chunk_trainings
@@ -132,7 +132,7 @@ class Plan:
         short = [part if last.count(part) == 1 else name for name, part in zip(self.axes, last, strict=True)]
         columns = []
         for name, axis in zip(short, self.axes.values(), strict=True):
-            texts = [f"{name}={written(value)}" for value in axis.values]
+            texts = [f"{name}={as_override(value)}" for value in axis.values]
             columns.append([texts[digit] for digit in self.digit(axis, indices)])
         return [" ".join(parts) for parts in zip(*columns, strict=True)] if columns else ["trial"] * len(indices)
 
@@ -168,7 +168,7 @@ class Plan:
 
         The same command, with the same files, is the same sweep.
         """
-        axes = [(axis.name, [written(value) for value in axis.values]) for axis in self.axes.values()]
+        axes = [(axis.name, [as_override(value) for value in axis.values]) for axis in self.axes.values()]
         return hashlib.sha256(json.dumps([axes, self.group_keys, [curve_points]]).encode()).hexdigest()
 
 
@@ -184,4 +184,4 @@ def axis_cells(values: Sequence[Any]) -> list[Any]:
         return [None if value is None else float(value) for value in values]
     if len(kinds) <= 1 and not kinds & {list, dict}:
         return list(values)
-    return [None if value is None else written(value) for value in values]
+    return [None if value is None else as_override(value) for value in values]

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.app.progress import progress_bar
 from pipeline.backprop.status import STATUSES
-from pipeline.errors import written
+from pipeline.errors import as_override
 from pipeline.sweeps.chunks import Chunk
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
@@ -38,7 +38,7 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> int:
     run_id = store.record(run)
     epochs, errors = result.curve(0)
     print(f"task {key.task.name}, network {'-'.join(map(str, chunk.batch.network.units))}, {setting(trial)}")
-    goal = f"{key.criterion} threshold {written(trial.threshold)}"
+    goal = f"{key.criterion} threshold {as_override(trial.threshold)}"
     print(f"{STATUSES[result.status[0]]} after {result.epochs[0]:,} epochs, {goal}")
     print("error by epoch")
     for point in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
@@ -49,4 +49,4 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> int:
 
 def setting(trial: Trial) -> str:
     """A trial's most telling values, as the name of its run."""
-    return f"learning_rate={written(trial.learning_rate if len(trial.learning_rate) > 1 else trial.learning_rate[0])}"
+    return f"learning_rate={as_override(trial.learning_rate if len(trial.learning_rate) > 1 else trial.learning_rate[0])}"

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.network import BIASES
 from pipeline.backprop.trainer import CRITERIA, UPDATES
-from pipeline.errors import ConfigError, written
+from pipeline.errors import ConfigError, as_override
 from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, text, truth, variant
 from pipeline.trials.tasks import TASKS
 from pipeline.trials.trial import BatchKey, InitialChoice, TaskChoice, Trial
@@ -178,7 +178,9 @@ def params_of(trial: Trial) -> dict[str, str]:
     Initial weights that are given one by one are in the run's weights.npz.
     """
     return {
-        key: json.dumps(value) if isinstance(value, list) and any(isinstance(entry, str) for entry in value) else written(value)
+        key: json.dumps(value)
+        if isinstance(value, list) and any(isinstance(entry, str) for entry in value)
+        else as_override(value)
         for key, value in fixed_keys(trial).items()
     }
 

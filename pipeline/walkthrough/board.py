@@ -147,8 +147,7 @@ def parameter(walk: Walkthrough, name: str, step: str) -> str:
         return f"{name} = {short(walk.entry(walk.old, name))}"
     if step == "backward":
         return f"∂E/∂{name} = {short(walk.entry(walk.pattern_gradient, name))}"
-    change = walk.change(name)
-    return f"{name}: {short(change.old)} → {short(change.new)}"
+    return f"{name}: {short(walk.entry(walk.old, name))} → {short(walk.entry(walk.new, name))}"
 
 
 def unit(plot: Axes, board: Board, walk: Walkthrough, layer: int, index: int, step: str) -> None:

@@ -70,26 +70,13 @@ class Unit:
     delta: float
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The update of a parameter: velocity = momentum × velocity_before − rate × gradient, new = old + velocity."""
-
-    parameter: str
-    old: float
-    rate: float
-    gradient: float
-    velocity_before: float
-    velocity: float
-    new: float
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Walkthrough:
     """One iteration: one pattern's way through the network, and the update that its gradient goes into.
 
     outputs[l] (U,), with the inputs as outputs[0]; nets[l], slopes[l] and deltas[l] (U,) belong to outputs[l + 1].
-    The parameters old (N,) become new (N,). gradient (trained,) is what the update uses: of all patterns, or of this
-    pattern alone with update=online; pattern_gradient (trained,) is this pattern's. Without momentum, velocities are 0.
+    The parameters old (N,) become new (N,): velocity = momentum × velocity_before − rate × gradient, new = old + velocity,
+    all (trained,). gradient is of all patterns, or with update=online of this one; pattern_gradient is of this one.
     """
 
     batch: Batch
@@ -120,6 +107,11 @@ class Walkthrough:
     def patterns(self) -> int:
         """The number of patterns of the task."""
         return len(self.batch.inputs)
+
+    @property
+    def rates(self) -> Array:
+        """The learning rate of each trained parameter, (trained,)."""
+        return self.network.rates(self.batch.learning_rate)[:, 0]
 
     @property
     def summed(self) -> bool:
@@ -191,12 +183,6 @@ class Walkthrough:
             (f"∂out {unit.name}/∂net {unit.name}", unit.slope),
             (f"∂net {unit.name}/∂{weight}", unit.below[source or 0].signal),
         ]
-
-    def change(self, name: str) -> Change:
-        """What the update does to a trained parameter."""
-        rates = self.network.rates(self.batch.learning_rate)[:, 0]
-        numbers = (self.old, rates, self.gradient, self.velocity_before, self.velocity, self.new)
-        return Change(name, *(self.entry(array, name) for array in numbers))
 
     @np.errstate(all="ignore")
     def of_pattern(self, pattern: int) -> tuple[float, Array]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -124,8 +125,8 @@ def introduction(walk: Walkthrough, trial: Trial, ended: str | None) -> Iterator
         shown = few(len(values), UNITS, walk.keep(layer))
         yield f"{title}: {', '.join('…' if u is None else f'{name}{u + 1} = {number(values[u])}' for u in shown)}."
     names = walk.shown_parameters(range(1, network.layers + 1), biases=True)
-    values = each(names, lambda name: walk.entry(walk.old, name))
-    yield {"weight": names, "from → to": each(names, lambda name: connection(network, name)), "value": values}
+    values = each(names, partial(walk.entry, walk.old))
+    yield {"weight": names, "from → to": each(names, partial(connection, network)), "value": values}
     if None in names or max(network.units) > UNITS:
         last = walkthrough.weights_before(network, network.layers + 1)
         yield (
@@ -201,12 +202,12 @@ def all_gradients(walk: Walkthrough) -> Iterator[Block]:
     names = walk.shown_parameters(downwards, network.train_bias)
     columns = {
         "weight": names,
-        "from → to": each(names, lambda name: connection(network, name)),
-        "delta × output": each(names, lambda name: product(walk, name)),
-        "∂E/∂w": each(names, lambda name: walk.entry(walk.pattern_gradient, name)),
+        "from → to": each(names, partial(connection, network)),
+        "delta × output": each(names, partial(product, walk)),
+        "∂E/∂w": each(names, partial(walk.entry, walk.pattern_gradient)),
     }
     if walk.summed:
-        columns["∂E total/∂w"] = each(names, lambda name: walk.entry(walk.gradient, name))
+        columns["∂E total/∂w"] = each(names, partial(walk.entry, walk.gradient))
     yield columns
 
 
@@ -220,28 +221,28 @@ def product(walk: Walkthrough, name: str) -> str:
 def update(walk: Walkthrough) -> Iterator[Block]:
     """Step 3."""
     network, name, momentum = walk.network, walk.weight, float(walk.batch.momentum[0])
-    change, total = walk.change(name), "∂E total" if walk.summed else "∂E"
-    step, old, new = f"{factor(change.rate)} × {factor(change.gradient)}", number(change.old), number(change.new)
+    total = "∂E total" if walk.summed else "∂E"
+    old, new = number(walk.entry(walk.old, name)), number(walk.entry(walk.new, name))
+    step = f"{factor(walk.entry(walk.rates, name))} × {factor(walk.entry(walk.gradient, name))}"
     yield "## 3. Weight update"
     if momentum:
         yield "The velocity v, at first 0, keeps the part α of itself and takes a step against the gradient:"
-        numbers = f"{number(momentum)} × {factor(change.velocity_before)} - {step}"
+        before, velocity = (walk.entry(array, name) for array in (walk.velocity_before, walk.velocity))
         yield [
-            ("new v", f"α × v - η × {total}/∂{name}", numbers, number(change.velocity)),
-            (f"new {name}", f"{name} + new v", f"{old} + {factor(change.velocity)}", new),
+            ("new v", f"α × v - η × {total}/∂{name}", f"{number(momentum)} × {factor(before)} - {step}", number(velocity)),
+            (f"new {name}", f"{name} + new v", f"{old} + {factor(velocity)}", new),
         ]
     else:
         yield "Each weight takes a step against its gradient, η times as long:"
         yield [(f"new {name}", f"{name} - η × {total}/∂{name}", f"{old} - {step}", new)]
     names = walk.shown_parameters(range(network.layers, 0, -1), network.train_bias)
-    changes = each(names, walk.change)
-    shown = {"old": "old", f"{total}/∂w": "gradient"}
+    columns = {"old": walk.old, f"{total}/∂w": walk.gradient}
     if len(set(walk.batch.learning_rate[:, 0])) > 1:
-        shown["η"] = "rate"
+        columns["η"] = walk.rates
     if momentum:
-        shown |= {"v": "velocity_before", "new v": "velocity"}
-    shown["new"] = "new"
-    yield {"weight": names} | {title: each(changes, attrgetter(field)) for title, field in shown.items()}
+        columns |= {"v": walk.velocity_before, "new v": walk.velocity}
+    columns["new"] = walk.new
+    yield {"weight": names} | {title: each(names, partial(walk.entry, array)) for title, array in columns.items()}
     if network.bias != "none" and not network.train_bias:
         yield "The biases are not trained: they stay as they are."
     one = f"E of pattern {walk.pattern:,} is {number(walk.pattern_error_after)} (it was {number(walk.pattern_error)}), "
