@@ -52,7 +52,7 @@ def estimate(plan: Plan, pieces: Sequence[Indices], settings: Settings) -> Estim
     workers = choice.workers if choice.name == "dask" and not choice.address else 1
     return Estimate(
         trials=trials,
-        trainings=sum(int(plan.trainings(indices).max()) + 1 for _, indices in plan.batches()),
+        trainings=sum(int(trainings.max()) + 1 for _, _, trainings in plan.batches),
         chunks=len(pieces),
         memory=PROGRAM * workers + trials * TRIAL_IN_MEMORY + COPIES * max(map(len, pieces)) * row * workers,
         disk=trials * (row + ROW_OF_RESULTS) + runs_recorded(settings.tracking.runs, trials) * run + REPORT,

@@ -108,8 +108,7 @@ class Plan:
     def cut(self, curve_points: int, size: int | None = None) -> list[Indices]:
         """All trials, cut into chunks of about `size`; those that differ in the threshold alone stay together."""
         pieces = []
-        for key, indices in self.batches():
-            numbers = self.trainings(indices)
+        for key, indices, numbers in self.batches:
             order = np.argsort(numbers, kind="stable")
             starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
             per_training = len(indices) / len(starts)
@@ -117,10 +116,12 @@ class Plan:
             pieces += [np.sort(part) for part in np.split(indices[order], starts[at_once::at_once])]
         return pieces
 
-    def batches(self) -> list[tuple[BatchKey, Indices]]:
-        """Each batch key with the indices of its trials."""
+    @cached_property
+    def batches(self) -> list[tuple[BatchKey, Indices, Indices]]:
+        """Each batch key with the indices of its trials and the numbers of their trainings."""
         batch_keys, codes = self.field("batch_key", np.arange(len(self)))
-        return [(key, np.flatnonzero(codes == code)) for code, key in enumerate(batch_keys)]
+        members = [np.flatnonzero(codes == code) for code in range(len(batch_keys))]
+        return [(key, indices, self.trainings(indices)) for key, indices in zip(batch_keys, members, strict=True)]
 
     def trainings(self, indices: Indices) -> Indices:
         """A number for each of these trials, by first occurrence, equal where they differ in the threshold alone."""
