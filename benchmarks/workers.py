@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from pipeline.sweeps.dask_cluster import Cluster
+from pipeline.sweeps.executors.dask_cluster import Cluster
 
 from benchmarks.timing import alternate, lowest_and_median, show
 from benchmarks.uneven import xor
