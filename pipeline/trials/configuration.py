@@ -1,8 +1,8 @@
 """Trial ↔ configuration ↔ params: one trial in three forms, each made from the others.
 
 `read_trial` turns a configuration (plain nested dictionaries, as Hydra composes them) into a `Trial`, checked, or raises
-`ConfigError`, whose text is the one line that a user is shown. `configuration_of` is its inverse. `params_of` writes a trial
-as MLflow params, text by dotted keys; `configuration_from_params` reads them back.
+`ConfigError`, whose text is the one line that a user is shown. `params_of` writes a trial as MLflow params, text by dotted
+keys; `configuration_from_params` reads them back.
 """
 
 import json
@@ -36,6 +36,7 @@ def read_trial(config: Mapping[str, Any]) -> Trial:
 
 def read_batch_key(config: Mapping[str, Any]) -> BatchKey:
     """The part of a trial that its whole batch has in common."""
+    task, options = variant(config, "task", "name", {name: readers for name, (_, readers) in TASKS.items()})
     network = section(config, "network", NETWORK_KEYS)
     hidden = network["hidden"]
     if not isinstance(hidden, list | tuple):
@@ -46,9 +47,8 @@ def read_batch_key(config: Mapping[str, Any]) -> BatchKey:
         raise ConfigError("network.hidden", hidden, "must be whole numbers from 1 to 100000, like [2]") from None
     bias = choice("network.bias", network["bias"], BIASES)
     train_bias = truth("network.train_bias", network["train_bias"])
-    tolerance = number("gradient_tolerance", config["gradient_tolerance"], "0 (off) or greater", lambda value: value >= 0.0)
     return BatchKey(
-        task=read_task(config),
+        task=TaskChoice(task, tuple((key, read(f"task.{key}", options[key])) for key, read in sorted(TASKS[task][1].items()))),
         hidden=units,
         activation=choice("network.activation", network["activation"], ACTIVATIONS),
         output_activation=choice("network.output_activation", network["output_activation"], ACTIVATIONS),
@@ -57,7 +57,9 @@ def read_batch_key(config: Mapping[str, Any]) -> BatchKey:
         update=choice("update", config["update"], UPDATES),
         criterion=choice("criterion", config["criterion"], CRITERIA),
         max_epochs=integer("max_epochs", config["max_epochs"], 0, 10**12),
-        gradient_tolerance=tolerance,
+        gradient_tolerance=number(
+            "gradient_tolerance", config["gradient_tolerance"], "0 (off) or greater", lambda value: value >= 0.0
+        ),
     )
 
 
@@ -82,13 +84,6 @@ TRIAL_KEYS = (
 )
 
 
-def read_task(config: Mapping[str, Any]) -> TaskChoice:
-    """The task by name, with its options."""
-    name, options = variant(config, "task", "name", {task: readers for task, (_, readers) in TASKS.items()})
-    _, readers = TASKS[name]
-    return TaskChoice(name, tuple((key, readers[key](f"task.{key}", options[key])) for key in sorted(readers)))
-
-
 def read_initial(config: Mapping[str, Any]) -> InitialChoice:
     """The choice of initial weights; `pipeline.trials.initial_weights` checks whether they fit the network."""
     kind, options = variant(config, "initial", "kind", INITIAL_KEYS)
@@ -106,8 +101,7 @@ def read_initial(config: Mapping[str, Any]) -> InitialChoice:
             values = options["values"]
             if not isinstance(values, Mapping) or not values:
                 raise ConfigError("initial.values", values, "must give weights_1, bias_1, weights_2, … as nested lists")
-            by_name = tuple((str(name), nested(values[name], tuple)) for name in sorted(values, key=str))
-            return InitialChoice(kind, values=by_name)
+            return InitialChoice(kind, values=tuple((str(name), nested(values[name], tuple)) for name in sorted(values, key=str)))
 
 
 def read_range(value: object) -> tuple[float, float]:
@@ -152,26 +146,6 @@ def fixed_keys(trial: Trial) -> dict[str, Any]:
     }
 
 
-def configuration_of(trial: Trial) -> dict[str, Any]:
-    """The configuration that `read_trial` reads as this trial."""
-    config = from_keys(fixed_keys(trial))
-    if trial.initial.values:
-        config["initial"]["values"] = {name: nested(value, list) for name, value in trial.initial.values}
-    return config
-
-
-def from_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with these values by dotted keys, without keys that do not belong to a trial."""
-    config: dict[str, Any] = {}
-    for key, value in keys.items():
-        group, _, name = key.partition(".")
-        if group in NAMED_BY or name:
-            config.setdefault(group, {})[name or NAMED_BY[group]] = value
-        elif key in TRIAL_KEYS:
-            config[key] = value
-    return config
-
-
 def params_of(trial: Trial) -> dict[str, str]:
     """A trial as MLflow params; a list of names as JSON, to be read back whatever the names are.
 
@@ -187,8 +161,15 @@ def params_of(trial: Trial) -> dict[str, str]:
 
 def configuration_from_params(params: Mapping[str, str]) -> dict[str, Any]:
     """The configuration that `params_of` was made from, without initial weights that are given one by one."""
-    texts = {f"{group}{key}" for group in NAMED_BY for key in ("", ".path")}
-    return from_keys({key: value if key in texts else read_param(value) for key, value in params.items()})
+    config: dict[str, Any] = {}
+    for key, entry in params.items():
+        group, _, name = key.partition(".")
+        value = entry if group in NAMED_BY and name in ("", "path") else read_param(entry)
+        if group in NAMED_BY or name:
+            config.setdefault(group, {})[name or NAMED_BY[group]] = value
+        elif key in TRIAL_KEYS:  # others do not belong to a trial
+            config[key] = value
+    return config
 
 
 def read_param(entry: str) -> Any:

@@ -19,9 +19,6 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch, BatchResult
 from pipeline.backprop.status import STATUSES
 
-KEY_HEADER = "backpropagation trial 1"
-DIGEST_HEADER = "backpropagation result 1"
-
 
 def little_endian(numbers: Array) -> NDArray[np.uint8]:
     """The bytes of float64 numbers, (…, 8 n) for (…, n), with every NaN the same."""
@@ -34,10 +31,10 @@ def content(array: Array) -> str:
     return hashlib.sha256(f"{array.shape}".encode() + little_endian(array).tobytes()).hexdigest()
 
 
-def header(batch: Batch) -> str:
-    """What all trials of the batch have in common."""
+def keys(batch: Batch) -> list[str]:
+    """The key of every trial."""
     network = batch.network
-    common = {
+    header = {
         "units": network.units,
         "activations": network.activations,
         "bias": network.bias,
@@ -49,12 +46,7 @@ def header(batch: Batch) -> str:
         "max_epochs": batch.max_epochs,
         "gradient_tolerance": float(batch.gradient_tolerance).hex(),
     }
-    return f"{KEY_HEADER}\n{json.dumps(common, sort_keys=True)}\n"
-
-
-def keys(batch: Batch) -> list[str]:
-    """The key of every trial."""
-    common = hashlib.sha256(header(batch).encode())
+    common = hashlib.sha256(f"backpropagation trial 1\n{json.dumps(header, sort_keys=True)}\n".encode())
     trainings = little_endian(np.vstack([batch.learning_rate, batch.momentum, batch.initial_parameters]).T)
     thresholds = little_endian(batch.threshold[:, None])
     hexadecimal = []
@@ -70,6 +62,6 @@ def digests(result: BatchResult) -> list[str]:
     numbers = little_endian(np.vstack([result.final_error, result.parameters]).T)
     hexadecimal = []
     for status, epochs, row in zip(result.status, result.epochs, numbers, strict=True):
-        head = f"{DIGEST_HEADER}\n{STATUSES[status]}\n{epochs}\n".encode()
+        head = f"backpropagation result 1\n{STATUSES[status]}\n{epochs}\n".encode()
         hexadecimal.append(hashlib.sha256(head + row.tobytes()).hexdigest())
     return hexadecimal

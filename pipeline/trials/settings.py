@@ -18,10 +18,7 @@ RECORDED_BY_DEFAULT = 20_000  # trials, up to which each has a run of its own
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """Where runs are recorded. `runs`: all, none, how many of them, or None to decide by their number.
-
-    `curves` and `weights`: whether the parent run keeps those of all trials in files.
-    """
+    """Where runs are recorded. `runs`: all, none, how many, or None: by their number. `curves`, `weights`: of all trials, in files."""
 
     uri: str | None
     experiment: str
@@ -42,10 +39,7 @@ class ExecutorChoice:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How trials are run: engine, points of the error curve that are kept, tracking, executor.
-
-    `resume` is auto, never, or a parent run's id; the limits of memory and disk are in GiB, None for what is free here.
-    """
+    """How trials are run. `resume` is auto, never, or a parent run's id; memory and disk are in GiB, None for what is free."""
 
     tracking: Tracking
     engine: str

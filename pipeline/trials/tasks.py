@@ -35,11 +35,6 @@ def load(task: TaskChoice) -> Task:
     return Task(task.name, np.ascontiguousarray(inputs, float) + 0.0, np.ascontiguousarray(targets, float) + 0.0)
 
 
-def seed_example() -> tuple[Any, Any]:
-    """The one pattern of the worked example."""
-    return [[0.05, 0.10]], [[0.01, 0.99]]
-
-
 def coded(bits: Any, coding: str) -> Array:
     """0 and 1 as they are (binary), or as −1 and +1 (bipolar)."""
     array = np.array(bits, float)
@@ -47,14 +42,9 @@ def coded(bits: Any, coding: str) -> Array:
 
 
 def parity(bits: int, coding: str) -> tuple[Array, Array]:
-    """Is the number of ones odd? (Rumelhart, Hinton & Williams 1986.)"""
+    """Is the number of ones odd? Of two bits: exclusive or. (Rumelhart, Hinton & Williams 1986.)"""
     words = list(product((0, 1), repeat=bits))
     return coded(words, coding), coded([[sum(word) % 2] for word in words], coding)
-
-
-def xor(coding: str) -> tuple[Array, Array]:
-    """Exclusive or: parity of two bits."""
-    return parity(2, coding)
 
 
 def encoder(size: int, coding: str) -> tuple[Array, Array]:
@@ -99,19 +89,11 @@ def one_hot(classes: Any) -> Array:
     return np.eye(len(names))[index]
 
 
-def iris(scaling: str) -> tuple[Array, Array]:
-    """Fisher's iris, 150 patterns, 4 inputs, 3 classes: the copy in scikit-learn."""
-    from sklearn.datasets import load_iris
+def classified(name: str, scaling: str) -> tuple[Array, Array]:
+    """Fisher's iris (150 patterns, 4 inputs, 3 classes) or handwritten digits (1,797, 64, 10): the copies in scikit-learn."""
+    from sklearn import datasets
 
-    inputs, classes = load_iris(return_X_y=True)
-    return scaled(inputs, scaling), one_hot(classes)
-
-
-def digits(scaling: str) -> tuple[Array, Array]:
-    """Handwritten digits, 1,797 patterns, 64 inputs, 10 classes: the copy in scikit-learn."""
-    from sklearn.datasets import load_digits
-
-    inputs, classes = load_digits(return_X_y=True)
+    inputs, classes = getattr(datasets, f"load_{name}")(return_X_y=True)
     return scaled(inputs, scaling), one_hot(classes)
 
 
@@ -132,10 +114,9 @@ def csv(path: str, targets: tuple[str, ...], scaling: str) -> tuple[Array, Array
         if column not in numbers:
             raise ConfigError("task.path", path, f"input column {column} must hold numbers only")
     values = table[inputs].to_numpy(float)
-    columns = [
-        table[[column]].to_numpy(float) if column in numbers else one_hot(table[column].astype(str)) for column in targets
-    ]
-    wanted = np.hstack(columns)
+    wanted = np.hstack(
+        [table[[column]].to_numpy(float) if column in numbers else one_hot(table[column].astype(str)) for column in targets]
+    )
     if not (np.isfinite(values).all() and np.isfinite(wanted).all()):
         raise ConfigError("task.path", path, "all numbers must be finite")
     return scaled(values, scaling), wanted
@@ -151,8 +132,7 @@ def read_csv(path: str) -> Any:
     except OSError as error:
         raise ConfigError("task.path", path, f"cannot be read: {error.strerror}") from None
     except (ValueError, pandas.errors.ParserWarning) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError("task.path", path, f"must be a CSV file with a header: {reason}") from None
+        raise ConfigError("task.path", path, f"must be a CSV file with a header: {str(error).strip().splitlines()[0]}") from None
     if table.empty:
         raise ConfigError("task.path", path, "has no patterns")
     holes = table.isna().to_numpy()
@@ -172,20 +152,19 @@ def read_targets(key: str, value: object) -> tuple[str, ...]:
 
 
 Readers = Mapping[str, Callable[[str, object], Any]]  # of options: each reads one from its key and value, or raises ConfigError
-
 CODING: Readers = {"coding": partial(choice, allowed=("binary", "bipolar"))}
 SCALING: Readers = {"scaling": partial(choice, allowed=("none", "standard", "minmax"))}
 BITS: Readers = {"bits": partial(integer, low=2, high=12)}
-CSV_FILE: Readers = {"path": partial(text, allowed="the path of a CSV file"), "targets": read_targets}
+CSV_FILE: Readers = {"path": partial(text, allowed="the path of a CSV file"), "targets": read_targets, **SCALING}
 
 # The tasks by name: the function that makes the patterns, and its options.
 TASKS: dict[str, tuple[Callable[..., tuple[Any, Any]], Readers]] = {
-    "seed_example": (seed_example, {}),
-    "xor": (xor, CODING),
+    "seed_example": (lambda: ([[0.05, 0.10]], [[0.01, 0.99]]), {}),  # of the worked example
+    "xor": (partial(parity, 2), CODING),
     "parity": (parity, {**BITS, **CODING}),
     "encoder": (encoder, {"size": partial(integer, low=2, high=1000), **CODING}),
     "symmetry": (symmetry, {**BITS, **CODING}),
-    "iris": (iris, SCALING),
-    "digits": (digits, SCALING),
-    "csv": (csv, {**CSV_FILE, **SCALING}),
+    "iris": (partial(classified, "iris"), SCALING),
+    "digits": (partial(classified, "digits"), SCALING),
+    "csv": (csv, CSV_FILE),
 }
