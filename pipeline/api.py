@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.app.composition import compose
-from pipeline.app.messages import COMPOSITION_ERRORS, one_line
+from pipeline.app.composition import COMPOSITION_ERRORS, compose, one_line
 from pipeline.app.multirun import compose_multirun
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override

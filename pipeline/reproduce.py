@@ -7,8 +7,8 @@ ends FINISHED if all was reproduced, FAILED if not. Exit code 0: all equal; 1: s
 from typing import Any
 
 from pipeline.app.application import run
+from pipeline.reproducibility.baselines import update
 from pipeline.reproducibility.check import check, read_settings
-from pipeline.reproducibility.update import update
 
 
 def main(config: dict[str, Any]) -> int:

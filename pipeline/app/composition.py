@@ -1,6 +1,7 @@
-"""The configuration as Hydra composes it, within a Hydra application or without one, and its folder."""
+"""The configuration as Hydra composes it, within a Hydra application or without one; its folder; its errors in one line."""
 
 import copy
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,12 +12,20 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.app.sequences import logspace
 from pipeline.backprop.status import Status
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, unknown_key
+
+COMPOSITION_ERRORS = (ConfigError, HydraException, OmegaConfBaseException)  # what a wrong configuration raises
+NO_SUCH_CHOICE = re.compile(
+    r"Could not (?:find|load) '(?:.*/)?(?P<choice>[^'/]+)'\s+"
+    r"Available options in '(?P<group>[^']+)':\s+(?P<options>[^:]*?)\s*(?:Config search path:|$)"
+)
 
 OmegaConf.register_new_resolver("logspace", logspace, replace=True)
 OmegaConf.register_new_resolver("statuses", lambda: "\n".join(f"  {one.word}: {one.meaning}" for one in Status), replace=True)
@@ -82,3 +91,25 @@ def loader() -> ConfigLoader:
             return GlobalHydra.instance().config_loader()
     finally:
         GlobalHydra.instance().hydra = running
+
+
+def one_line(error: Exception) -> str:
+    """The error in one line."""
+    if isinstance(error, ConfigError):
+        return str(error)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: {(error.message or '').splitlines()[0]}"
+    text = str(error)
+    if match := re.match(r"Could not override '(.+)'\.", text):
+        key = match[1]
+        override = re.search(r"use \+(.+)", text)
+        known = getattr(error.__cause__, "parent_node", None)
+        names = tuple(str(name) for name in known if name != "hydra") if isinstance(known, DictConfig) else ()
+        return f"{override[1] if override else key}: {unknown_key(key.rpartition('.')[2], names)}"
+    if match := NO_SUCH_CHOICE.search(text):
+        return f"{match['group']}={match['choice']}: must be one of {', '.join(match['options'].split())}"
+    cause = error.__cause__
+    lines = [*text.splitlines(), *(str(cause).splitlines() if isinstance(cause, OmegaConfBaseException) else [])]
+    return " ".join(
+        line.strip() for line in lines if line.strip() and not re.match(r"\s*(object_type|full_key|reference_type)", line)
+    )

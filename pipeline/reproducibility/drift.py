@@ -24,10 +24,7 @@ ENVIRONMENT = ("version.", "system", "cpu", "mlflow.source.git.commit")  # the t
 
 @dataclass(frozen=True, slots=True)
 class ExpectedRun:
-    """An earlier result. Its curve and its weights (None: not kept) are read only if it has drifted.
-
-    `name` says where a person finds it, `trained_by` which engine made it, if that is known.
-    """
+    """An earlier result; curve and weights (None: not kept) are read only if it has drifted; `name` says where it is."""
 
     name: str
     trial: Trial
@@ -38,23 +35,20 @@ class ExpectedRun:
     digest: str
     curve: Callable[[], Curve] = lambda: (np.array([], np.int64), np.array([]))
     weights: Callable[[], Mapping[str, Array] | None] = lambda: None
-    trained_by: str = ""
+    trained_by: str = ""  # the engine, if it is known
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One recorded result beside that of an engine now. No changes: it was reproduced.
-
-    `agreed` and `parted` are the last kept epoch at which the errors are equal and the first at which they are not.
-    """
+    """One recorded result beside that of an engine now. No changes: it was reproduced."""
 
     recorded: ExpectedRun
     engine: str
     result: RunResult
     changes: tuple[str, ...] = ()
-    agreed: int | None = None
-    parted: int | None = None
-    errors: tuple[float, float] | None = None
+    agreed: int | None = None  # the last kept epoch at which the errors are equal
+    parted: int | None = None  # the first at which they are not
+    errors: tuple[float, float] | None = None  # there
 
 
 def train_again(trials: Sequence[Trial], engine: str, curve_points: int, progress: Progress | None = None) -> list[RunResult]:
@@ -76,10 +70,8 @@ def compare(recorded: ExpectedRun, engine: str, result: RunResult) -> Check:
     if recorded.epochs != result.epochs:
         changes.append(f"epochs {recorded.epochs:,} → {result.epochs:,}")
     if not same(recorded.final_error, result.final_error):
-        changes.append(
-            f"final error {recorded.final_error!r} → {result.final_error!r}, "
-            f"{distance(recorded.final_error, result.final_error)}"
-        )
+        then, now = recorded.final_error, result.final_error
+        changes.append(f"final error {then!r} → {now!r}, {distance(then, now)}")
     if recorded.digest != result.digest:
         changes.append(changed_weights(recorded.weights(), result, alone=not changes))
     if not changes:

@@ -19,8 +19,6 @@ from pipeline.trials.batching import CURVE_POINTS
 from pipeline.trials.checks import integer
 from pipeline.trials.configuration import configuration_from_params, read_trial
 
-JOBS = "jobs.json"  # of a sweep: all its trials
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -36,7 +34,11 @@ class Source:
 
 def recorded_baselines(folder: Path) -> Source:
     """The baselines of a folder. Raises ConfigError for a file or a row that is broken."""
-    runs = [run for path in baselines.files(folder) for run in baselines.recorded(path, baselines.read(path))]
+    runs = [
+        baselines.read_row(f"{baselines.shown(path)}:{line}", row)
+        for path in baselines.files(folder)
+        for line, row in enumerate(baselines.read(path), 2)
+    ]
     if not runs:
         raise ConfigError("folder", folder, "has no baselines in its CSV files")
     return Source("baselines", len(runs), lambda some: [runs[index] for index in some], curve_points=baselines.CURVE_POINTS)
@@ -71,7 +73,7 @@ def rows_reader(client: Any, parent: Any) -> tuple[int, Callable[[Sequence[int]]
     from pipeline.store.read import download
 
     with tempfile.TemporaryDirectory() as folder:
-        jobs = json.loads(download(client, parent, JOBS, folder).read_text(encoding="utf-8"))
+        jobs = json.loads(download(client, parent, "jobs.json", folder).read_text(encoding="utf-8"))
         table = pq.read_table(download(client, parent, "results.parquet", folder))
     try:
         plan = Plan.from_data(jobs)

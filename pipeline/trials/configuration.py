@@ -101,7 +101,8 @@ def read_initial(config: Mapping[str, Any]) -> InitialChoice:
             values = options["values"]
             if not isinstance(values, Mapping) or not values:
                 raise ConfigError("initial.values", values, "must give weights_1, bias_1, weights_2, … as nested lists")
-            return InitialChoice(kind, values=tuple((str(name), nested(values[name], tuple)) for name in sorted(values, key=str)))
+            by_name = tuple((str(name), nested(values[name], tuple)) for name in sorted(values, key=str))
+            return InitialChoice(kind, values=by_name)
 
 
 def read_range(value: object) -> tuple[float, float]:

@@ -18,12 +18,12 @@ RECORDED_BY_DEFAULT = 20_000  # trials, up to which each has a run of its own
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """Where runs are recorded. `runs`: all, none, how many, or None: by their number. `curves`, `weights`: of all trials, in files."""
+    """Where runs are recorded. `runs`: all, none, how many, or None to decide by their number."""
 
     uri: str | None
     experiment: str
     runs: str | int | None = None
-    curves: bool = False
+    curves: bool = False  # does the parent run keep those of all trials, in files?
     weights: bool = False
 
 

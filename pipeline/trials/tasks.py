@@ -132,7 +132,8 @@ def read_csv(path: str) -> Any:
     except OSError as error:
         raise ConfigError("task.path", path, f"cannot be read: {error.strerror}") from None
     except (ValueError, pandas.errors.ParserWarning) as error:
-        raise ConfigError("task.path", path, f"must be a CSV file with a header: {str(error).strip().splitlines()[0]}") from None
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError("task.path", path, f"must be a CSV file with a header: {reason}") from None
     if table.empty:
         raise ConfigError("task.path", path, "has no patterns")
     holes = table.isna().to_numpy()

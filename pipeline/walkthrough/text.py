@@ -75,12 +75,6 @@ def forward_lines(unit: Unit, keep: int | None) -> list[Equation]:
     ]
 
 
-def error_line(unit: Unit) -> Equation:
-    """Error of an output unit."""
-    name, numbers = unit.name, f"½ × ({number(unit.target or 0.0)} - {factor(unit.output)})²"
-    return f"E {name}", f"½ × (target {name} - out {name})²", numbers, number(unit.error or 0.0)
-
-
 def backward_lines(unit: Unit, keep: int | None) -> list[Equation]:
     """∂E/∂out, ∂out/∂net, and ∂E/∂net, their product."""
     name, above = unit.name, unit.above
@@ -147,7 +141,10 @@ def forward_pass(walk: Walkthrough) -> Iterator[Block]:
         for unit in walk.shown_units(layer):
             yield forward_lines(unit, walk.keep(layer - 1)) if unit else "…"
     yield "The error of an output is half its squared distance from the target:"
-    lines = [error_line(unit) for unit in walk.shown_units(top) if unit]
+    lines: list[Equation] = []
+    for unit in filter(None, walk.shown_units(top)):
+        numbers = f"½ × ({number(unit.target or 0.0)} - {factor(unit.output)})²"
+        lines.append((f"E {unit.name}", f"½ × (target {unit.name} - out {unit.name})²", numbers, number(unit.error or 0.0)))
     symbols = added(network.units[-1], lambda u: f"E o{u + 1}", walk.keep(top)) + counted(network.units[-1])
     numbers = added(network.units[-1], lambda u: number(walk.unit(top, u).error or 0.0), walk.keep(top))
     lines.append(("E" if walk.patterns > 1 else "E total", symbols, numbers, number(walk.pattern_error)))
