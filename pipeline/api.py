@@ -46,9 +46,8 @@ def train(*overrides: str, **values: Any) -> "Run":
     `overrides` as on the command line, `"task=xor"`; `values` by key, `learning_rate=2`. A list is one value: a rate per layer.
     """
     with errors_in_one_line():
-        trial, settings = read_run(
-            compose([*overrides, *(f"{key}={as_override(value, quoted=True)}" for key, value in values.items())])
-        )
+        assignments = [f"{key}={as_override(value, quoted=True)}" for key, value in values.items()]
+        trial, settings = read_run(compose([*overrides, *assignments]))
         batch = make_batch([trial], settings.curve_points)
     [result] = RunResult.of_batch(engine(settings.engine)(batch))
     return Run(

@@ -53,10 +53,9 @@ def without_hydra(config: DictConfig) -> DictConfig:
 
 
 def compose(overrides: Sequence[str], config_name: str = "train") -> dict[str, Any]:
-    """The configuration of a command with these overrides, each `key=value`, as `plain` gives it.
+    """The configuration of a command with these overrides, each `key=value`, as `plain` gives it. Raises COMPOSITION_ERRORS.
 
-    Hydra composes each choice of groups once (0.1 s); other values are set in a copy (5 ms). Raises Hydra's errors, and
-    ConfigError for an override that is not one value of one key.
+    Hydra composes each choice of groups once (0.1 s); other values are set in a copy (5 ms).
     """
     choices: list[str] = []
     values: list[Override] = []

@@ -14,15 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 def progress_bar() -> Iterator[Any]:
     """A bar on the terminal, or a line every ten seconds: a function that adds a task and returns its `advance`."""
     console = Console(file=sys.stderr)
-    columns = (
-        TextColumn("{task.description:10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    columns = [TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}")]
+    times = [TimeElapsedColumn(), TimeRemainingColumn()]
+    with Progress(*columns, *times, console=console, disable=not console.is_terminal) as progress:
 
         def add(description: str, total: int, done: int = 0) -> Any:
             task = progress.add_task(description, total=total, completed=done, speed="")

@@ -126,14 +126,9 @@ def trial_of(where: str, row: Row) -> Trial:
     return trial
 
 
-def file_of_study(folder: Path, study: str) -> Path:
-    """Where the sample of a study is kept."""
-    return folder / f"study_{study}.csv"
-
-
-def studies() -> list[str]:
-    """The names of all studies."""
-    return sorted(path.stem for path in (CONF / "study").glob("*.yaml"))
+def studies() -> dict[str, str]:
+    """The file of each study's sample, by the study's name."""
+    return {path.stem: f"study_{path.stem}.csv" for path in sorted((CONF / "study").glob("*.yaml"))}
 
 
 def sample_of_study(study: str) -> list[Row]:
@@ -152,10 +147,8 @@ def sample_of_study(study: str) -> list[Row]:
 def update(folder: Path) -> int:
     """Writes today's results into the baselines, with samples of studies that have none, and prints what has changed."""
     rows = {path: read(path) for path in sorted(folder.glob("*.csv"))}
-    for study in studies():
-        path = file_of_study(folder, study)
-        if path not in rows and folder == FOLDER:
-            rows[path] = sample_of_study(study)
+    if folder == FOLDER:
+        rows |= {folder / file: sample_of_study(study) for study, file in studies().items() if folder / file not in rows}
     if not rows:
         files(folder)
     trials = [trial_of(f"{path.name}:{line}", row) for path in rows for line, row in enumerate(rows[path], 2)]

@@ -156,16 +156,12 @@ def row(check: Check) -> dict[str, Any]:
 
 def environment_changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """What differs between two environments, from their tags: `version.numpy 2.1.0 → 2.4.6`."""
-    names = dict.fromkeys(name for tags in (then, now) for name in tags if name.startswith(ENVIRONMENT))
     changes = []
-    for name in names:
+    for name in dict.fromkeys(name for name in (*then, *now) if name.startswith(ENVIRONMENT)):
         old, new = then.get(name, "unknown"), now.get(name, "unknown")
-        if old == new:
-            continue
-        if name == "cpu.features":
-            lost, gained = (sorted(set(a.split()) - set(b.split())) for a, b in ((old, new), (new, old)))
-            old, new = f"only then: {' '.join(lost) or 'none'}", f"only now: {' '.join(gained) or 'none'}"
-            changes.append(f"{name} {old}; {new}")
-        else:
+        if name == "cpu.features" and old != new:
+            lost, gained = (" ".join(sorted(set(a.split()) - set(b.split()))) for a, b in ((old, new), (new, old)))
+            changes.append(f"{name} only then: {lost or 'none'}; only now: {gained or 'none'}")
+        elif old != new:
             changes.append(f"{name} {old} → {new}")
     return changes

@@ -95,10 +95,17 @@ def recorded_run(client: Any, child: Any) -> ExpectedRun:
     from pipeline.store.read import error_curve, weights
 
     run_id, tags = child.info.run_id, child.data.tags
+    config = configuration_from_params(child.data.params)
     try:
+        if config["initial"]["kind"] in ("explicit", "file"):  # the weights are in its weights.npz
+            arrays = weights(client, child)
+            if arrays is None:
+                raise ConfigError("weights.npz", None, "is missing, and the initial weights with it")
+            initial = {name.removeprefix("initial_"): arrays[name].tolist() for name in arrays if name.startswith("initial_")}
+            config["initial"] = {"kind": "explicit", "values": initial}
         return ExpectedRun(
             name=f"{child.info.run_name} (run {run_id})",
-            trial=read_trial(configuration(client, child)),
+            trial=read_trial(config),
             key=tags["trial.key"],
             status=tags["status"],
             epochs=int(child.data.metrics["epochs"]),
@@ -112,17 +119,3 @@ def recorded_run(client: Any, child: Any) -> ExpectedRun:
         raise ConfigError("sweep", run_id, f"has no {error.args[0]}, so that it cannot be checked") from None
     except ConfigError as error:
         raise ConfigError("sweep", run_id, f"cannot be trained again: {error}") from None
-
-
-def configuration(client: Any, child: Any) -> dict[str, Any]:
-    """The configuration of a run from its params; initial weights that are given one by one from its weights.npz."""
-    from pipeline.store.read import weights
-
-    config = configuration_from_params(child.data.params)
-    if config["initial"]["kind"] in ("explicit", "file"):
-        arrays = weights(client, child)
-        if arrays is None:
-            raise ConfigError("weights.npz", None, "is missing, and the initial weights with it")
-        initial = {name.removeprefix("initial_"): arrays[name].tolist() for name in arrays if name.startswith("initial_")}
-        config["initial"] = {"kind": "explicit", "values": initial}
-    return config

@@ -18,7 +18,6 @@ from pipeline.trials.checks import choice, integer, number, refuse_unknown, sect
 from pipeline.trials.tasks import TASKS
 from pipeline.trials.trial import BatchKey, InitialChoice, TaskChoice, Trial
 
-POSITIVE = "greater than 0 and finite"
 NETWORK_KEYS = ("hidden", "activation", "output_activation", "bias", "train_bias")
 INITIAL_KEYS = {"published": (), "uniform": ("range",), "explicit": ("values",), "file": ("path",)}
 NAMED_BY = {"task": "name", "initial": "kind"}  # the param `task` is task.name, `initial` is initial.kind
@@ -68,14 +67,14 @@ def read_learning_rate(value: object) -> tuple[float, ...]:
     rates = value if isinstance(value, list | tuple) else [value]
     if not rates:
         raise ConfigError("learning_rate", value, "must be one number, or one per layer")
-    return tuple(number("learning_rate", rate, POSITIVE, lambda rate: rate > 0.0) for rate in rates)
+    return tuple(number("learning_rate", rate, "greater than 0 and finite", lambda rate: rate > 0.0) for rate in rates)
 
 
 # The keys that are read independently of all others.
 INDEPENDENT: dict[str, Callable[[object], object]] = {
     "learning_rate": read_learning_rate,
     "momentum": lambda given: number("momentum", given, "at least 0 and below 1", lambda value: 0.0 <= value < 1.0),
-    "threshold": lambda given: number("threshold", given, POSITIVE, lambda value: value > 0.0),
+    "threshold": lambda given: number("threshold", given, "greater than 0 and finite", lambda value: value > 0.0),
     "seed": lambda given: integer("seed", given, 0, 2**64 - 1),
 }
 TRIAL_KEYS = (
@@ -125,8 +124,7 @@ def nested(value: Any, kind: type[list[Any]] | type[tuple[Any, ...]]) -> Any:
 def fixed_keys(trial: Trial) -> dict[str, Any]:
     """The values of a trial by dotted keys, without initial weights that are given one by one."""
     key, initial = trial.batch_key, trial.initial
-    keys: dict[str, Any] = {"task": key.task.name}
-    keys |= {f"task.{name}": nested(value, list) for name, value in key.task.options}
+    keys: dict[str, Any] = {"task": key.task.name} | {f"task.{name}": nested(value, list) for name, value in key.task.options}
     keys |= {f"network.{name}": nested(getattr(key, name), list) for name in NETWORK_KEYS}
     keys["initial"] = initial.kind
     if initial.range:
@@ -148,16 +146,10 @@ def fixed_keys(trial: Trial) -> dict[str, Any]:
 
 
 def params_of(trial: Trial) -> dict[str, str]:
-    """A trial as MLflow params; a list of names as JSON, to be read back whatever the names are.
-
-    Initial weights that are given one by one are in the run's weights.npz.
-    """
-    return {
-        key: json.dumps(value)
-        if isinstance(value, list) and any(isinstance(entry, str) for entry in value)
-        else as_override(value)
-        for key, value in fixed_keys(trial).items()
-    }
+    """A trial as MLflow params, a list of names as JSON; initial weights given one by one are in the run's weights.npz."""
+    keys = fixed_keys(trial).items()
+    names = {key for key, value in keys if isinstance(value, list) and any(isinstance(entry, str) for entry in value)}
+    return {key: json.dumps(value) if key in names else as_override(value) for key, value in keys}
 
 
 def configuration_from_params(params: Mapping[str, str]) -> dict[str, Any]:

@@ -47,8 +47,7 @@ def published(network: Network) -> Array:
 def uniform(low: Array, high: Array, size: int, seeds: Sequence[int]) -> Array:
     """Numbers from low (R,) to high (R,), as (size, R).
 
-    Those of a seed come from one stream, PCG64 seeded by it, in the order of the parameters (weights first): another range
-    stretches the same numbers, another kind of bias leaves the weights alone.
+    Those of a seed come from one stream, PCG64 seeded by it, in the order of the parameters, weights first.
     """
     numbers: dict[int, int] = {}
     column_of = [numbers.setdefault(seed, len(numbers)) for seed in seeds]

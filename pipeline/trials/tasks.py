@@ -22,17 +22,14 @@ class Task:
     inputs: Array
     targets: Array
 
-    def __post_init__(self) -> None:
-        for array in (self.inputs, self.targets):
-            array.flags.writeable = False
-
 
 @cache
 def load(task: TaskChoice) -> Task:
     """The task of that name and with those options. Raises ConfigError where a file does not hold it."""
     make, _ = TASKS[task.name]
-    inputs, targets = make(**dict(task.options))
-    return Task(task.name, np.ascontiguousarray(inputs, float) + 0.0, np.ascontiguousarray(targets, float) + 0.0)
+    inputs, targets = (np.ascontiguousarray(array, float) + 0.0 for array in make(**dict(task.options)))
+    inputs.flags.writeable = targets.flags.writeable = False
+    return Task(task.name, inputs, targets)
 
 
 def coded(bits: Any, coding: str) -> Array:
@@ -62,7 +59,7 @@ def symmetry(bits: int, coding: str) -> tuple[Array, Array]:
 def scaled(columns: Array, scaling: str) -> Array:
     """Each column to mean 0 and standard deviation 1 (standard), or to 0 … 1 (minmax); a constant column to 0.
 
-    Sums run over patterns in order, so that the numbers are the same everywhere.
+    `cumsum` adds the patterns in order, so that the numbers are the same everywhere.
     """
     if scaling == "none":
         return columns
@@ -71,16 +68,9 @@ def scaled(columns: Array, scaling: str) -> Array:
     unit = np.where(constant, 0.0, (columns - low) / np.where(constant, 1.0, high - low))
     if scaling == "minmax":
         return unit
-    centred = unit - ordered_mean(unit)
-    return np.where(constant, 0.0, centred / np.where(constant, 1.0, np.sqrt(ordered_mean(centred * centred))))
-
-
-def ordered_mean(columns: Array) -> Array:
-    """The mean over the rows, added one after the other."""
-    total = np.zeros(columns.shape[1])
-    for row in columns:
-        total += row
-    return total / len(columns)
+    centred = unit - np.cumsum(unit, axis=0)[-1] / len(unit)
+    variance = np.cumsum(centred * centred, axis=0)[-1] / len(unit)
+    return np.where(constant, 0.0, centred / np.where(constant, 1.0, np.sqrt(variance)))
 
 
 def one_hot(classes: Any) -> Array:
@@ -98,10 +88,7 @@ def classified(name: str, scaling: str) -> tuple[Array, Array]:
 
 
 def csv(path: str, targets: tuple[str, ...], scaling: str) -> tuple[Array, Array]:
-    """A table with a header. `targets` are the target columns: numbers stay numbers, words become a column per class.
-
-    All other columns are inputs and must be numbers; they alone are scaled.
-    """
+    """A table with a header: words of target columns become a column per class; all others are inputs, numbers, scaled."""
     table = read_csv(path)
     for column in targets:
         if column not in table.columns:
