@@ -1,7 +1,4 @@
-"""The sweeper `hydra/sweeper=batch`, by which Hydra trains a multirun as batches (`pipeline.sweeps`).
-
-Hydra imports this file at each start, so it imports nothing of the pipeline until it sweeps.
-"""
+"""The sweeper `hydra/sweeper=batch`. Hydra imports it at each start: it imports nothing of the pipeline until it sweeps."""
 
 from dataclasses import dataclass, field
 from typing import Any

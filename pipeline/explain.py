@@ -14,13 +14,11 @@ from pipeline.walkthrough import numbers as walkthrough
 from pipeline.walkthrough.formats import FORMATS, with_pictures
 from pipeline.walkthrough.text import lesson
 
-KEYS = ("weight", "pattern", "iteration", "format", "output")
-
 
 def main(config: dict[str, Any]) -> None:
     """Prints the walk, or writes it to a file."""
     refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS, "explain"))
-    settings = section(config, "explain", KEYS)
+    settings = section(config, "explain", ("weight", "pattern", "iteration", "format", "output"))
     trial = read_trial({key: config[key] for key in TRIAL_KEYS})
     batch = make_batch([trial])
     layers, weight = batch.network.layers, settings["weight"]

@@ -9,12 +9,10 @@ from pipeline.results.spool import SpoolInUseError
 from pipeline.sweeps.pushing import EVERYWHERE, push, waiting
 from pipeline.trials.checks import refuse_unknown, section, text
 
-KEYS = ("folder", "tracking")
-
 
 def main(config: dict[str, Any]) -> int:
     """Records one folder of kept results, or all; gives 1 if a store has not taken everything."""
-    refuse_unknown(config, KEYS)
+    refuse_unknown(config, ("folder", "tracking"))
     elsewhere = {
         key: text(f"tracking.{key}", value, "as for pipeline.train, or null")
         for key, value in section(config, "tracking", ("uri", "experiment")).items()

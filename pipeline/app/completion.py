@@ -1,7 +1,4 @@
-"""Completion in shells: `eval "$(backprop completion bash)"`, after which Tab completes commands, keys and values.
-
-A shell calls `backprop completion query LINE` with the line up to the cursor, and gets a line for each completion.
-"""
+"""Completion in shells, which call `backprop completion query LINE` with the line up to the cursor."""
 
 import sys
 from collections.abc import Sequence

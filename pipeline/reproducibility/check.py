@@ -87,8 +87,8 @@ def check(settings: Settings) -> int:
         metrics = {"checked": len(expected), "reproduced": reproduced, "share_reproduced": reproduced / len(expected)}
         store.log_metrics(run_id, metrics | {"seconds": time.monotonic() - started})
         with tempfile.TemporaryDirectory() as folder:
-            epochs = dict.fromkeys(("equal_up_to_epoch", "curves_part_at_epoch"), "Int64")
-            pd.DataFrame([drift.row(one) for one in checks]).astype(epochs).to_csv(Path(folder, TABLE), index=False)
+            whole = dict.fromkeys(("equal_up_to_epoch", "curves_part_at_epoch"), "Int64")
+            pd.DataFrame([drift.row(one) for one in checks]).astype(whole).to_csv(Path(folder, TABLE), index=False)
             store.log_files(run_id, Path(folder))
         store.set_note(run_id, "\n\n".join([summary, *(f"```\n{part}\n```" for part in parts)]))
         if not drifted:

@@ -1,8 +1,4 @@
-"""A recorded result against the same trial trained again: whether they are the same bits, and if not, what differs.
-
-Two results are equal if key, status, epochs, final error and digest are. A drift is described by what changed and by the kept
-epoch at which the error curves part.
-"""
+"""A recorded result against the same trial trained again: whether they are the same bits, and if not, what differs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -22,15 +22,12 @@ def network_of(key: BatchKey) -> Network:
 
 
 def make_batch(trials: Sequence[Trial], curve_points: int = CURVE_POINTS) -> Batch:
-    """One batch of trials with the same batch key; trials that differ in the threshold alone share a training.
-
-    Raises ConfigError where a trial's weights or learning rates do not fit its network.
-    """
+    """One batch of trials with the same batch key. Raises ConfigError where weights or rates do not fit the network."""
     key = trials[0].batch_key
     network, task = network_of(key), load(key.task)
     starts: dict[tuple[InitialChoice, int], int] = {}
     columns: dict[tuple[int, tuple[float, ...], float], int] = {}
-    training = []
+    training = []  # the same for trials that differ in the threshold alone
     for trial in trials:
         start = (trial.initial, trial.seed if trial.initial.kind == "uniform" else 0)
         column = (starts.setdefault(start, len(starts)), trial.learning_rate, trial.momentum)

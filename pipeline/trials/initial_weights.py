@@ -45,10 +45,7 @@ def published(network: Network) -> Array:
 
 
 def uniform(low: Array, high: Array, size: int, seeds: Sequence[int]) -> Array:
-    """Numbers from low (R,) to high (R,), as (size, R).
-
-    Those of a seed come from one stream, PCG64 seeded by it, in the order of the parameters, weights first.
-    """
+    """Numbers from low (R,) to high (R,), as (size, R): of each seed a stream of PCG64, in the order of the parameters."""
     numbers: dict[int, int] = {}
     column_of = [numbers.setdefault(seed, len(numbers)) for seed in seeds]
     return low + (high - low) * pcg64.uniform(list(numbers), size)[:, column_of]

@@ -57,10 +57,7 @@ def symmetry(bits: int, coding: str) -> tuple[Array, Array]:
 
 
 def scaled(columns: Array, scaling: str) -> Array:
-    """Each column to mean 0 and standard deviation 1 (standard), or to 0 … 1 (minmax); a constant column to 0.
-
-    `cumsum` adds the patterns in order, so that the numbers are the same everywhere.
-    """
+    """Each column to mean 0 and standard deviation 1 (standard), or to 0 … 1 (minmax); a constant column to 0."""
     if scaling == "none":
         return columns
     low, high = columns.min(axis=0), columns.max(axis=0)
@@ -68,7 +65,7 @@ def scaled(columns: Array, scaling: str) -> Array:
     unit = np.where(constant, 0.0, (columns - low) / np.where(constant, 1.0, high - low))
     if scaling == "minmax":
         return unit
-    centred = unit - np.cumsum(unit, axis=0)[-1] / len(unit)
+    centred = unit - np.cumsum(unit, axis=0)[-1] / len(unit)  # adds in order: the same everywhere
     variance = np.cumsum(centred * centred, axis=0)[-1] / len(unit)
     return np.where(constant, 0.0, centred / np.where(constant, 1.0, np.sqrt(variance)))
 

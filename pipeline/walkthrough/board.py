@@ -45,10 +45,7 @@ class Board:
 
 @styled
 def draw(walk: Walkthrough, step: str) -> Figure | None:
-    """One picture of a step: forward, backward or update. None for a network that is too large to be drawn.
-
-    Raises ValueError for another step.
-    """
+    """The picture of a step, one of STEPS, else ValueError is raised; None for a network that is too large to be drawn."""
     if step not in STEPS:
         raise ValueError(f"step={step}: must be one of {', '.join(STEPS)}")
     units = walk.network.units

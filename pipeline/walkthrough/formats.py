@@ -68,10 +68,7 @@ FORMATS = {"text": plain_text, "markdown": markdown}
 
 
 def with_pictures(blocks: Iterable[Block], walk: Walkthrough, output: Path) -> Iterator[Block]:
-    """The blocks with the network drawn below the heading of each step, as an SVG file beside the Markdown file.
-
-    A network that is too large for a board is left without.
-    """
+    """The blocks with the network, if it is not too large, drawn below each step's heading, as SVG files beside `output`."""
     from pipeline.report.figures.files import save
     from pipeline.walkthrough.board import draw
 
