@@ -34,7 +34,7 @@ class BatchSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Called by Hydra with the command line's overrides."""
-        from pipeline.app.multirun import Multirun
+        from pipeline.app.composition import Multirun
         from pipeline.sweeps.multirun import sweep
 
         assert self.config is not None  # Hydra has called setup

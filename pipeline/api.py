@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.app.composition import COMPOSITION_ERRORS, compose, one_line
-from pipeline.app.multirun import compose_multirun
+from pipeline.app.composition import COMPOSITION_ERRORS, compose, compose_multirun, one_line
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override
 from pipeline.report.side_by_side import together
@@ -84,10 +83,9 @@ def sweep(*overrides: str, record: bool = False, **axes: Any) -> "Sweep":
 
 
 def load(which: str | Sequence[str] = "latest", uri: str | None = None, experiment: str = "backpropagation") -> "Sweep":
-    """A recorded sweep: the latest, that of a parent run's id, or several side by side, told apart by the axis `sweep`.
+    """A recorded sweep: the latest, that of a parent run's id, or several side by side, with the axis `sweep`.
 
-    `"runs"` are the single runs of the experiment. `uri` is the MLflow store; None: the one that the commands use. Raises
-    ConfigError where there is no such sweep.
+    `"runs"`: the single runs. `uri`: the MLflow store, None for that of the commands. ConfigError: there is no such sweep.
     """
     from pipeline.store.sweeps import RecordedCurves, read_sweep
 

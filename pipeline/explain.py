@@ -11,8 +11,7 @@ from pipeline.trials.checks import choice, integer, refuse_unknown, section, tex
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.settings import RUN_KEYS
 from pipeline.walkthrough import numbers as walkthrough
-from pipeline.walkthrough.formats import FORMATS, with_pictures
-from pipeline.walkthrough.text import lesson
+from pipeline.walkthrough.text import FORMATS, lesson, with_pictures
 
 
 def main(config: dict[str, Any]) -> None:

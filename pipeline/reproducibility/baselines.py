@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, one_line, project_folder
-from pipeline.app.multirun import compose_multirun
+from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, one_line, project_folder
 from pipeline.app.progress import progress_bar
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
@@ -161,8 +160,8 @@ def update(folder: Path) -> int:
             columns = [column for column in COLUMNS if old[column] != new[column]]
             changed += bool(columns)
             if columns:
-                told = ("status", "epochs", "final_error")  # others are too long
-                changes = [f"{one} {old[one]} → {new[one]}" if one in told else one for one in columns]
+                short = ("status", "epochs", "final_error")  # others are too long
+                changes = [f"{one} {old[one]} → {new[one]}" if one in short else one for one in columns]
                 how = ", ".join(changes) if old["key"] else "new"
                 print(f"{shown(path)}:{line}: {new['overrides']}: {how}")
         if changed:

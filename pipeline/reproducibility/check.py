@@ -13,7 +13,6 @@ from pipeline.backprop.engines import ENGINES
 from pipeline.errors import ConfigError
 from pipeline.reproducibility import baselines, drift
 from pipeline.reproducibility.drift import Check, ExpectedRun, compare, train_again
-from pipeline.reproducibility.recorded import recorded_baselines, recorded_sweep
 from pipeline.trials.checks import choice, integer, refuse_unknown, text
 from pipeline.trials.settings import Tracking, read_engine, read_tracking
 
@@ -64,6 +63,7 @@ def check(settings: Settings) -> int:
     """Trains again, compares, and prints and records the result; gives the exit code."""
     import pandas as pd
 
+    from pipeline.reproducibility.recorded import recorded_baselines, recorded_sweep
     from pipeline.store.environment import environment_tags, source_tags
     from pipeline.store.write import Store
 

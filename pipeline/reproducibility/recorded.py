@@ -13,7 +13,11 @@ import pyarrow.parquet as pq
 from pipeline.errors import ConfigError
 from pipeline.reproducibility import baselines
 from pipeline.reproducibility.drift import ExpectedRun
+from pipeline.store.addresses import store_uri
+from pipeline.store.failures import needed
+from pipeline.store.read import download, error_curve, find_sweep, finished_runs, weights
 from pipeline.store.records import ENGINE_TAG
+from pipeline.store.sweeps import read_configuration
 from pipeline.sweeps.plan import Plan
 from pipeline.trials.batching import CURVE_POINTS
 from pipeline.trials.checks import integer
@@ -34,11 +38,8 @@ class Source:
 
 def recorded_baselines(folder: Path) -> Source:
     """The baselines of a folder. Raises ConfigError for a file or a row that is broken."""
-    runs = [
-        baselines.read_row(f"{baselines.shown(path)}:{line}", row)
-        for path in baselines.files(folder)
-        for line, row in enumerate(baselines.read(path), 2)
-    ]
+    lines = [(path, line, row) for path in baselines.files(folder) for line, row in enumerate(baselines.read(path), 2)]
+    runs = [baselines.read_row(f"{baselines.shown(path)}:{line}", row) for path, line, row in lines]
     if not runs:
         raise ConfigError("folder", folder, "has no baselines in its CSV files")
     return Source("baselines", len(runs), lambda some: [runs[index] for index in some], curve_points=baselines.CURVE_POINTS)
@@ -46,11 +47,6 @@ def recorded_baselines(folder: Path) -> Source:
 
 def recorded_sweep(uri: str | None, which: str) -> Source:
     """A sweep and its finished runs, from MLflow. Raises ConfigError where they cannot be read."""
-    from pipeline.store.addresses import store_uri
-    from pipeline.store.failures import needed
-    from pipeline.store.read import find_sweep, finished_runs
-    from pipeline.store.sweeps import read_configuration
-
     client, parent = find_sweep(uri, which)
     run_id, tags = parent.info.run_id, parent.data.tags
     with needed(store_uri(uri)):
@@ -70,8 +66,6 @@ def recorded_sweep(uri: str | None, which: str) -> Source:
 
 def rows_reader(client: Any, parent: Any) -> tuple[int, Callable[[Sequence[int]], list[ExpectedRun]]]:
     """The number of runs of a sweep that has no MLflow run for each trial, and what reads them from its artifacts."""
-    from pipeline.store.read import download
-
     with tempfile.TemporaryDirectory() as folder:
         jobs = json.loads(download(client, parent, "jobs.json", folder).read_text(encoding="utf-8"))
         table = pq.read_table(download(client, parent, "results.parquet", folder))
@@ -92,8 +86,6 @@ def rows_reader(client: Any, parent: Any) -> tuple[int, Callable[[Sequence[int]]
 
 def recorded_run(client: Any, child: Any) -> ExpectedRun:
     """A sweep's run as it was recorded. Raises ConfigError."""
-    from pipeline.store.read import error_curve, weights
-
     run_id, tags = child.info.run_id, child.data.tags
     config = configuration_from_params(child.data.params)
     try:

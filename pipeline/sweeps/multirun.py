@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
-from pipeline.app.multirun import Multirun
 from pipeline.app.progress import progress_bar
 from pipeline.errors import ConfigError
 from pipeline.results.rows import Indices

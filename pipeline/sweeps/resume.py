@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.app.multirun import Multirun
+from pipeline.app.composition import Multirun
 from pipeline.errors import ConfigError
 from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.sweeps.description import SweepDescription

@@ -74,10 +74,13 @@ class Walkthrough:
 
     outputs[l] (U,), with the inputs as outputs[0]; nets[l], slopes[l] and deltas[l] (U,) belong to outputs[l + 1].
     The parameters old (N,) become new (N,): velocity = momentum × velocity_before − rate × gradient, new = old + velocity,
-    all (trained,). gradient is of all patterns, or with update=online of this one; pattern_gradient is of this one.
+    all (trained,), as are the rates. gradient is of all patterns, or with update=online of this one, as pattern_gradient.
     """
 
     batch: Batch
+    network: Network
+    patterns: int  # of the task
+    summed: bool  # is the update's gradient a sum over several patterns?
     weight: str  # whose gradient is explained factor by factor
     iteration: int  # iterations and patterns count from 1
     pattern: int
@@ -87,6 +90,7 @@ class Walkthrough:
     deltas: list[Array]
     old: Array
     new: Array
+    rates: Array
     gradient: Array
     pattern_gradient: Array
     velocity_before: Array
@@ -95,26 +99,6 @@ class Walkthrough:
     total_error: float
     pattern_error_after: float
     total_error_after: float
-
-    @property
-    def network(self) -> Network:
-        """The network walked through."""
-        return self.batch.network
-
-    @property
-    def patterns(self) -> int:
-        """The number of patterns of the task."""
-        return len(self.batch.inputs)
-
-    @property
-    def rates(self) -> Array:
-        """The learning rate of each trained parameter, (trained,)."""
-        return self.network.rates(self.batch.learning_rate)[:, 0]
-
-    @property
-    def summed(self) -> bool:
-        """Is the update's gradient a sum over several patterns?"""
-        return self.patterns > 1 and self.batch.update == "batch"
 
     def keep(self, layer: int) -> int | None:
         """The unit of a layer at which the chosen weight begins or ends, which is always shown."""
@@ -204,6 +188,9 @@ def walk(batch: Batch, weight: str, iteration: int = 1, pattern: int = 1) -> Wal
     after = forward(network, state.parameters, batch.inputs)[-1]
     return Walkthrough(
         batch=batch,
+        network=network,
+        patterns=len(batch.inputs),
+        summed=batch.update == "batch" and len(batch.inputs) > 1,
         weight=weight,
         iteration=iteration,
         pattern=pattern,
@@ -216,6 +203,7 @@ def walk(batch: Batch, weight: str, iteration: int = 1, pattern: int = 1) -> Wal
         deltas=deltas(network, old, followed, batch.targets[one]),
         old=old[:, 0],
         new=state.parameters[:, 0],
+        rates=network.rates(batch.learning_rate)[:, 0],
         gradient=gradient[:, 0],
         pattern_gradient=pattern_gradient[:, 0],
         velocity_before=velocity_before[:, 0],
