@@ -44,9 +44,7 @@ CONF = project_folder("conf")
 
 def plain(config: DictConfig) -> dict[str, Any]:
     """The composed configuration as a dictionary, interpolations resolved, without Hydra's own part."""
-    values = OmegaConf.to_container(without_hydra(config), resolve=True)
-    assert isinstance(values, dict)
-    return values  # type: ignore[return-value]
+    return OmegaConf.to_container(without_hydra(config), resolve=True)  # type: ignore[return-value]
 
 
 def without_hydra(config: DictConfig) -> DictConfig:

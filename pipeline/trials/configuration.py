@@ -35,7 +35,6 @@ def read_trial(config: Mapping[str, Any]) -> Trial:
 
 def read_batch_key(config: Mapping[str, Any]) -> BatchKey:
     """The part of a trial that its whole batch has in common."""
-    task, options = variant(config, "task", "name", {name: readers for name, (_, readers) in TASKS.items()})
     network = section(config, "network", NETWORK_KEYS)
     hidden = network["hidden"]
     if not isinstance(hidden, list | tuple):
@@ -46,6 +45,8 @@ def read_batch_key(config: Mapping[str, Any]) -> BatchKey:
         raise ConfigError("network.hidden", hidden, "must be whole numbers from 1 to 100000, like [2]") from None
     bias = choice("network.bias", network["bias"], BIASES)
     train_bias = truth("network.train_bias", network["train_bias"])
+    tolerance = number("gradient_tolerance", config["gradient_tolerance"], "0 (off) or greater", lambda value: value >= 0.0)
+    task, options = variant(config, "task", "name", {name: readers for name, (_, readers) in TASKS.items()})
     return BatchKey(
         task=TaskChoice(task, tuple((key, read(f"task.{key}", options[key])) for key, read in sorted(TASKS[task][1].items()))),
         hidden=units,
@@ -56,9 +57,7 @@ def read_batch_key(config: Mapping[str, Any]) -> BatchKey:
         update=choice("update", config["update"], UPDATES),
         criterion=choice("criterion", config["criterion"], CRITERIA),
         max_epochs=integer("max_epochs", config["max_epochs"], 0, 10**12),
-        gradient_tolerance=number(
-            "gradient_tolerance", config["gradient_tolerance"], "0 (off) or greater", lambda value: value >= 0.0
-        ),
+        gradient_tolerance=tolerance,
     )
 
 
@@ -70,7 +69,7 @@ def read_learning_rate(value: object) -> tuple[float, ...]:
     return tuple(number("learning_rate", rate, "greater than 0 and finite", lambda rate: rate > 0.0) for rate in rates)
 
 
-# The keys that are read independently of all others.
+# The keys that are read independently of all others: a trial's own, that do not belong to its batch key.
 INDEPENDENT: dict[str, Callable[[object], object]] = {
     "learning_rate": read_learning_rate,
     "momentum": lambda given: number("momentum", given, "at least 0 and below 1", lambda value: 0.0 <= value < 1.0),
@@ -78,8 +77,8 @@ INDEPENDENT: dict[str, Callable[[object], object]] = {
     "seed": lambda given: integer("seed", given, 0, 2**64 - 1),
 }
 TRIAL_KEYS = (
-    *("task", "network", "initial", "learning_rate", "momentum", "update", "criterion", "threshold", "max_epochs"),
-    *("gradient_tolerance", "seed"),
+    *("task", "network", "initial", "learning_rate"),
+    *("momentum", "update", "criterion", "threshold", "max_epochs", "gradient_tolerance", "seed"),
 )
 
 
@@ -133,16 +132,8 @@ def fixed_keys(trial: Trial) -> dict[str, Any]:
     if initial.path:
         keys["initial.path"] = initial.path
     rates = trial.learning_rate
-    return keys | {
-        "learning_rate": list(rates) if len(rates) > 1 else rates[0],
-        "momentum": trial.momentum,
-        "update": key.update,
-        "criterion": key.criterion,
-        "threshold": trial.threshold,
-        "max_epochs": key.max_epochs,
-        "gradient_tolerance": key.gradient_tolerance,
-        "seed": trial.seed,
-    }
+    keys["learning_rate"] = list(rates) if len(rates) > 1 else rates[0]
+    return keys | {name: getattr(trial if name in INDEPENDENT else key, name) for name in TRIAL_KEYS[4:]}
 
 
 def params_of(trial: Trial) -> dict[str, str]:

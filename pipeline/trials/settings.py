@@ -11,7 +11,6 @@ from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.trial import Trial
 
 RUN_KEYS = ("engine", "curve_points", "tracking", "executor", "resume", "limits")
-TRACKING_KEYS = ("uri", "experiment", "runs", "curves", "weights")
 EXECUTOR_KEYS = {"local": ("chunk",), "dask": ("chunk", "address", "workers")}
 RECORDED_BY_DEFAULT = 20_000  # trials, up to which each has a run of its own
 
@@ -79,7 +78,7 @@ def read_engine(key: str, value: object) -> str:
 
 def read_tracking(config: Mapping[str, Any]) -> Tracking:
     """Where runs are recorded, and how much of them; raises ConfigError."""
-    tracking = section(config, "tracking", TRACKING_KEYS)
+    tracking = section(config, "tracking", ("uri", "experiment", "runs", "curves", "weights"))
     if tracking["uri"] is not None:
         text("tracking.uri", tracking["uri"], "an MLflow store, such as sqlite:///mlruns/mlflow.db")
     text("tracking.experiment", tracking["experiment"], "the name of an MLflow experiment")
