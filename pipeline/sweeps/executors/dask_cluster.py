@@ -136,7 +136,8 @@ class Cluster:
         except BaseException:
             self.close()
             raise
-        self.results = distributed.as_completed(loop=self.client.loop, with_results=True, raise_errors=False)
+        client: Any = self.client
+        self.results = distributed.as_completed(loop=client.loop, with_results=True, raise_errors=False)
 
     def _refusal(self, reason: str) -> ConfigError:
         return ConfigError(self.key, self.value, reason)
