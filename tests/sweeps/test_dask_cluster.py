@@ -299,6 +299,20 @@ def test_ctrl_c_is_answered_at_once_and_the_same_command_goes_on(folder, expecte
 
 
 @pytest.mark.slow
+def test_ctrl_c_is_answered_at_once_while_a_scheduler_or_workers_are_waited_for(folder, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent, scheduler(tmp_path) as empty:
+        for address in (f"tcp://127.0.0.1:{silent.getsockname()[1]}", empty):
+            with sweeping(folder, DASK, f"executor.address={address}") as process:
+                silent.accept() if address != empty else process.stderr.readline()
+                os.killpg(process.pid, signal.SIGINT)
+                started = time.monotonic()
+                _, errors = process.communicate(timeout=60)
+            assert (process.returncode, "Traceback" in errors) == (130, False), errors
+            assert time.monotonic() - started < 5.0
+    assert not kept(folder)
+
+
+@pytest.mark.slow
 def test_an_interrupted_sweep_frees_the_workers_of_others(folder, tmp_path):
     """A worker of one thread gives up the chunk that nobody waits for, though it would take minutes."""
     with scheduler(tmp_path) as address, worker(address, tmp_path), distributed.Client(address, set_as_default=False) as client:

@@ -1,18 +1,14 @@
 """Who trains the chunks: this process, or the workers of a Dask cluster. Either gives results as they come, in any order."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from pipeline.app.interrupts import Interrupts
+from pipeline.backprop.batch import Progress
+from pipeline.results.rows import RunRows
+from pipeline.sweeps.chunks import Chunk
 from pipeline.sweeps.executors.local import Local
-
-if TYPE_CHECKING:
-    from pipeline.app.interrupts import Interrupts
-    from pipeline.backprop.batch import Progress
-    from pipeline.results.rows import RunRows
-    from pipeline.sweeps.chunks import Chunk
-    from pipeline.trials.settings import ExecutorChoice
+from pipeline.trials.settings import ExecutorChoice
 
 
 class Executor(Protocol):
@@ -26,7 +22,7 @@ class Executor(Protocol):
 
 
 def executor(choice: ExecutorChoice, interrupts: Interrupts) -> Executor:
-    """The executor that was chosen, ready to work. Raises ConfigError where it cannot be had."""
+    """The chosen executor, ready to work. Raises ConfigError if it is not available."""
     if choice.name == "dask":
         from pipeline.sweeps.executors.dask_cluster import Cluster
 

@@ -1,7 +1,9 @@
-"""Chunks trained by the workers of a Dask cluster: one that is there, or processes of this machine.
+"""Chunks trained by the workers of a Dask cluster: an existing one, or processes of this machine.
 
-A chunk is one task of Dask's, and a pure function: a worker that dies costs the time of its chunks and nothing else. Every
-worker must run the same sources as this process, or nothing is trained.
+A chunk is one task of Dask's, and a pure function: a worker that dies costs the time of its chunks and nothing else. Dask
+places chunks, moves them when a worker dies or joins, and gathers the results. It cannot keep out a worker with other sources:
+if the setup of a plugin fails, the worker works on; if it cannot import the plugin, it does not start; and the plugin outlives
+this process. So each chunk checks its worker.
 """
 
 import asyncio
@@ -46,7 +48,7 @@ SECONDS_TO_ANSWER = 10.0
 SECONDS_FOR_WORKERS = 30.0
 SECONDS_TO_START = 120.0
 SECONDS_TO_CLOSE = 0.5
-SECONDS_BETWEEN_LOOKS = 0.02
+SECONDS_BETWEEN_LOOKS = 0.005
 SECONDS_BETWEEN_COUNTS = 1.0  # of the workers
 RETRIES = 8  # of a chunk over which workers die, when Dask has given up on it
 CONFIGURATION = {
@@ -80,38 +82,33 @@ IDENTITY = {
 }
 
 
-def identity() -> dict[str, str]:
-    """What this process runs."""
-    return IDENTITY
-
-
-def differences(theirs: dict[str, str], ours: dict[str, str]) -> str:
-    """In what a worker differs; empty where it does not."""
-    return ", ".join(f"{name} {theirs.get(name)}, not {ours[name]}" for name in ours if theirs.get(name) != ours[name])
+def differences(expected: dict[str, str]) -> str:
+    """In what this process differs from the expected identity; empty if in nothing."""
+    return ", ".join(f"{name} {IDENTITY.get(name)}, not {it}" for name, it in expected.items() if IDENTITY.get(name) != it)
 
 
 def patterns(inputs: Array, targets: Array) -> tuple[Array, Array]:
-    """What all chunks of one task share, as a task of Dask's: sent once to each worker, made again where it is lost."""
+    """The patterns that chunks share: a task, since scattered data is gone with the only worker that has it."""
     return inputs, targets
 
 
-def train_chunk(ours: dict[str, str], pickled: bytes, shared: tuple[Array, Array]) -> tuple[pa.Table, int]:
-    """On a worker, by one thread: the result of a chunk and the number of epochs. Ends early where it is cancelled."""
+def train_chunk(expected: dict[str, str], pickled: bytes, shared: tuple[Array, Array]) -> tuple[pa.Table, int]:
+    """On a worker, by one thread: the results of a chunk and the number of epochs. Raises StoppedError if it is cancelled."""
     worker = distributed.get_worker()
-    if different := differences(IDENTITY, ours):
+    if different := differences(expected):
         raise WrongWorkerError(f"the worker {worker.address} has {different}")
-    chunk: Chunk = pickle.loads(pickled)
     key, tasks, trained = worker.get_current_task(), worker.state.tasks, 0
 
-    def look(runs: int, epochs: int) -> None:
+    def count(runs: int, epochs: int) -> None:
         nonlocal trained
         trained += epochs
         task = tasks.get(key)
         if task is None or task.state == "cancelled":
             raise StoppedError
 
+    chunk: Chunk = pickle.loads(pickled)
     chunk = replace(chunk, batch=replace(chunk.batch, inputs=shared[0], targets=shared[1]))
-    return chunk.rows(chunk.train(look, threads=1)).table, trained
+    return chunk.rows(chunk.train(count, threads=1)).table, trained
 
 
 class Cluster:
@@ -136,8 +133,6 @@ class Cluster:
         except BaseException:
             self.close()
             raise
-        client: Any = self.client
-        self.results = distributed.as_completed(loop=client.loop, with_results=True, raise_errors=False)
 
     def _refusal(self, reason: str) -> ConfigError:
         return ConfigError(self.key, self.value, reason)
@@ -162,37 +157,36 @@ class Cluster:
             raise self._refusal(f"no Dask scheduler answers there ({reason})") from None
 
     def _wait_for_workers(self) -> None:
-        """Until there is one; on this machine, until all are there."""
+        """Waits for one worker; on this machine, for all."""
+        number, seconds = 1, SECONDS_FOR_WORKERS
+        reason = f"has no workers; start one with: .venv/bin/dask worker {self.value}"
+        if self.local:
+            number, seconds = self.choice.workers, SECONDS_TO_START
+            reason = f"its workers on this machine do not start within {seconds:.0f} s"
         try:
-            if self.local:
-                self.client.wait_for_workers(self.choice.workers, SECONDS_TO_START)
-                return
-            if not self.client.nthreads():
+            if not self.local and not self.client.nthreads():
                 print(f"waiting for workers at {self.value}", file=sys.stderr, flush=True)
-            self.client.wait_for_workers(1, SECONDS_FOR_WORKERS)
+            self.client.wait_for_workers(number, seconds)
         except TimeoutError:
-            if self.local:
-                raise self._refusal(f"its workers on this machine do not start within {SECONDS_TO_START:.0f} s") from None
-            raise self._refusal(f"has no workers; start one with: .venv/bin/dask worker {self.value}") from None
+            raise self._refusal(reason) from None
         except (OSError, RuntimeError):
             raise self._lost() from None
 
     def _check(self) -> None:
-        """Raises ConfigError where a worker runs something else."""
-        for address, answer in sorted(self.client.run(identity, on_error="return").items()):
-            if isinstance(answer, OSError):  # it has just gone
-                continue
-            if isinstance(answer, Exception):
+        """Raises ConfigError if a worker runs something else."""
+        for address, answer in sorted(self.client.run(differences, IDENTITY, on_error="return").items()):
+            if isinstance(answer, Exception) and not isinstance(answer, OSError):  # which means that the worker has just gone
                 raise self._refusal(f"the worker {address} cannot import the project ({type(answer).__name__}: {answer})")
-            if different := differences(answer, IDENTITY):
-                raise self._refusal(f"the worker {address} has {different}")
+            if isinstance(answer, str) and answer:
+                raise self._refusal(f"the worker {address} has {answer}")
         try:
-            self.client.run_on_scheduler(identity)
+            self.client.run_on_scheduler(sources)
         except (ImportError, AttributeError) as error:
             raise self._refusal(f"the scheduler cannot import the project ({error})") from None
 
     def train(self, chunks: Iterable[Chunk], progress: Progress) -> Iterator[RunRows]:
         """The results of the chunks as they come."""
+        self.results = distributed.as_completed(loop=self.client.loop, with_results=True, raise_errors=False)
         for chunk in chunks:
             while len(self.in_flight) >= self._most():
                 yield from self._next(progress)
@@ -201,7 +195,7 @@ class Cluster:
             yield from self._next(progress)
 
     def _most(self) -> int:
-        """How many chunks may be in flight, by the number of threads of a second ago."""
+        """How many chunks may be in flight, by the threads counted at most a second ago: Dask's own queue has no bound."""
         if time.monotonic() - self.counted > SECONDS_BETWEEN_COUNTS:
             try:
                 self.threads = sum(self.client.nthreads().values())
@@ -211,11 +205,11 @@ class Cluster:
         return CHUNKS_PER_THREAD * self.threads
 
     def _send(self, chunk: Chunk) -> None:
+        none = np.empty((0, 0))
+        pickled = pickle.dumps(replace(chunk, batch=replace(chunk.batch, inputs=none, targets=none)))
         with self.interrupts.deferred():
             shared = self.client.submit(patterns, chunk.batch.inputs, chunk.batch.targets)
             self.shared[shared.key] = shared  # Dask forgets what nobody holds
-            none = np.empty((0, 0))
-            pickled = pickle.dumps(replace(chunk, batch=replace(chunk.batch, inputs=none, targets=none)))
             future = self.client.submit(train_chunk, IDENTITY, pickled, shared, pure=False)
             self.in_flight[future] = len(chunk.indices)
             self.results.add(future)
@@ -224,13 +218,14 @@ class Cluster:
         """The result of one chunk, if one ends within a moment."""
         self.interrupts.raise_if_requested()
         if not self.results.has_ready():
-            time.sleep(SECONDS_BETWEEN_LOOKS)  # as_completed has no timeout for one result
+            time.sleep(SECONDS_BETWEEN_LOOKS)  # `next` would wait for a result however many workers join
             return
         future, result = self.results.next()
-        error = result if isinstance(result, BaseException) else result[1]
+        # A result is (table, epochs), (type, error, traceback), or the error if the connection is lost.
+        error = result if isinstance(result, CancelledError) else result[1]
         if isinstance(error, distributed.KilledWorker) and self.retries[future] < RETRIES:
             self.retries[future] += 1
-            future.retry()
+            future.retry()  # `retries` of `submit` does not count workers that die
             self.results.add(future)
             return
         trials = self.in_flight.pop(future)
@@ -243,12 +238,11 @@ class Cluster:
         """What to raise for a chunk that failed."""
         if isinstance(error, WrongWorkerError):
             return self._refusal(str(error))
-        if isinstance(error, distributed.KilledWorker):
-            return self._refusal(
-                f"workers died again and again over a chunk of {trials:,} trials; is there memory enough? see executor.chunk"
-            )
         if isinstance(error, CancelledError):
             return self._lost()
+        if isinstance(error, distributed.KilledWorker):
+            again = f"workers died again and again over a chunk of {trials:,} trials"
+            return self._refusal(f"{again}; is there memory enough? see executor.chunk")
         self._check()  # a worker without the project fails in its own ways
         return error
 
@@ -265,7 +259,7 @@ class Cluster:
 
 
 async def answer(address: str) -> None:
-    """Returns if there is a scheduler. A Client that connects to something else waits forever."""
+    """Returns if there is a scheduler. A Client waits forever for one that is silent, whatever its timeout."""
     arguments = distributed.Security().get_connection_args("client")
     async with distributed.rpc(address, connection_args=arguments) as there:
         await asyncio.wait_for(there.identity(), SECONDS_TO_ANSWER)
