@@ -26,7 +26,7 @@ from pipeline.app.messages import COMPOSITION_ERRORS, one_line
 from pipeline.app.multirun import compose_multirun
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override
-from pipeline.report.side_by_side import together
+from pipeline.report.documents import together
 from pipeline.report.tables import readable, report
 from pipeline.report.words import in_words
 from pipeline.results.run_result import Curve, RunResult

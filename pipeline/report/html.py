@@ -17,9 +17,8 @@ from pipeline.errors import as_override
 from pipeline.report.numbers import count
 from pipeline.report.tables import readable
 from pipeline.report.words import in_words
-from pipeline.stats.convergence import QUARTILES
 from pipeline.stats.sample import NESTED
-from pipeline.stats.summary import Summary
+from pipeline.stats.summary import QUARTILES, Summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 QUESTION = (

@@ -9,8 +9,7 @@ import pandas as pd
 from pipeline.errors import as_override
 from pipeline.report.numbers import in_short, percent
 from pipeline.report.words import in_words
-from pipeline.stats.convergence import INTERVALS
-from pipeline.stats.summary import Summary
+from pipeline.stats.summary import INTERVALS, Summary
 
 MOST_CELLS = 10_000  # of a grid: more cannot be read
 GRID_ROWS = 60  # of a grid that is printed
