@@ -89,12 +89,12 @@ def markdown(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str]
 
 def csv(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str]) -> str:
     """The one table by `by`, or by all settings, with its intervals."""
-    return one_table(summary, by).to_csv(index=False).rstrip("\n")
+    return summary.by(*(by or summary.settings)).to_csv(index=False).rstrip("\n")
 
 
 def parquet(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str]) -> bytes:
     """The same table as a Parquet file."""
-    return storable(one_table(summary, by)).to_parquet(index=False)
+    return storable(summary.by(*(by or summary.settings))).to_parquet(index=False)
 
 
 def html(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str]) -> str:
@@ -108,11 +108,6 @@ def html(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str]) ->
     with tempfile.TemporaryDirectory() as folder:
         parts = sections(summary, same, write_figures(summary, Path(folder)), first.environment, command)
     return render(" and ".join(sweep.name for sweep in sweeps), parts)
-
-
-def one_table(summary: Summary, by: Sequence[str]) -> pd.DataFrame:
-    """A row for each combination of values of `by`, or of all settings."""
-    return summary.by(*(by or summary.settings))
 
 
 def headings(sweeps: Sequence[SweepResults]) -> list[str]:

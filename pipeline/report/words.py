@@ -7,27 +7,28 @@ import numpy as np
 import pandas as pd
 
 from pipeline.backprop.status import STATUSES
-from pipeline.report.numbers import count, in_short, percent
+from pipeline.report.numbers import count, in_short
 from pipeline.stats.summary import Summary
 from pipeline.stats.two_sweeps import changes, compare_axes
+
+MOST_NAMED = 5  # changes in a sentence
 
 
 def in_words(summary: Summary) -> str:
     """The answer in a sentence or two, with its numbers."""
     total = summary.by(intervals=False).to_dict("records")[0]
-    text = f"{total['converged']:,} of {count(total['runs'], 'run')} converged ({percent(total['rate'])})"
+    text = f"{total['converged']:,} of {count(total['runs'], 'run')} converged ({total['rate']:.0%})"
     others = [f"{total[status]:,} {status}" for status in STATUSES[1:] if total[status]]
     text += (f"; {', '.join(others)}" if others else "") + "."
-    best = summary.best
-    if len(best):
+    if len(best := summary.best):
         text += _cheapest(summary, best.to_dict("records")[-1])
     for axis in summary.settings:
         table = summary.by(axis, intervals=False)
         lowest, highest = table.iloc[table["rate"].argmin()], table.iloc[table["rate"].argmax()]
         if lowest["rate"] < highest["rate"]:
             text += (
-                f" The rate goes from {percent(lowest['rate'])} at {axis}={in_short(lowest[axis])}"
-                f" to {percent(highest['rate'])} at {axis}={in_short(highest[axis])}."
+                f" The rate goes from {lowest['rate']:.0%} at {axis}={in_short(lowest[axis])}"
+                f" to {highest['rate']:.0%} at {axis}={in_short(highest[axis])}."
             )
     return text
 
@@ -44,15 +45,11 @@ def _cheapest(summary: Summary, best: Mapping[Any, Any]) -> str:
     )
 
 
-MOST_NAMED = 5  # changes in a sentence
-
-
 def comparison_in_words(before: pd.DataFrame, after: pd.DataFrame) -> str:
     """What changed between two sweeps, in a few sentences with their numbers."""
-    table = changes(before, after)
     text = "".join(
         f"{row['axis']}: {row['only_before'] or 'nothing'} only before, {row['only_after'] or 'nothing'} only after. "
-        for row in table.to_dict("records")
+        for row in changes(before, after).to_dict("records")
     )
     compared = compare_axes(before, after)
     if not len(compared):
@@ -60,15 +57,14 @@ def comparison_in_words(before: pd.DataFrame, after: pd.DataFrame) -> str:
     line = compared.iloc[0]
     text += (
         f"Of {count(int(line['pairs']), 'run')} that both have, {int(line['same']):,} ended the same; "
-        f"{percent(line['rate_before'])} converged before, {percent(line['rate_after'])} after"
+        f"{line['rate_before']:.0%} converged before, {line['rate_after']:.0%} after"
     )
     if np.isfinite(line["ratio"]) and line["ratio"] != 1:
         text += f", in {in_short(line['ratio'])} times the epochs (median of pairs)"
-    changed = compared[compared["change"] != ""]
-    where = [
-        f"at {row['axis']}={in_short(row['value'])}" if row["axis"] else "all in all" for row in changed.to_dict("records")
+    named = [
+        f"{row['change']} " + (f"at {row['axis']}={in_short(row['value'])}" if row["axis"] else "all in all")
+        for row in compared[compared["change"] != ""].to_dict("records")
     ]
-    named = [f"{change} {at}" for at, change in zip(where, changed["change"], strict=True)]
     if not named:
         return f"{text}. Nothing changed beyond chance."
     more = f"; and {len(named) - MOST_NAMED:,} more" if len(named) > MOST_NAMED else ""

@@ -161,7 +161,7 @@ def run_lengths(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of a table of curves: group, epochs, the step whose values a row holds (−1: none), whether it is added."""
+    """The rows of a table of curves: `step` is whose values a row holds (−1: none), `added` whether it is no step itself."""
 
     group: Integers
     epochs: Floats
