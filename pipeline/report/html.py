@@ -65,13 +65,14 @@ MOST_ROWS, MOST_TABLES = 100, 12
 MOST_COMPARED_AXES, MOST_COMPARED_VALUES = 3, 8  # in pairs: few enough to be read
 COMPARED = ["first", "second", "pairs", "earlier", "later", "ratio", "ratio_q1", "ratio_q3", "p_epochs_holm", "p_rate_holm"]
 MOST_SVG, MOST_PNG = 400_000, 1_500_000  # bytes of a picture
+Configuration = Mapping[str, Any]
 Section = dict[str, Any]  # a title, and what the template shows of: paragraphs, note, tables, figures, pairs, code
 
 
 def write_report(
     path: Path,
     summary: Summary,
-    configuration: Mapping[str, Any],
+    configuration: Configuration,
     figures: Mapping[Path, str],
     environment: Mapping[str, str],
     command: str,
@@ -84,7 +85,7 @@ def write_report(
 
 def sections(
     summary: Summary,
-    configuration: Mapping[str, Any],
+    configuration: Configuration,
     figures: Mapping[Path, str],
     environment: Mapping[str, str],
     command: str,
@@ -138,7 +139,7 @@ def sentences(text: str) -> list[str]:
     return [first, *rest[:1], *([" ".join(rest[1:])] if rest[1:] else [])]
 
 
-def flat(configuration: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+def flat(configuration: Configuration, above: str = "") -> Iterator[tuple[str, str]]:
     """The configuration as dotted keys and values as one writes them on the command line."""
     for key, value in configuration.items():
         if isinstance(value, Mapping) and value:

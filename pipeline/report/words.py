@@ -1,8 +1,5 @@
 """The results of a sweep in sentences."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -20,8 +17,15 @@ def in_words(summary: Summary) -> str:
     text = f"{total['converged']:,} of {count(total['runs'], 'run')} converged ({total['rate']:.0%})"
     others = [f"{total[status]:,} {status}" for status in STATUSES[1:] if total[status]]
     text += (f"; {', '.join(others)}" if others else "") + "."
-    if len(best := summary.best):
-        text += _cheapest(summary, best.to_dict("records")[-1])
+    if len(summary.best):
+        best = summary.best.to_dict("records")[-1]  # the setting of lowest ert at the lowest threshold
+        goal = f"Down to threshold {in_short(best['threshold'])}" if "threshold" in best else "Here"
+        setting = " ".join(f"{axis}={in_short(best[axis])}" for axis in summary.settings if axis != "threshold")
+        if setting:
+            text += f" {goal}, {setting} costs least: {in_short(best['ert'])} epochs per success"
+            text += f" ({int(best['converged'])} of {count(int(best['runs']), 'run')} converged)."
+        else:
+            text += f" {goal}, a success costs {in_short(best['ert'])} epochs."
     for axis in summary.settings:
         table = summary.by(axis, intervals=False)
         lowest, highest = table.iloc[table["rate"].argmin()], table.iloc[table["rate"].argmax()]
@@ -31,18 +35,6 @@ def in_words(summary: Summary) -> str:
                 f" to {highest['rate']:.0%} at {axis}={in_short(highest[axis])}."
             )
     return text
-
-
-def _cheapest(summary: Summary, best: Mapping[Any, Any]) -> str:
-    """A sentence on the setting of lowest ert, at the lowest threshold."""
-    setting = [f"{axis}={in_short(best[axis])}" for axis in summary.settings if axis != "threshold"]
-    goal = f"Down to threshold {in_short(best['threshold'])}" if "threshold" in best else "Here"
-    if not setting:
-        return f" {goal}, a success costs {in_short(best['ert'])} epochs."
-    return (
-        f" {goal}, {' '.join(setting)} costs least: {in_short(best['ert'])} epochs per success"
-        f" ({int(best['converged'])} of {count(int(best['runs']), 'run')} converged)."
-    )
 
 
 def comparison_in_words(before: pd.DataFrame, after: pd.DataFrame) -> str:

@@ -51,25 +51,17 @@ def ert_intervals(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({"ert_low": low, "ert_high": high})
 
 
-def best_settings(table: pd.DataFrame) -> pd.DataFrame:
-    """The row of lowest finite ert, one for each threshold where that is an axis."""
-    reached = table[np.isfinite(table["ert"])].sort_values("ert", kind="stable")
-    reached = reached.drop_duplicates(NESTED).sort_values(NESTED, ascending=False) if NESTED in table else reached.head(1)
-    return pd.DataFrame(reached.reset_index(drop=True))
-
-
 class Summary(Sample):
     """The statistics of a sweep, from its results with a row per run: a `Sample` with its tables.
 
     Runs that did not converge are censored, not missing: a quantile of the epochs to convergence counts them as later than
-    any epoch up to the horizon, so it is infinite ("not reached") where too few converged.
+    any epoch up to the horizon, so it is infinite ("not reached") where too few converged. The function of `stats` that makes
+    a table describes its columns. A table is a copy: it may be changed.
 
     >>> summary = Summary(results)
     >>> summary.by("learning_rate", "threshold")        # a row per combination of values, with intervals
     >>> summary.heat_map("initial.range", "learning_rate")
     >>> summary.best
-
-    The function of `stats` that makes a table describes its columns. A table is a copy: it may be changed.
     """
 
     def __init__(self, results: pd.DataFrame) -> None:
@@ -99,7 +91,12 @@ class Summary(Sample):
     @property
     def best(self) -> pd.DataFrame:
         """The setting of lowest ert, one for each threshold where that is an axis; empty without settings or success."""
-        return best_settings(self.by(*self.settings, intervals=False)) if self.settings else pd.DataFrame()
+        if not self.settings:
+            return pd.DataFrame()
+        table = self.by(*self.settings, intervals=False)
+        best = table[np.isfinite(table["ert"])].sort_values("ert", kind="stable")
+        best = best.drop_duplicates(NESTED).sort_values(NESTED, ascending=False) if NESTED in best else best.head(1)
+        return pd.DataFrame(best.reset_index(drop=True))
 
     def with_thresholds(self, *axes: str) -> list[str]:
         """Those of these names that are axes, and the threshold if it is one, in the order of the results."""

@@ -5,7 +5,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -136,11 +135,8 @@ def _partners(before: pd.DataFrame, after: pd.DataFrame, shared: Sequence[str]) 
 def _canonical(column: pd.Series) -> list[str]:
     """Values as text that does not depend on the column's type: 1 and 1.0 are one value, None and NaN too."""
     codes, values = pd.factorize(column, use_na_sentinel=False)
-    text = [_as_text(value) for value in values.tolist()]
+    text = []
+    for value in values.tolist():
+        whole = isinstance(value, float) and value.is_integer()
+        text.append("null" if value is None or pd.isna(value) else as_override(int(value) if whole else value))
     return [text[code] for code in codes]
-
-
-def _as_text(value: Any) -> str:
-    if value is None or pd.isna(value):
-        return "null"
-    return as_override(int(value) if isinstance(value, float) and value.is_integer() else value)

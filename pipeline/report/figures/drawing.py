@@ -22,19 +22,10 @@ from pipeline.stats.summary import Summary
 
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "backpropagation",  # the same figure is the same file
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "0.9",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "hatch.linewidth": 0.6,
-    "figure.titlesize": 12,
-}
+    "font.family": "DejaVu Sans", "font.size": 10, "axes.titlesize": 10, "figure.titlesize": 12,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
+    "grid.color": "0.9", "grid.linewidth": 0.6, "legend.frameon": False, "hatch.linewidth": 0.6,
+}  # fmt: skip
 # Okabe & Ito (2008), without yellow, which is hard to see as a line
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 BLUE, ORANGE, GREY = COLOURS[0], COLOURS[1], "0.55"

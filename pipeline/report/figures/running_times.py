@@ -45,9 +45,9 @@ def survival(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
     title(figure, "Share of runs that have not yet converged", behind)
     return Picture(
         figure,
-        "Kaplan–Meier curves of the epochs to convergence with pointwise 95 % intervals: "
-        f"{behind}{drawing.some_of(summary, axis)}. "
-        "Runs stopped at max_epochs (cap, dotted) are censored there; diverged and stationary runs never converge.",
+        f"Kaplan–Meier curves of the epochs to convergence with pointwise 95 % intervals: {behind}"
+        f"{drawing.some_of(summary, axis)}. Runs stopped at max_epochs (cap, dotted) are censored there; "
+        "diverged and stationary runs never converge.",
     )
 
 
@@ -62,8 +62,8 @@ def run_lengths(summary: Summary, axes: Sequence[str] | None = None) -> Picture 
         plot.plot(part["epochs"].iloc[-1:], part["share"].iloc[-1:], "x", color=colour, markersize=6, clip_on=False)
     drawing.epochs_axis(plot, end)
     drawing.mark_caps(plot, summary.caps())
-    plot.set_ylim(-0.02, 1.02)
-    plot.set_ylabel("share of runs converged" if NESTED not in summary.axes else "share of (run, threshold) pairs")
+    unit = "(run, threshold) pairs" if NESTED in summary.axes else "runs converged"
+    plot.set(ylim=(-0.02, 1.02), ylabel=f"share of {unit}")
     legend(figure, plot, axis)
     behind = pooled(summary, [axis or ""])
     title(figure, "Run lengths: share converged by epoch", behind)
@@ -93,12 +93,9 @@ def profiles(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
     for label, colour, part in steps(summary, table, axis):
         x, y = part["tau"].to_numpy(), part["share"].to_numpy()
         plot.step([1.0, *x, max(most, x[-1])], [0.0, *y, y[-1]], where="post", color=colour, label=label, linewidth=1.6)
-    plot.set_xscale("log")
-    plot.set_xlim(1, most)
+    plot.set(xscale="log", xlim=(1, most), ylim=(-0.02, 1.02))
     drawing.log_axis(plot.xaxis, 1, most, 8)
-    plot.set_ylim(-0.02, 1.02)
-    plot.set_xlabel("factor τ of the fewest epochs from the same start")
-    plot.set_ylabel("share of starts ρ(τ)")
+    plot.set(xlabel="factor τ of the fewest epochs from the same start", ylabel="share of starts ρ(τ)")
     legend(figure, plot, axis)
     same = f"{count(problems, 'start')} (all else equal), {len(summary):,} runs"
     title(figure, f"How often is {plain(axis)} within a factor of the best?", same)
@@ -110,7 +107,7 @@ def profiles(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
 
 
 def carried_on(table: pd.DataFrame, end: float) -> pd.DataFrame:
-    """Curves that reach to epoch 1 where the horizon is 0: there would be nothing to see of them."""
+    """Curves that reach to epoch 1 where the horizon is 0, so that they can be seen."""
     return table if end else pd.concat([table, table.assign(epochs=1.0)], ignore_index=True)
 
 
@@ -151,8 +148,7 @@ def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
             upper.set_title(f"threshold {plain(goal)}")
         lower.plot(x, table["rate"].to_numpy(float), color=BLUE, marker="o", markersize=4)
         intervals(lower, x, table, "rate", BLUE)
-        lower.set_ylim(-0.04, 1.04)
-        lower.set_xlabel(plain(axis))
+        lower.set(ylim=(-0.04, 1.04), xlabel=plain(axis))
         if scale != "category":
             lower.set_xscale(scale)
         if len(values) <= WRITTEN_VALUES or scale == "category":
@@ -164,13 +160,10 @@ def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     drawn = np.concatenate(heights)
     drawn = drawn[np.isfinite(drawn)]
     limits = (drawn.min() / 1.5, drawn.max() * 1.5) if len(drawn) else (1.0, 10.0)
-    plots[0, 0].set_yscale("log")
-    plots[0, 0].set_ylim(*limits)
+    plots[0, 0].set(yscale="log", ylim=limits, ylabel="epochs")
     drawing.log_axis(plots[0, 0].yaxis, *limits)
-    plots[0, 0].set_ylabel("epochs")
     plots[1, 0].set_ylabel("share converged")
-    handles, labels = plots[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
+    figure.legend(*plots[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
     behind = pooled(summary, [axis, "threshold"])
     title(figure, f"What {plain(axis)} costs", behind)
     return Picture(
@@ -210,5 +203,5 @@ def intervals(plot: Axes, x: Floats, table: pd.DataFrame, name: str, colour: str
 def legend(figure: Figure, plot: Axes, axis: str | None) -> None:
     """What the lines stand for, to the right of the panels."""
     if axis is not None:
-        handles, labels = plot.get_legend_handles_labels()
-        figure.legend(handles, labels, title=plain(axis), loc="outside right center", fontsize=9, title_fontsize=9)
+        entries = plot.get_legend_handles_labels()
+        figure.legend(*entries, title=plain(axis), loc="outside right center", fontsize=9, title_fontsize=9)

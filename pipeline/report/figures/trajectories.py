@@ -63,15 +63,13 @@ def error_curves(summary: Summary, curves: Curves, axes: Sequence[str] | None = 
     limits = max(low / 2, 1e-16), min(max(high, low, 1e-16), FAR_ABOVE) * 10
     for plot in plots:
         drawing.epochs_axis(plot, last)
-        plot.set_yscale("log")
-        plot.set_ylim(*limits)
+        plot.set(yscale="log", ylim=limits)
         log_axis(plot.yaxis, *limits, 5)
     for plot in plots[:-4]:
         plot.set_xlabel("")
     for plot in plots[::4]:
         plot.set_ylabel("total error E")
-    handles, labels = plots[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
+    figure.legend(*plots[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
     goal = f"those with threshold {plain(thresholds[-1])}; " if thresholds else ""
     some = f"median and bands of {used:,} evenly chosen runs" if used < lowest.sum() else "all runs"
     behind = pooled(summary, [axis, "threshold"], int(lowest.sum()))
@@ -117,8 +115,7 @@ def final_weights(summary: Summary, weights: Weights) -> Picture | None:
     plot.axhline(0, color="0.4", linewidth=0.8)
     plot.set_xticks(np.arange(len(numbers)), [plain(weights.names[number], 8) for number in numbers])
     plot.grid(False, axis="x")
-    plot.set_xlabel("weight or bias")
-    plot.set_ylabel("value")
+    plot.set(xlabel="weight or bias", ylabel="value")
     figure.legend(loc="outside lower center", ncols=3, fontsize=9)
     number = int(trajectories.of_lowest_threshold(summary).sum())
     some = f"{len(numbers)} of {len(weights.names):,} parameters" if len(numbers) < len(weights.names) else "all parameters"
