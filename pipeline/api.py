@@ -24,7 +24,7 @@ import pandas as pd
 from pipeline.app.composition import COMPOSITION_ERRORS, compose, compose_multirun, one_line
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override
-from pipeline.report.side_by_side import together
+from pipeline.report.documents import together
 from pipeline.report.tables import readable, report
 from pipeline.report.words import in_words
 from pipeline.results.run_result import Curve, RunResult

@@ -5,8 +5,7 @@ from typing import Any
 
 from pipeline.app.application import run
 from pipeline.errors import ConfigError
-from pipeline.report.documents import DOCUMENTS
-from pipeline.report.side_by_side import together
+from pipeline.report.documents import DOCUMENTS, together
 from pipeline.stats.summary import Summary
 from pipeline.trials.checks import choice, refuse_unknown, text
 from pipeline.trials.settings import read_tracking

@@ -1,10 +1,9 @@
-"""report.html: a sweep in one file that needs no network. It is made of sections: dictionaries that the template shows."""
+"""report.html: a sweep in one file that needs no network, made of sections: dictionaries that the template shows."""
 
 import base64
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,14 @@ from pipeline.errors import as_override
 from pipeline.report.numbers import count
 from pipeline.report.tables import readable
 from pipeline.report.words import in_words
-from pipeline.stats.convergence import QUARTILES
 from pipeline.stats.sample import NESTED
-from pipeline.stats.summary import Summary
+from pipeline.stats.summary import QUARTILES, Summary
 
 TEMPLATES = Path(__file__).parent / "templates"
+ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(TEMPLATES),
+    autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+)  # fmt: skip
 QUESTION = (
     "From which initial weights, at which learning rates and down to which error threshold does backpropagation converge, "
     "and how fast?"
@@ -59,51 +61,50 @@ TELLING = (
 # Overrides that say where and how, not what.
 PLACES = ("tracking", "executor", "resume", "limits", "hydra.sweep.dir", "hydra.run.dir", "hydra.mode")
 SECRET = "tracking"  # says where runs are stored, perhaps with a password: not part of the experiment
-MOST_ROWS = 100
-MOST_TABLES = 12
+MOST_ROWS, MOST_TABLES = 100, 12
 MOST_COMPARED_AXES, MOST_COMPARED_VALUES = 3, 8  # in pairs: few enough to be read
 COMPARED = ["first", "second", "pairs", "earlier", "later", "ratio", "ratio_q1", "ratio_q3", "p_epochs_holm", "p_rate_holm"]
 MOST_SVG, MOST_PNG = 400_000, 1_500_000  # bytes of a picture
-
-
+Configuration = Mapping[str, Any]
 Section = dict[str, Any]  # a title, and what the template shows of: paragraphs, note, tables, figures, pairs, code
 
 
 def write_report(
     path: Path,
     summary: Summary,
-    configuration: Mapping[str, Any],
+    configuration: Configuration,
     figures: Mapping[Path, str],
     environment: Mapping[str, str],
     command: str,
     title: str,
 ) -> None:
-    """Writes report.html.
-
-    `figures` are SVG files, each with a PNG beside it, and their captions, as `write_figures` gives them; `environment` are
-    versions and processor by name; `command` makes the sweep again.
-    """
+    """Writes report.html: `figures` are as `write_figures` gives them, `environment` is versions and processor by name."""
     parts = sections(summary, configuration, figures, environment, command)
     path.write_text(render(title, parts) + "\n", encoding="utf-8")
 
 
 def sections(
     summary: Summary,
-    configuration: Mapping[str, Any],
+    configuration: Configuration,
     figures: Mapping[Path, str],
     environment: Mapping[str, str],
     command: str,
 ) -> list[Section]:
     """The sections of a sweep's report; one in which there is nothing to show is left out."""
-    axes = summary.axes
+    axes, settings = summary.axes, summary.settings
+    by_setting = len(settings) >= 2 and len(summary)  # else there is a table for it above
+    all_settings = [sortable("By setting", summary.by(*settings, intervals=False))] if by_setting else []
     fixed = [(key, value) for key, value in flat(configuration) if key.partition(".")[0] != SECRET and key not in axes]
+    product = " × ".join(f"{axis} ({summary.size(axis):,})" for axis in axes)
+    design = f"{count(len(summary), 'run')}{': ' if axes else ''}{product}."
+    telling = " ".join(f"{key}={value}" for key, value in fixed if key in TELLING)
     parts: list[Section] = [
-        {"title": "Question", "paragraphs": [QUESTION, design(summary)]},
+        {"title": "Question", "paragraphs": [QUESTION, design]},
         {"title": "Answer", "paragraphs": sentences(in_words(summary)) if len(summary) else ["There are no runs."]},
         {"title": "Tables", "tables": tables(summary)},
-        {"title": "Figures", "note": f"Held fixed: {held_fixed(fixed)}." if fixed else "", "figures": list(images(figures))},
+        {"title": "Figures", "note": f"Held fixed: {telling}." if fixed else "", "figures": list(images(figures))},
         {"title": "Comparisons", "tables": comparisons(summary)},
-        {"title": "All settings", "tables": all_settings(summary)},
+        {"title": "All settings", "tables": all_settings},
         {"title": "Configuration", "pairs": [*((axis, values(summary, axis)) for axis in axes), *fixed]},
         {"title": "How it was computed", "paragraphs": METHOD},
         {"title": "Columns", "pairs": list(MEANINGS.items())},
@@ -113,11 +114,6 @@ def sections(
     return [part for part in parts if any(content for name, content in part.items() if name not in ("title", "note"))]
 
 
-def held_fixed(fixed: Sequence[tuple[str, str]]) -> str:
-    """The most telling keys that do not vary, as one writes them."""
-    return " ".join(f"{key}={value}" for key, value in fixed if key in TELLING)
-
-
 def command_of(overrides: Sequence[str]) -> str:
     """The command that makes a sweep again, without where it was stored."""
     kept = [text for text in overrides if not text.lstrip("+~").startswith(PLACES)]
@@ -125,25 +121,10 @@ def command_of(overrides: Sequence[str]) -> str:
 
 
 def render(title: str, parts: Sequence[Section]) -> str:
-    """The sections as one HTML file."""
+    """The sections as one HTML file, escaped."""
     style, script = (Markup((TEMPLATES / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
-    return template().render(title=title, sections=parts, style=style, script=script)
-
-
-@cache
-def template() -> jinja2.Template:
-    """The report's template; what is put into it is escaped."""
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.get_template("report.html.jinja")
-
-
-def design(summary: Summary) -> str:
-    """How many runs there are, and the product of axes that they come from."""
-    axes = [f"{axis} ({summary.size(axis):,})" for axis in summary.axes]
-    return f"{count(len(summary), 'run')}{': ' if axes else ''}{' × '.join(axes)}."
+    template = ENVIRONMENT.get_template("report.html.jinja")
+    return template.render(title=title, sections=parts, style=style, script=script)
 
 
 def values(summary: Summary, axis: str) -> str:
@@ -158,7 +139,7 @@ def sentences(text: str) -> list[str]:
     return [first, *rest[:1], *([" ".join(rest[1:])] if rest[1:] else [])]
 
 
-def flat(configuration: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+def flat(configuration: Configuration, above: str = "") -> Iterator[tuple[str, str]]:
     """The configuration as dotted keys and values as one writes them on the command line."""
     for key, value in configuration.items():
         if isinstance(value, Mapping) and value:
@@ -172,9 +153,7 @@ def tables(summary: Summary) -> list[Section]:
     if not len(summary):
         return []
     titled = {"Lowest expected running time": summary.best}
-    titled |= {f"By {axis}": summary.by(axis) for axis in summary.settings}
-    if not summary.settings:
-        titled["All runs"] = summary.by()
+    titled |= {f"By {axis}": summary.by(axis) for axis in summary.settings} or {"All runs": summary.by()}
     return [sortable(caption, part) for caption, part in list(titled.items())[:MOST_TABLES] if len(part)]
 
 
@@ -185,22 +164,13 @@ def comparisons(summary: Summary) -> list[Section]:
         return []
     titled = {"Which axis matters: share of the variance of log epochs": summary.variance_shares}
     for axis in [axis for axis in axes if axis != NESTED][:MOST_COMPARED_AXES]:
-        titled[f"Best {axis}: expected running time, and the share of bootstrap samples in which it is best"] = (
-            summary.best_values(axis)
-        )
+        caption = f"Best {axis}: expected running time, and the share of bootstrap samples in which it is best"
+        titled[caption] = summary.best_values(axis)
         if summary.size(axis) <= MOST_COMPARED_VALUES:
-            titled[f"Two values of {axis} from the same start: ratio of epochs, and p of a paired test (Holm)"] = (
-                summary.paired(axis)[COMPARED]
-            )
+            caption = f"Two values of {axis} from the same start: ratio of epochs, and p of a paired test (Holm)"
+            titled[caption] = summary.paired(axis)[COMPARED]
     titled["What one step from the best value costs: ratio of expected running times"] = summary.sensitivity
     return [sortable(caption, part) for caption, part in titled.items() if len(part)]
-
-
-def all_settings(summary: Summary) -> list[Section]:
-    """A row for each combination of values; none where there is no more than one axis."""
-    if len(summary.settings) < 2 or not len(summary):
-        return []
-    return [sortable("By setting", summary.by(*summary.settings, intervals=False))]
 
 
 def sortable(caption: str, table: pd.DataFrame) -> Section:
@@ -211,7 +181,12 @@ def sortable(caption: str, table: pd.DataFrame) -> Section:
     never = [status for status in STATUSES if status in table and not table[status].any()]
     table = table.drop(columns=[status for status in never if status != "converged"])
     shown = table.head(MOST_ROWS)
-    read = with_intervals(readable(shown).astype(str))
+    read = readable(shown).astype(str)
+    for name in (*QUARTILES, "rate", "ert"):  # an interval goes into the cell of its number: 65% (56%–73%)
+        low, high = f"{name}_low", f"{name}_high"
+        if low in read and high in read:
+            read[name] = read[name] + " (" + read[low] + "–" + read[high].replace("not reached", "∞") + ")"
+            read = read.drop(columns=[low, high])
     shown = shown[list(read.columns)]
     return {
         "caption": caption,
@@ -222,16 +197,6 @@ def sortable(caption: str, table: pd.DataFrame) -> Section:
         ],
         "left_out": f"The first {MOST_ROWS} of {len(table):,} rows." if len(table) > MOST_ROWS else "",
     }
-
-
-def with_intervals(read: pd.DataFrame) -> pd.DataFrame:
-    """A table of texts with each interval in the cell of its number: 65% (56%–73%)."""
-    for name in (*QUARTILES, "rate", "ert"):
-        low, high = f"{name}_low", f"{name}_high"
-        if low in read and high in read:
-            read[name] = read[name] + " (" + read[low] + "–" + read[high].replace("not reached", "∞") + ")"
-            read = read.drop(columns=[low, high])
-    return read
 
 
 def order(value: Any) -> str:

@@ -20,11 +20,6 @@ def in_short(value: Any) -> str:
     return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
 
 
-def percent(share: float) -> str:
-    """A share: 65%."""
-    return f"{share:.0%}"
-
-
 def count(number: int, word: str) -> str:
     """1 run, 2 runs."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"

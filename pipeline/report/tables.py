@@ -1,5 +1,6 @@
 """The tables of a sweep: which there are, as text and Markdown, and as files."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,13 +8,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import as_override
-from pipeline.report.numbers import in_short, percent
+from pipeline.report.numbers import in_short
 from pipeline.report.words import in_words
-from pipeline.stats.convergence import INTERVALS
-from pipeline.stats.summary import Summary
+from pipeline.stats.summary import INTERVALS, Summary
 
-MOST_CELLS = 10_000  # of a grid: more cannot be read
-GRID_ROWS = 60  # of a grid that is printed
+MOST_CELLS, GRID_ROWS = 10_000, 60  # of a grid: more cannot be read, or are not printed
 
 
 def report(summary: Summary) -> str:
@@ -30,8 +29,7 @@ def tables(summary: Summary, by: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
     cells = grid(summary)
     if 0 < len(cells) <= GRID_ROWS:
         titled["Converged/runs and median epochs to convergence of each setting (– not reached)"] = cells
-    best = summary.best
-    if len(best):
+    if len(best := summary.best):
         titled["Lowest expected running time (ert, epochs per success)"] = best
     return titled
 
@@ -40,11 +38,9 @@ def grid(summary: Summary) -> pd.DataFrame:
     """Each setting as «converged/runs median», the values of the last axis (but threshold) as columns; empty if too many."""
     across = [axis for axis in summary.settings if axis != "threshold"][-1:]
     down = [axis for axis in summary.settings if axis not in across]
-    if not across or not down:
-        return pd.DataFrame()
     down.sort(key=lambda axis: axis != "threshold")
     cells = summary.by(*summary.settings, intervals=False)
-    if len(cells) > MOST_CELLS:
+    if not across or not down or len(cells) > MOST_CELLS:
         return pd.DataFrame()
     cells["cell"] = [
         f"{converged}/{runs} {in_short(median) if np.isfinite(median) else '–'}"
@@ -61,7 +57,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     for column in table.columns.intersection(list(INTERVALS)):
         shown.loc[table[column].isna(), column] = "–"
     for column in table.columns.intersection(["rate", "rate_low", "rate_high"]):
-        shown[column] = table[column].map(percent)
+        shown[column] = table[column].map("{:.0%}".format)
     return shown
 
 
@@ -72,9 +68,8 @@ def as_text(table: pd.DataFrame) -> str:
 
 def as_markdown(table: pd.DataFrame) -> str:
     """A table in Markdown, its cells taken as plain text."""
-    cells = readable(table).astype(str).to_numpy().tolist()
     lines = [[markdown_cell(str(name)) for name in table], ["---"] * len(table.columns)]
-    lines += [list(map(markdown_cell, row)) for row in cells]
+    lines += [list(map(markdown_cell, row)) for row in readable(table).astype(str).to_numpy().tolist()]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -96,7 +91,8 @@ def write_tables(summary: Summary, folder: Path) -> None:
     folder = folder / "summary"
     folder.mkdir()
     for axis in summary.settings:
-        summary.by(axis).to_csv(folder / f"by_{file_name(axis)}.csv", index=False)
+        name = re.sub(r"[^\w.+@-]", "_", axis)  # without what names a folder
+        summary.by(axis).to_csv(folder / f"by_{name}.csv", index=False)
     if summary.settings:
         summary.by(*summary.settings).to_csv(folder / "by_setting.csv", index=False)
         summary.best.to_csv(folder / "best.csv", index=False)
@@ -107,8 +103,3 @@ def storable(table: pd.DataFrame) -> pd.DataFrame:
     """The table with columns of one type each, as Parquet has them: a column of numbers and texts becomes text."""
     mixed = [name for name in table if table[name].dtype == object and table[name].dropna().map(type).nunique() > 1]
     return table.assign(**{str(name): table[name].map(as_override) for name in mixed})
-
-
-def file_name(axis: str) -> str:
-    """An axis as part of a file's name: without what names a folder."""
-    return "".join(letter if letter.isalnum() or letter in "._-+@" else "_" for letter in axis)

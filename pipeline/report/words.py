@@ -1,58 +1,47 @@
 """The results of a sweep in sentences."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from pipeline.backprop.status import STATUSES
-from pipeline.report.numbers import count, in_short, percent
+from pipeline.report.numbers import count, in_short
 from pipeline.stats.summary import Summary
 from pipeline.stats.two_sweeps import changes, compare_axes
+
+MOST_NAMED = 5  # changes in a sentence
 
 
 def in_words(summary: Summary) -> str:
     """The answer in a sentence or two, with its numbers."""
     total = summary.by(intervals=False).to_dict("records")[0]
-    text = f"{total['converged']:,} of {count(total['runs'], 'run')} converged ({percent(total['rate'])})"
+    text = f"{total['converged']:,} of {count(total['runs'], 'run')} converged ({total['rate']:.0%})"
     others = [f"{total[status]:,} {status}" for status in STATUSES[1:] if total[status]]
     text += (f"; {', '.join(others)}" if others else "") + "."
-    best = summary.best
-    if len(best):
-        text += _cheapest(summary, best.to_dict("records")[-1])
+    if len(summary.best):
+        best = summary.best.to_dict("records")[-1]  # the setting of lowest ert at the lowest threshold
+        goal = f"Down to threshold {in_short(best['threshold'])}" if "threshold" in best else "Here"
+        setting = " ".join(f"{axis}={in_short(best[axis])}" for axis in summary.settings if axis != "threshold")
+        if setting:
+            text += f" {goal}, {setting} costs least: {in_short(best['ert'])} epochs per success"
+            text += f" ({int(best['converged'])} of {count(int(best['runs']), 'run')} converged)."
+        else:
+            text += f" {goal}, a success costs {in_short(best['ert'])} epochs."
     for axis in summary.settings:
         table = summary.by(axis, intervals=False)
         lowest, highest = table.iloc[table["rate"].argmin()], table.iloc[table["rate"].argmax()]
         if lowest["rate"] < highest["rate"]:
             text += (
-                f" The rate goes from {percent(lowest['rate'])} at {axis}={in_short(lowest[axis])}"
-                f" to {percent(highest['rate'])} at {axis}={in_short(highest[axis])}."
+                f" The rate goes from {lowest['rate']:.0%} at {axis}={in_short(lowest[axis])}"
+                f" to {highest['rate']:.0%} at {axis}={in_short(highest[axis])}."
             )
     return text
 
 
-def _cheapest(summary: Summary, best: Mapping[Any, Any]) -> str:
-    """A sentence on the setting of lowest ert, at the lowest threshold."""
-    setting = [f"{axis}={in_short(best[axis])}" for axis in summary.settings if axis != "threshold"]
-    goal = f"Down to threshold {in_short(best['threshold'])}" if "threshold" in best else "Here"
-    if not setting:
-        return f" {goal}, a success costs {in_short(best['ert'])} epochs."
-    return (
-        f" {goal}, {' '.join(setting)} costs least: {in_short(best['ert'])} epochs per success"
-        f" ({int(best['converged'])} of {count(int(best['runs']), 'run')} converged)."
-    )
-
-
-MOST_NAMED = 5  # changes in a sentence
-
-
 def comparison_in_words(before: pd.DataFrame, after: pd.DataFrame) -> str:
     """What changed between two sweeps, in a few sentences with their numbers."""
-    table = changes(before, after)
     text = "".join(
         f"{row['axis']}: {row['only_before'] or 'nothing'} only before, {row['only_after'] or 'nothing'} only after. "
-        for row in table.to_dict("records")
+        for row in changes(before, after).to_dict("records")
     )
     compared = compare_axes(before, after)
     if not len(compared):
@@ -60,15 +49,14 @@ def comparison_in_words(before: pd.DataFrame, after: pd.DataFrame) -> str:
     line = compared.iloc[0]
     text += (
         f"Of {count(int(line['pairs']), 'run')} that both have, {int(line['same']):,} ended the same; "
-        f"{percent(line['rate_before'])} converged before, {percent(line['rate_after'])} after"
+        f"{line['rate_before']:.0%} converged before, {line['rate_after']:.0%} after"
     )
     if np.isfinite(line["ratio"]) and line["ratio"] != 1:
         text += f", in {in_short(line['ratio'])} times the epochs (median of pairs)"
-    changed = compared[compared["change"] != ""]
-    where = [
-        f"at {row['axis']}={in_short(row['value'])}" if row["axis"] else "all in all" for row in changed.to_dict("records")
+    named = [
+        f"{row['change']} " + (f"at {row['axis']}={in_short(row['value'])}" if row["axis"] else "all in all")
+        for row in compared[compared["change"] != ""].to_dict("records")
     ]
-    named = [f"{change} {at}" for at, change in zip(where, changed["change"], strict=True)]
     if not named:
         return f"{text}. Nothing changed beyond chance."
     more = f"; and {len(named) - MOST_NAMED:,} more" if len(named) > MOST_NAMED else ""

@@ -1,4 +1,4 @@
-"""The arrays that statistics are made of: numbers, indices and truth values, (R,) where a run has one."""
+"""The arrays that statistics are made of: numbers, indices and truth values."""
 
 import numpy as np
 import pandas as pd

@@ -18,7 +18,11 @@ from pipeline.stats.paired_tests import holm, mcnemar, paired_prentice_wilcoxon
 from pipeline.stats.running_times import ert_at_least, ert_influence, expected_running_time, performance_ratios
 from pipeline.stats.sample import NESTED, Sample
 
-Runs = tuple[Floats, Booleans]
+Runs = tuple[Floats, Booleans]  # (time, event)
+PAIR_COLUMNS = (
+    "pairs", "both", "only_first", "only_second", "neither", "earlier", "later", "ratio", "ratio_q1", "ratio_q3",
+    "p_epochs", "p_rate",
+)  # fmt: skip
 
 
 def paired(sample: Sample, axis: str) -> pd.DataFrame:
@@ -33,29 +37,19 @@ def paired(sample: Sample, axis: str) -> pd.DataFrame:
     did has no ratio. Each pair is compared up to the smaller of its horizons. Raises KeyError for what is no axis.
     """
     row, values = matched(sample, axis)
-    time, event = sample.time, sample.event
     unit, _ = sample.units([axis])
     rows = []
     for first, second in combinations(range(len(values)), 2):
-        both = (row[:, first] >= 0) & (row[:, second] >= 0)
-        one, other = row[both, first], row[both, second]
+        both = row[:, [first, second]]
+        one, other = both[(both >= 0).all(axis=1)].T
         limit = np.minimum(sample.horizons[one], sample.horizons[other])
-        runs = [censored_at(limit, time[some], event[some]) for some in (one, other)]
+        runs = [censored_at(limit, sample.time[some], sample.event[some]) for some in (one, other)]
         rows.append({"first": values[first], "second": values[second], **in_pairs(runs[0], runs[1], unit[one])})
     return corrected(pd.DataFrame(rows, columns=["first", "second", *PAIR_COLUMNS]))
 
 
-PAIR_COLUMNS = (
-    "pairs", "both", "only_first", "only_second", "neither", "earlier", "later", "ratio", "ratio_q1", "ratio_q3",
-    "p_epochs", "p_rate",
-)  # fmt: skip
-
-
 def matched(sample: Sample, axis: str) -> tuple[Integers, list[Any]]:
-    """The row of each combination of the other axes (down) at each value of the axis (across), −1 where there is none.
-
-    Of rows that agree in all axes, which are the same trial, it is the first.
-    """
+    """The first row of each combination of the other axes (down) at each value of the axis (across), −1 where there is none."""
     problem, problems = sample.codes([other for other in sample.axes if other != axis])
     value, values = sample.factorized(axis)
     row = np.full((problems, len(values)), -1, np.intp)
@@ -91,10 +85,7 @@ def in_pairs(first: Runs, second: Runs, unit: Integers) -> dict[str, Any]:
 
 
 def pair_ratios(first: Runs, second: Runs) -> Floats:
-    """Epochs(second) ÷ epochs(first) of N pairs of (time, event), of those pairs of which at least one converged.
-
-    0 where only the second converged, infinite where only the first did. Epoch 0 counts as 1.
-    """
+    """Epochs(second) ÷ epochs(first) of the pairs of which a run converged; 0 or infinite if one did not. Epoch 0 is 1."""
     (time, event), (other_time, other_event) = first, second
     ratio = np.maximum(other_time, 1.0) / np.maximum(time, 1.0)
     ratio = np.select([event & other_event, event], [ratio, np.inf], 0.0)
@@ -109,8 +100,7 @@ def _quartiles(ratios: Floats) -> Floats:
     below, above = np.floor(index).astype(np.intp), np.ceil(index).astype(np.intp)
     ordered = np.partition(ratios, [*below, *above])
     with np.errstate(invalid="ignore"):
-        quartiles: Floats = np.sqrt(ordered[below] * ordered[above])
-    return quartiles
+        return np.asarray(np.sqrt(ordered[below] * ordered[above]), float)
 
 
 def corrected(table: pd.DataFrame) -> pd.DataFrame:
@@ -134,8 +124,7 @@ def performance_profiles(sample: Sample, axis: str = "learning_rate") -> pd.Data
     finite = ratios[np.isfinite(ratios)]
     last = float(finite.max(initial=1.0))
     curves = []
-    for across, value in enumerate(values):
-        own = ratios[:, across]
+    for value, own in zip(values, ratios.T, strict=True):
         taus = np.unique(np.concatenate([[1.0], own[np.isfinite(own)], [last]]))
         share = np.searchsorted(np.sort(own), taus, "right") / max(len(own), 1)
         curves.append(pd.DataFrame({axis: [value] * len(taus), "tau": taus, "share": share, "problems": len(own)}))
@@ -146,9 +135,9 @@ def imbalance(sample: Sample) -> str:
     """Why the design is not balanced and complete, in a sentence; nothing if it is."""
     cells = math.prod(sample.size(axis) for axis in sample.axes)
     codes, present = sample.codes(sample.axes)
-    runs = np.bincount(codes)
     if present < cells:
         return f"The design is not complete: {present:,} of {cells:,} combinations of the axes were run."
+    runs = np.bincount(codes)
     if len(runs) and runs.min() != runs.max():
         return f"The design is not balanced: a combination of the axes has from {runs.min():,} to {runs.max():,} runs."
     return ""
@@ -192,11 +181,7 @@ def sum_of_squares(values: Floats, codes: Integers) -> float:
 
 
 def main_axes(sample: Sample) -> list[str]:
-    """The axes that vary, but for threshold and repetitions, the most telling first.
-
-    learning_rate, where it varies, is the first; the others follow by how much of the variation of the logarithm of the
-    epochs spent goes along with them.
-    """
+    """The axes that vary, without threshold and seed: learning_rate, then by their share of the variance of the log epochs."""
     log_epochs = np.log1p(sample.epochs)
     varied = [axis for axis in sample.settings if axis != NESTED and sample.size(axis) > 1]
     share = {axis: sum_of_squares(log_epochs, sample.factorized(axis)[0]) for axis in varied}
@@ -208,8 +193,7 @@ def _resampled(sample: Sample, by: Sequence[str], axis: str) -> tuple[pd.DataFra
     group, table = sample.groups(by)
     unit, units = sample.units([axis])
     if units > MOST_UNITS:
-        unit = np.random.default_rng(SEED).permutation(units)[unit] % MOST_UNITS
-        units = MOST_UNITS
+        unit, units = np.random.default_rng(SEED).permutation(units)[unit] % MOST_UNITS, MOST_UNITS
     groups = len(table)
     cell = group * units + unit
     spent, successes = (

@@ -14,7 +14,7 @@ MOST_UNITS = 1000  # that are drawn one by one; more are put into this many bloc
 SEED = 20210  # any number: the same table has the same intervals
 
 
-def wilson(successes: ArrayLike, runs: ArrayLike, level: float = LEVEL) -> tuple[Floats, Floats]:
+def wilson(successes: ArrayLike, runs: ArrayLike) -> tuple[Floats, Floats]:
     """The interval of a rate, (low, high), each of the shape of `successes` and `runs`.
 
     (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) ÷ (1 + z²/n): Wilson, "Probable inference, the law of succession, and statistical
@@ -22,7 +22,7 @@ def wilson(successes: ArrayLike, runs: ArrayLike, level: float = LEVEL) -> tuple
     independent. NaN where there are no runs.
     """
     k, n = np.asarray(successes, float), np.asarray(runs, float)
-    z = ndtri((1 + level) / 2)
+    z = ndtri((1 + LEVEL) / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = k / n
         middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -31,15 +31,14 @@ def wilson(successes: ArrayLike, runs: ArrayLike, level: float = LEVEL) -> tuple
 
 
 @lru_cache(maxsize=8)
-def draws(units: int, resamples: int = RESAMPLES, seed: int = SEED) -> Floats:
-    """How often each unit is drawn in each resample, (U, resamples); each column sums to U. Read-only, as it is kept."""
-    generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(units, np.full(units, 1 / units), size=resamples).astype(float).T
+def draws(units: int) -> Floats:
+    """How often each unit is drawn in each resample, (U, RESAMPLES); each column sums to U. Read-only, as it is cached."""
+    drawn = np.random.default_rng(SEED).multinomial(units, np.full(units, 1 / units), size=RESAMPLES).astype(float).T
     drawn.setflags(write=False)
     return drawn
 
 
-def bca(samples: Floats, estimate: Floats, influence: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
+def bca(samples: Floats, estimate: Floats, influence: Floats) -> tuple[Floats, Floats]:
     """Bootstrap intervals, (low, high), each (G,), of `samples` (G, S) around `estimate` (G,); infinite ones sort last.
 
     The samples' quantiles at Φ(z₀ + (z₀ ± k) ÷ (1 − a(z₀ ± k))): Efron, "Better bootstrap confidence intervals", JASA 82
@@ -50,7 +49,7 @@ def bca(samples: Floats, estimate: Floats, influence: Floats, level: float = LEV
     """
     ordered = np.sort(samples, axis=-1)
     size, units = samples.shape[-1], influence.shape[-1]
-    k = np.sqrt(units / (units - 1)) * stdtrit(units - 1, (1 + level) / 2)
+    k = np.sqrt(units / (units - 1)) * stdtrit(units - 1, (1 + LEVEL) / 2)
     middle = estimate[..., None]
     below = (samples < middle).mean(-1) + (samples == middle).mean(-1) / 2
     bias = ndtri(np.clip(below, 1 / size, 1 - 1 / size))

@@ -1,8 +1,4 @@
-"""Tests on pairs of runs of which some are censored. Arrays in, p-values out.
-
-N pairs of runs, each run a (time, event): it converged at `time`, or was last seen then. Pairs of one unit, of the same
-initial weights, are exchanged together.
-"""
+"""Tests on N pairs of runs, each a (time, event): it converged at `time`, or was last seen then. Arrays in, p-values out."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,8 +26,7 @@ def prentice_scores(time: Floats, event: Booleans) -> Floats:
     later = np.cumprod(np.where(happened, at_risk / (at_risk + 1), 1.0))
     score = np.where(happened, 1 - 2 * later, 1 - later)
     mean = np.bincount(np.repeat(np.arange(len(size)), size), score, len(size)) / np.maximum(size, 1)
-    scores: Floats = mean[block]
-    return scores
+    return np.asarray(mean[block], float)
 
 
 def sign_flip(differences: Floats, unit: Integers | None = None) -> float:

@@ -62,8 +62,7 @@ class Sample:
         if axis is None:
             return np.ones(len(self), bool)
         codes, values = self.factorized(axis)
-        equal = values.isna() if pd.isna(value) else values == value
-        return np.isin(codes, np.flatnonzero(equal))
+        return np.isin(codes, np.flatnonzero(values.isna() if pd.isna(value) else values == value))
 
     def codes(self, by: Sequence[str]) -> tuple[Integers, int]:
         """The group (R,) of each run by its values of `by`, groups in order of value, and their number; one with no `by`."""
@@ -82,17 +81,15 @@ class Sample:
         """The group (R,) of each run, and the values of `by` of each group: a row per group, in order of value."""
         codes, groups = self.codes(by)
         first = _first(codes, groups)
-        keys = {}
-        for axis in by:
-            own, values = self.factorized(axis)
-            keys[axis] = values.array.take(own[first].astype(np.intp))
+        factorized = {axis: self.factorized(axis) for axis in by}
+        keys = {axis: values.array.take(own[first].astype(np.intp)) for axis, (own, values) in factorized.items()}
         return codes, pd.DataFrame(keys, index=range(groups))
 
     def units(self, but: Sequence[str] = ()) -> tuple[Integers, int]:
         """The unit (R,) of each run, and their number: runs with the same initial weights are not independent.
 
-        Units are the seeds where they are an axis. Else they are the runs, but those that differ in nothing but the
-        threshold are one unit, as they are one training. `but` names axes whose values are compared within a unit.
+        Units are the seeds or, where they are no axis, the runs, of which those that differ in their threshold alone are one.
+        `but` names axes whose values are compared within a unit.
         """
         if REPLICATE in self.axes and REPLICATE not in but:
             return self.codes([REPLICATE])
@@ -121,11 +118,10 @@ class Sample:
     def time(self) -> Floats:
         """The epochs to convergence as survival data, (R,), with `event`.
 
-        A converged run is an event at its epochs. An exhausted run is censored at its epochs, which are its max_epochs: it may
-        have converged later. A diverged or stationary run is never an event, and its time is infinite: it is known that it
-        does not converge by the horizon, or ever. Were it censored where it stopped, it would count as if it might still
-        have converged like the others, and the worse a setting, the better its curve would look; it stays at risk instead,
-        as one treats a competing event that precludes the event of interest (Fine & Gray, JASA 94 (1999)).
+        A converged run is an event at its epochs. An exhausted run is censored at its epochs, which are its max_epochs. A
+        diverged or stationary run never converges: its time is infinite, and it stays at risk, as with a competing event that
+        precludes the event of interest (Fine & Gray, JASA 94 (1999)). Were it censored where it stopped, it would count as
+        one that might still converge, and the worse a setting, the better its curve would look.
         """
         return np.where(self.ended("diverged", "stationary"), np.inf, self.epochs)
 
@@ -138,8 +134,7 @@ class Sample:
     def horizons(self) -> Floats:
         """The max_epochs of each run, (R,).
 
-        The column `horizon`, or else the axis `max_epochs`, or else the most epochs of an exhausted run, or else of any run:
-        a limit that no run reached cannot be known from the results, and does not matter to them.
+        The column `horizon`, or else the axis `max_epochs`, or else the most epochs of an exhausted run, or else of any run.
         """
         for column in ("horizon", "max_epochs"):
             if column in self.results and self.results[column].notna().all():

@@ -4,25 +4,64 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from pipeline.stats import comparison, curves
-from pipeline.stats.convergence import INTERVALS, STATISTICS, best_settings, ert_intervals, summarize
+from pipeline.backprop.status import STATUSES
+from pipeline.stats import comparison, survival
+from pipeline.stats.intervals import wilson
+from pipeline.stats.running_times import bootstrap_ert, expected_running_time
 from pipeline.stats.sample import NESTED, Sample
+
+STATISTICS = ("runs", *STATUSES, "rate", "ert", "q1", "median", "q3")
+INTERVALS = ("rate_low", "rate_high", "ert_low", "ert_high", "median_low", "median_high", "restricted_mean")
+QUARTILES = {"q1": 0.25, "median": 0.5, "q3": 0.75}
+
+
+def summarize(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
+    """A row per value, or combination of values, of the axes `by`, in order of value; one row with none.
+
+    runs; how many ended with each status; rate = converged ÷ runs; ert = all epochs spent ÷ converged, infinite with
+    none (`expected_running_time`); q1, median, q3 of the epochs to convergence (Kaplan–Meier; `quantile`). 95 % intervals:
+    rate_low, rate_high (`wilson`) and median_low, median_high (log-log); they take the runs of a row as independent, and are
+    for rows whose runs differ in their initial weights alone, too narrow where a row has several runs from the same.
+    restricted_mean is the mean of the epochs to convergence or to the horizon of all runs. `ert_intervals` has the rest.
+    """
+    group, table = sample.groups(by)
+    groups = len(table)
+    counts = np.bincount(group * len(STATUSES) + sample.status, minlength=groups * len(STATUSES)).reshape(-1, len(STATUSES))
+    table["runs"] = counts.sum(axis=1)
+    for number, name in enumerate(STATUSES):
+        table[name] = counts[:, number]
+    table["rate"] = table["converged"] / table["runs"]
+    table["ert"] = expected_running_time(np.bincount(group, sample.epochs, groups), table["converged"].to_numpy())
+    curves = survival.product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
+    for name, share in QUARTILES.items():
+        table[name], low, high = survival.quantile(curves, share, groups)
+        if name == "median":
+            table["median_low"], table["median_high"] = low, high
+    table["rate_low"], table["rate_high"] = wilson(table["converged"], table["runs"])
+    table["restricted_mean"] = survival.restricted_mean(curves, sample.horizon, groups)
+    return table
+
+
+def ert_intervals(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
+    """The 95 % interval of the ert in each row of `summarize`: ert_low, ert_high (`bootstrap_ert` over the units)."""
+    low, high = bootstrap_ert(sample.epochs, sample.event, sample.units()[0], sample.codes(by)[0])
+    return pd.DataFrame({"ert_low": low, "ert_high": high})
 
 
 class Summary(Sample):
     """The statistics of a sweep, from its results with a row per run: a `Sample` with its tables.
 
     Runs that did not converge are censored, not missing: a quantile of the epochs to convergence counts them as later than
-    any epoch up to the horizon, so it is infinite ("not reached") where too few converged.
+    any epoch up to the horizon, so it is infinite ("not reached") where too few converged. The function of `stats` that makes
+    a table describes its columns. A table is a copy: it may be changed.
 
     >>> summary = Summary(results)
     >>> summary.by("learning_rate", "threshold")        # a row per combination of values, with intervals
     >>> summary.heat_map("initial.range", "learning_rate")
     >>> summary.best
-
-    The function of `stats` that makes a table describes its columns. A table is a copy: it may be changed.
     """
 
     def __init__(self, results: pd.DataFrame) -> None:
@@ -42,19 +81,22 @@ class Summary(Sample):
     def by(self, *axes: str, intervals: bool = True) -> pd.DataFrame:
         """A row per combination of values of these axes, in order of value; one row of all runs with no axis.
 
-        Columns: the axes, `STATISTICS` and, with intervals, `INTERVALS` (`convergence.summarize`, `.ert_intervals`).
-        Raises KeyError for what is no axis.
+        Columns: the axes, `STATISTICS` and, with intervals, `INTERVALS`. Raises KeyError for what is no axis.
         """
         table = self._once("by", axes, lambda: summarize(self, axes))
         if intervals:
-            ends = self._once("ert", axes, lambda: ert_intervals(self, axes))
-            table = pd.concat([table, ends], axis=1)
+            table = pd.concat([table, self._once("ert", axes, lambda: ert_intervals(self, axes))], axis=1)
         return table[[*axes, *STATISTICS, *(INTERVALS if intervals else ())]]
 
     @property
     def best(self) -> pd.DataFrame:
         """The setting of lowest ert, one for each threshold where that is an axis; empty without settings or success."""
-        return best_settings(self.by(*self.settings, intervals=False)) if self.settings else pd.DataFrame()
+        if not self.settings:
+            return pd.DataFrame()
+        table = self.by(*self.settings, intervals=False)
+        best = table[np.isfinite(table["ert"])].sort_values("ert", kind="stable")
+        best = best.drop_duplicates(NESTED).sort_values(NESTED, ascending=False) if NESTED in best else best.head(1)
+        return pd.DataFrame(best.reset_index(drop=True))
 
     def with_thresholds(self, *axes: str) -> list[str]:
         """Those of these names that are axes, and the threshold if it is one, in the order of the results."""
@@ -69,12 +111,12 @@ class Summary(Sample):
         return self.by(*self.with_thresholds(axis))
 
     def survival(self, *axes: str) -> pd.DataFrame:
-        """The Kaplan–Meier curve of each combination of values of these axes (`curves.survival`)."""
-        return self._once("survival", axes, lambda: curves.survival(self, axes))
+        """The Kaplan–Meier curve of each combination of values of these axes (`survival.survival`)."""
+        return self._once("survival", axes, lambda: survival.survival(self, axes))
 
     def run_lengths(self, *axes: str) -> pd.DataFrame:
-        """The distribution of the epochs to convergence (`curves.run_lengths`)."""
-        return self._once("run lengths", axes, lambda: curves.run_lengths(self, axes))
+        """The distribution of the epochs to convergence (`survival.run_lengths`)."""
+        return self._once("run lengths", axes, lambda: survival.run_lengths(self, axes))
 
     def profiles(self, axis: str) -> pd.DataFrame:
         """Performance profiles of the values of an axis (`comparison.performance_profiles`)."""
@@ -96,13 +138,11 @@ class Summary(Sample):
     @property
     def variance_shares(self) -> pd.DataFrame:
         """How much of the variance goes with each axis (`comparison.variance_shares`); empty if the design is not balanced."""
-        return self._once(
-            "variance", (), lambda: pd.DataFrame() if comparison.imbalance(self) else comparison.variance_shares(self)
-        )
+        balanced = not comparison.imbalance(self)
+        return self._once("variance", (), lambda: comparison.variance_shares(self) if balanced else pd.DataFrame())
 
     def _once(self, name: str, axes: str | Sequence[str], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """The table of that name and axes, made when it is first needed."""
-        key = (name, axes)
-        if key not in self._tables:
-            self._tables[key] = make()
-        return self._tables[key].copy()
+        """A copy of the table of that name and axes, made when it is first needed."""
+        if (name, axes) not in self._tables:
+            self._tables[name, axes] = make()
+        return self._tables[name, axes].copy()

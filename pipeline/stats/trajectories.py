@@ -14,8 +14,7 @@ from pipeline.stats.sample import NESTED, Sample
 Curves = Sequence[tuple[NDArray[np.int64], Floats]]  # (epochs, errors) of each run, in the order of the results
 
 SHARES = {"q5": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
-MOST_CURVES = 200  # of one axis value, that quantiles are taken from
-MOST_RUNS = 20_000  # that the quantiles of weights are taken from
+MOST_CURVES, MOST_RUNS = 200, 20_000  # that quantiles of errors (of one axis value) and of weights are taken from
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def error_bands(sample: Sample, curves: Curves, axis: str | None = None, values:
     for value in [None] if axis is None else sample.values(axis) if values is None else values:
         rows = chosen_runs(sample, axis, value)
         own = [curves[row] for row in rows]
-        epochs = max((epochs for epochs, _ in own), key=lambda kept: int(kept[-1]))
+        epochs = max((epochs for epochs, _ in own), key=lambda epochs: int(epochs[-1]))
         errors = at_epochs(own, diverged[rows], epochs)
         table = pd.DataFrame({"epochs": epochs, "runs": len(rows), "least": errors.min(axis=0)})
         for name, share in SHARES.items():
@@ -70,14 +69,13 @@ def at_epochs(curves: Curves, diverged: Booleans, epochs: NDArray[np.int64]) -> 
 
 def quantile(errors: Floats, share: float) -> Floats:
     """A quantile at each epoch: one of the errors, so that infinite ones do no harm."""
-    result: Floats = np.quantile(errors, share, axis=0, method="inverted_cdf")
-    return result
+    return np.asarray(np.quantile(errors, share, axis=0, method="inverted_cdf"), float)
 
 
 def weight_groups(sample: Sample, weights: Weights) -> dict[str, tuple[Floats, Integers]]:
-    """The parameters (N, R), and the runs of which they are looked at: initial, and final of those that converged or did not.
+    """The parameters (N, R) and the runs of each group that has runs: initial, and final of those that converged or did not.
 
-    Runs have the lowest threshold; those whose final weights are not finite are left out of the final ones. No group is empty.
+    Runs have the lowest threshold; those whose final weights are not finite are left out of the final ones.
     """
     lowest, finite = of_lowest_threshold(sample), np.isfinite(weights.final).all(axis=0)
     groups = {
@@ -97,7 +95,7 @@ def weight_quantiles(sample: Sample, weights: Weights, parameters: Sequence[int]
     parts = []
     for group, (values, runs) in weight_groups(sample, weights).items():
         chosen = values[:, runs[evenly(len(runs), MOST_RUNS)]][numbers]
-        table = pd.DataFrame(np.quantile(chosen, list(SHARES.values()), axis=1).T, columns=list(SHARES))
-        table.insert(0, "parameter", [weights.names[number] for number in numbers])
-        parts.append(table.assign(group=group, runs=len(runs))[["group", "parameter", "runs", *SHARES]])
+        quantiles = dict(zip(SHARES, np.quantile(chosen, list(SHARES.values()), axis=1), strict=True))
+        names = [weights.names[number] for number in numbers]
+        parts.append(pd.DataFrame({"group": group, "parameter": names, "runs": len(runs), **quantiles}))
     return pd.concat(parts, ignore_index=True)

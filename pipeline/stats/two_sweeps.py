@@ -3,9 +3,8 @@
 `before` and `after` are results with a row per run (`Sample`). Runs that agree in all axes that both sweeps have are pairs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,10 @@ from pipeline.stats.arrays import Booleans, Floats, Integers
 from pipeline.stats.comparison import Runs, censored_at, corrected, in_pairs
 from pipeline.stats.sample import Sample, axes_of
 
-SIGNIFICANT = 0.05
+COMPARED_COLUMNS = (
+    "pairs", "same", "rate_before", "rate_after", "only_before", "only_after", "earlier", "later", "ratio",
+    "p_epochs", "p_rate",
+)  # fmt: skip
 
 
 def changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
@@ -56,12 +58,6 @@ class _Matched:
         return pd.concat([keys, pd.DataFrame(lines, columns=list(COMPARED_COLUMNS))], axis=1)
 
 
-COMPARED_COLUMNS = (
-    "pairs", "same", "rate_before", "rate_after", "only_before", "only_after", "earlier", "later", "ratio",
-    "p_epochs", "p_rate",
-)  # fmt: skip
-
-
 def compare(before: pd.DataFrame, after: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     """Two sweeps, run by run: where convergence changed beyond chance.
 
@@ -71,9 +67,8 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, by: Sequence[str] = ()) -
     earlier or later than the one before; ratio: median of epochs after ÷ before; p_epochs, p_rate and their Holm
     corrections, as in `paired`; change: "more often", "less often", "faster", "slower", joined by commas, where the
     corrected p-value is below 0.05. With few seeds, many rows leave nothing to find: see `compare_axes`.
-
-    A pair is compared up to the smaller of its two horizons. Raises ValueError if
-    an axis that is missing from one sweep takes several values in the other: then no run has one partner.
+    A pair is compared up to the smaller of its two horizons. Raises ValueError if an axis that is missing from one sweep takes
+    several values in the other: then no run has one partner.
     """
     return _judged(_match(before, after).rows(by))
 
@@ -86,8 +81,7 @@ def compare_axes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     matched = _match(before, after)
     tables = [matched.rows([]).assign(axis="", value="")]
     for axis in matched.shared.settings:
-        table = matched.rows([axis]).rename(columns={axis: "value"}).astype({"value": object})
-        tables.append(table.assign(axis=axis))
+        tables.append(matched.rows([axis]).rename(columns={axis: "value"}).astype({"value": object}).assign(axis=axis))
     table = pd.concat([some.dropna(axis=1, how="all") for some in tables if len(some)] or tables, ignore_index=True)
     return _judged(table.reindex(columns=["axis", "value", *COMPARED_COLUMNS]))
 
@@ -114,18 +108,15 @@ def _limits(results: pd.DataFrame) -> Floats:
 
 
 def _judged(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its p-values corrected for all rows, and the column change."""
     table = corrected(table)
-    table["change"] = [_change(line) for line in table.to_dict("records")]
-    return table
-
-
-def _change(line: Mapping[Any, Any]) -> str:
     change = []
-    if line["p_rate_holm"] < SIGNIFICANT:
-        change.append("more often" if line["only_after"] > line["only_before"] else "less often")
-    if line["p_epochs_holm"] < SIGNIFICANT:
-        change.append("faster" if line["earlier"] > line["later"] else "slower")
-    return ", ".join(change)
+    for line in table.to_dict("records"):
+        rate = "more often" if line["only_after"] > line["only_before"] else "less often"
+        speed = "faster" if line["earlier"] > line["later"] else "slower"
+        change.append(", ".join(word for word, p in ((rate, "p_rate_holm"), (speed, "p_epochs_holm")) if line[p] < 0.05))
+    table["change"] = change
+    return table
 
 
 def _partners(before: pd.DataFrame, after: pd.DataFrame, shared: Sequence[str]) -> tuple[Integers, Integers]:
@@ -144,11 +135,8 @@ def _partners(before: pd.DataFrame, after: pd.DataFrame, shared: Sequence[str]) 
 def _canonical(column: pd.Series) -> list[str]:
     """Values as text that does not depend on the column's type: 1 and 1.0 are one value, None and NaN too."""
     codes, values = pd.factorize(column, use_na_sentinel=False)
-    text = [_as_text(value) for value in values.tolist()]
+    text = []
+    for value in values.tolist():
+        whole = isinstance(value, float) and value.is_integer()
+        text.append("null" if value is None or pd.isna(value) else as_override(int(value) if whole else value))
     return [text[code] for code in codes]
-
-
-def _as_text(value: Any) -> str:
-    if value is None or pd.isna(value):
-        return "null"
-    return as_override(int(value) if isinstance(value, float) and value.is_integer() else value)

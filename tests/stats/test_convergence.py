@@ -14,9 +14,8 @@ from pipeline.backprop.status import STATUSES
 from pipeline.report.numbers import in_short
 from pipeline.report.tables import note, readable, report, write_tables
 from pipeline.report.words import in_words
-from pipeline.stats.convergence import INTERVALS, STATISTICS
 from pipeline.stats.sample import Sample
-from pipeline.stats.summary import Summary
+from pipeline.stats.summary import INTERVALS, STATISTICS, Summary
 
 
 def results(rows, **columns):

@@ -1,4 +1,4 @@
-"""What all figures share: a style, texts that matplotlib takes as they are, and the axes of a sweep that are drawn."""
+"""What all figures share: a style, labels, scales, and the axes of a sweep that are drawn."""
 
 import functools
 import textwrap
@@ -22,25 +22,14 @@ from pipeline.stats.summary import Summary
 
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "backpropagation",  # the same figure is the same file
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "0.9",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "hatch.linewidth": 0.6,
-    "figure.titlesize": 12,
-}
+    "font.family": "DejaVu Sans", "font.size": 10, "axes.titlesize": 10, "figure.titlesize": 12,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
+    "grid.color": "0.9", "grid.linewidth": 0.6, "legend.frameon": False, "hatch.linewidth": 0.6,
+}  # fmt: skip
 # Okabe & Ito (2008), without yellow, which is hard to see as a line
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 BLUE, ORANGE, GREY = COLOURS[0], COLOURS[1], "0.55"
-LONGEST = 24  # characters of a label
-LINES = 7  # values of an axis that colours distinguish
-PANELS = 3  # thresholds that have a panel to themselves
+LINES, PANELS = 7, 3  # values of an axis that colours distinguish, thresholds that have a panel to themselves
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -72,7 +61,7 @@ def glyphs() -> frozenset[int]:
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
-def plain(value: Any, longest: int = LONGEST) -> str:
+def plain(value: Any, longest: int = 24) -> str:
     """A value as a label: numbers shortly, texts cut, in one line, without characters that are markup or not in the font."""
     text = " ".join(in_short(value).split()) or "(empty)"
     text = text if len(text) <= longest else text[: longest - 1] + "…"
@@ -155,8 +144,7 @@ def panels(count: int, size: tuple[float, float], columns: int = 4) -> tuple[Fig
 
 def lines_of(summary: Summary, axes: Sequence[str] | None) -> str | None:
     """The axis whose values have a line each."""
-    axes = summary.main_axes if axes is None else axes
-    return axes[0] if axes else None
+    return next(iter(summary.main_axes if axes is None else axes), None)
 
 
 def lines(summary: Summary, axis: str | None, most: int = LINES) -> list[tuple[Any, str, Any]]:

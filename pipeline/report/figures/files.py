@@ -1,7 +1,4 @@
-"""All figures of a sweep, written as SVG and PNG: matplotlib, without a screen.
-
-A figure is left out where the design of the sweep has nothing to show in it.
-"""
+"""All figures of a sweep, written as SVG and PNG, without a screen; one in which there is nothing to show is left out."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,8 +17,6 @@ from pipeline.report.figures.trajectories import error_curves, final_weights
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves, Weights
 
-DPI = 130
-
 
 @styled
 def write_figures(
@@ -31,17 +26,14 @@ def write_figures(
     folder.mkdir(parents=True, exist_ok=True)
     captions: dict[Path, str] = {}
     for name, picture in pictures(summary, curves, weights):
-        path = folder / f"{name}.svg"
-        save(picture.figure, path)
-        captions[path] = picture.caption
+        captions[folder / f"{name}.svg"] = picture.caption
+        save(picture.figure, folder / f"{name}.svg")
     return captions
 
 
 def pictures(summary: Summary, curves: Curves | None, weights: Weights | None) -> Iterator[tuple[str, Picture]]:
     """The figures that there are, by name, in the order in which one reads them."""
-    if not len(summary):
-        return
-    for name, draw in drawings(curves, weights).items():
+    for name, draw in drawings(curves, weights).items() if len(summary) else ():
         if picture := draw(summary):
             yield name, picture
 
@@ -72,8 +64,8 @@ def save(figure: Figure, path: Path, png: bool = True) -> None:
     svg: Any = FigureCanvasSVG(figure)
     agg: Any = FigureCanvasAgg(figure)
     with matplotlib.rc_context(STYLE):
-        figure.set_dpi(DPI)
+        figure.set_dpi(130)
         svg.print_svg(path, metadata={"Date": None, "Creator": None})
         if png:
-            figure.set_dpi(DPI)  # again: an SVG has 72 to the inch
+            figure.set_dpi(130)  # again: an SVG has 72 to the inch
             agg.print_png(path.with_suffix(".png"), metadata={"Software": None})

@@ -1,6 +1,7 @@
 """Heat maps over two axes of a sweep."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from pipeline.report.figures.drawing import PANELS, Picture, log_axis, plain, pooled, rows_of, spread, styled, title
-from pipeline.report.numbers import in_short, percent
+from pipeline.report.numbers import in_short
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
 
@@ -20,21 +21,11 @@ MOST_CELLS = 400
 
 
 @styled
-def median_map(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
-    """Median epochs to convergence over two axes, a panel for each threshold."""
-    return heat_map(summary, axes, "median")
-
-
-@styled
-def rate_map(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
-    """The share of runs that converged over two axes, a panel for each threshold."""
-    return heat_map(summary, axes, "rate")
-
-
-def heat_map(summary: Summary, axes: Sequence[str] | None, what: str) -> Picture | None:
+def heat_map(summary: Summary, axes: Sequence[str] | None = None, *, what: str) -> Picture | None:
     """Cells of two axes (down, across), else of the two most telling: a number by colour and, where there is room, written.
 
-    There is a panel for each threshold, unless that is one of the two axes.
+    `what` is "median", of the epochs to convergence, or "rate", the share of runs that converged. There is a panel for each
+    threshold, unless that is one of the two axes.
     A cell is grey and hatched where the median was not reached, or no run converged, and white where there are no runs.
     """
     chosen = sorted(summary.main_axes[:2], key=summary.axes.index) if axes is None else list(axes)[:2]
@@ -83,17 +74,19 @@ def heat_map(summary: Summary, axes: Sequence[str] | None, what: str) -> Picture
         if goal is not None:
             plot.set_title(f"threshold {plain(goal)}")
     plots[0].set_ylabel(plain(down))
-    label = "median epochs" if what == "median" else "share converged"
-    marked = "hatched" if written else "grey"
-    bar = figure.colorbar(image, ax=plots, label=f"{label} ({marked}: {'not reached' if what == 'median' else 'none'})")
+    if what == "median":
+        headline, label, missing = "Median epochs to convergence", "median epochs", "not reached"
+        unreached = "the median was not reached: fewer than half converged"
+    else:
+        headline, label, missing = "Share of runs that converged", "share converged", "none"
+        unreached = "no run converged"
+    bar = figure.colorbar(image, ax=plots, label=f"{label} ({'hatched' if written else 'grey'}: {missing})")
     if what == "median":
         log_axis(bar.ax.yaxis, norm.vmin or 1, norm.vmax or 10)
     bar.outline.set_visible(False)
-    headline = "Median epochs to convergence" if what == "median" else "Share of runs that converged"
     behind = pooled(summary, [*chosen, "threshold"])
     title(figure, headline, behind)
     written_text = " Written in a cell: how many of its runs converged, and the number." if written else ""
-    unreached = "the median was not reached: fewer than half converged" if what == "median" else "no run converged"
     return Picture(
         figure,
         f"{headline} by {plain(down, 40)} (up) and {plain(across, 40)} (across): {behind}."
@@ -101,16 +94,17 @@ def heat_map(summary: Summary, axes: Sequence[str] | None, what: str) -> Picture
     )
 
 
+median_map, rate_map = partial(heat_map, what="median"), partial(heat_map, what="rate")
+
+
 def write_cells(plot: Axes, table: pd.DataFrame, cells: Any, image: Any, what: str) -> None:
     """The numbers in the cells of a heat map, light on dark, and hatches where there is none."""
     for (x, y, missed, number), converged, runs in zip(cells, table["converged"], table["runs"], strict=True):
-        colour: Any = "black"
-        second = "–"
+        colour, second = "black", "–"
         if missed:
             plot.add_patch(Rectangle((x, y), 1, 1, fill=False, hatch="///", edgecolor="0.65", linewidth=0))
         else:
-            second = in_short(number) if what == "median" else percent(number)
+            second = in_short(number) if what == "median" else f"{number:.0%}"
             red, green, blue, _ = image.cmap(image.norm(max(number, 1.0) if what == "median" else number))
             colour = "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
-        text = f"{converged:,}/{runs:,}\n{second}"
-        plot.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=8, color=colour)
+        plot.text(x + 0.5, y + 0.5, f"{converged:,}/{runs:,}\n{second}", ha="center", va="center", fontsize=8, color=colour)

@@ -9,51 +9,33 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from pipeline.report.figures.drawing import (
-    BLUE,
-    ORANGE,
-    PANELS,
-    Picture,
-    epochs_axis,
-    lines,
-    lines_of,
-    log_axis,
-    mark_caps,
-    panels,
-    plain,
-    pooled,
-    rows_of,
-    some_of,
-    spread,
-    styled,
-    title,
-)
+from pipeline.report.figures import drawing
+from pipeline.report.figures.drawing import BLUE, ORANGE, PANELS, Picture, plain, pooled, rows_of, spread, styled, title
 from pipeline.report.numbers import count
 from pipeline.stats.arrays import Floats
 from pipeline.stats.sample import NESTED, is_number
 from pipeline.stats.summary import Summary
 
 STEPS = 400  # points of a line that goes step by step
-WRITTEN_VALUES = 8
-MOST_VALUES = 60  # along the horizontal axis of `cost`
+WRITTEN_VALUES, MOST_VALUES = 8, 60  # along the horizontal axis of `cost`
 FAR_ABOVE = 1e12  # drawn instead of infinity
 
 
 @styled
 def survival(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     """The share of runs that have not yet converged over epochs, a line for each value of the first axis."""
-    axis = lines_of(summary, axes)
+    axis = drawing.lines_of(summary, axes)
     goals = spread(summary.thresholds, PANELS)
-    figure, plots = panels(len(goals), (3.3, 2.8) if len(goals) > 1 else (5.2, 3.4))
+    figure, plots = drawing.panels(len(goals), (3.3, 2.8) if len(goals) > 1 else (5.2, 3.4))
     end = summary.horizon
-    table = carried_on(summary.survival(*summary.with_thresholds(*own(axis))), end)
+    table = carried_on(summary.survival(*summary.with_thresholds(axis or "")), end)
     for plot, goal in zip(plots, goals, strict=True):
         for label, colour, part in steps(summary, rows_of(table, NESTED, goal), axis):
             x = part["epochs"]
             plot.fill_between(x, part["low"], part["high"], step="post", color=colour, alpha=0.12, linewidth=0)
             plot.step(x, part["survival"], where="post", color=colour, label=label, linewidth=1.6)
-        epochs_axis(plot, end)
-        mark_caps(plot, summary.caps(goal))
+        drawing.epochs_axis(plot, end)
+        drawing.mark_caps(plot, summary.caps(goal))
         plot.set_ylim(-0.02, 1.02)
         if goal is not None:
             plot.set_title(f"threshold {plain(goal)}")
@@ -63,30 +45,31 @@ def survival(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
     title(figure, "Share of runs that have not yet converged", behind)
     return Picture(
         figure,
-        f"Kaplan–Meier curves of the epochs to convergence with pointwise 95 % intervals: {behind}{some_of(summary, axis)}. "
-        "Runs stopped at max_epochs (cap, dotted) are censored there; diverged and stationary runs never converge.",
+        f"Kaplan–Meier curves of the epochs to convergence with pointwise 95 % intervals: {behind}"
+        f"{drawing.some_of(summary, axis)}. Runs stopped at max_epochs (cap, dotted) are censored there; "
+        "diverged and stationary runs never converge.",
     )
 
 
 @styled
 def run_lengths(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     """Empirical distribution of run lengths: the share of all (run, threshold) pairs converged, by epoch."""
-    axis = lines_of(summary, axes)
-    figure, [plot] = panels(1, (5.2, 3.4))
+    axis = drawing.lines_of(summary, axes)
+    figure, [plot] = drawing.panels(1, (5.2, 3.4))
     end = summary.horizon
-    for label, colour, part in steps(summary, carried_on(summary.run_lengths(*own(axis)), end), axis):
+    for label, colour, part in steps(summary, carried_on(summary.run_lengths(*([axis] if axis else [])), end), axis):
         plot.step(part["epochs"], part["share"], where="post", color=colour, label=label, linewidth=1.6)
         plot.plot(part["epochs"].iloc[-1:], part["share"].iloc[-1:], "x", color=colour, markersize=6, clip_on=False)
-    epochs_axis(plot, end)
-    mark_caps(plot, summary.caps())
-    plot.set_ylim(-0.02, 1.02)
-    plot.set_ylabel("share of runs converged" if NESTED not in summary.axes else "share of (run, threshold) pairs")
+    drawing.epochs_axis(plot, end)
+    drawing.mark_caps(plot, summary.caps())
+    unit = "(run, threshold) pairs" if NESTED in summary.axes else "runs converged"
+    plot.set(ylim=(-0.02, 1.02), ylabel=f"share of {unit}")
     legend(figure, plot, axis)
     behind = pooled(summary, [axis or ""])
     title(figure, "Run lengths: share converged by epoch", behind)
     return Picture(
         figure,
-        f"Empirical distribution of the epochs to convergence: {behind}{some_of(summary, axis)}. "
+        f"Empirical distribution of the epochs to convergence: {behind}{drawing.some_of(summary, axis)}. "
         "A cross marks the share reached at the end, a dotted line (cap) the max_epochs at which runs were stopped.",
     )
 
@@ -97,7 +80,7 @@ def profiles(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
 
     None where no start was run at every value, or none converged.
     """
-    axis = lines_of(summary, axes)
+    axis = drawing.lines_of(summary, axes)
     if axis is None:
         return None
     table = summary.profiles(axis)
@@ -106,39 +89,31 @@ def profiles(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
         return None
     rising = table.loc[table["share"].diff() > 0, "tau"].to_numpy()
     most = max(float(np.quantile(rising, 0.99)) * 1.2 if len(rising) else 0.0, 2.0)
-    figure, [plot] = panels(1, (5.2, 3.4))
+    figure, [plot] = drawing.panels(1, (5.2, 3.4))
     for label, colour, part in steps(summary, table, axis):
         x, y = part["tau"].to_numpy(), part["share"].to_numpy()
         plot.step([1.0, *x, max(most, x[-1])], [0.0, *y, y[-1]], where="post", color=colour, label=label, linewidth=1.6)
-    plot.set_xscale("log")
-    plot.set_xlim(1, most)
-    log_axis(plot.xaxis, 1, most, 8)
-    plot.set_ylim(-0.02, 1.02)
-    plot.set_xlabel("factor τ of the fewest epochs from the same start")
-    plot.set_ylabel("share of starts ρ(τ)")
+    plot.set(xscale="log", xlim=(1, most), ylim=(-0.02, 1.02))
+    drawing.log_axis(plot.xaxis, 1, most, 8)
+    plot.set(xlabel="factor τ of the fewest epochs from the same start", ylabel="share of starts ρ(τ)")
     legend(figure, plot, axis)
     same = f"{count(problems, 'start')} (all else equal), {len(summary):,} runs"
     title(figure, f"How often is {plain(axis)} within a factor of the best?", same)
     return Picture(
         figure,
-        f"Performance profiles (Dolan & Moré 2002) of {plain(axis, 40)} over {same}{some_of(summary, axis)}. At τ = 1: "
+        f"Performance profiles (Dolan & Moré 2002) of {plain(axis, 40)} over {same}{drawing.some_of(summary, axis)}. At τ = 1: "
         "the share of starts on which it needs the fewest epochs; to the right: the share on which it converges at all.",
     )
 
 
-def own(axis: str | None) -> list[str]:
-    """The axis whose values have a line each, as a list."""
-    return [axis] if axis else []
-
-
 def carried_on(table: pd.DataFrame, end: float) -> pd.DataFrame:
-    """Curves that reach to epoch 1 where the horizon is 0: there would be nothing to see of them."""
+    """Curves that reach to epoch 1 where the horizon is 0, so that they can be seen."""
     return table if end else pd.concat([table, table.assign(epochs=1.0)], ignore_index=True)
 
 
 def steps(summary: Summary, table: pd.DataFrame, axis: str | None) -> Iterator[tuple[str, Any, pd.DataFrame]]:
     """(label, colour, steps) of the lines that are drawn; of very many steps, evenly chosen ones."""
-    for value, label, colour in lines(summary, axis):
+    for value, label, colour in drawing.lines(summary, axis):
         part = rows_of(table, axis, value)
         if len(part) > STEPS:
             part = part.iloc[np.unique(np.linspace(0, len(part) - 1, STEPS).astype(int))]
@@ -149,7 +124,7 @@ def steps(summary: Summary, table: pd.DataFrame, axis: str | None) -> Iterator[t
 @styled
 def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     """What a success costs: expected running time and epochs to convergence over the first axis, and the rate below."""
-    axis = lines_of(summary, axes)
+    axis = drawing.lines_of(summary, axes)
     if axis is None or summary.size(axis) < 2:
         return None
     goals = spread(summary.thresholds, PANELS)
@@ -173,8 +148,7 @@ def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
             upper.set_title(f"threshold {plain(goal)}")
         lower.plot(x, table["rate"].to_numpy(float), color=BLUE, marker="o", markersize=4)
         intervals(lower, x, table, "rate", BLUE)
-        lower.set_ylim(-0.04, 1.04)
-        lower.set_xlabel(plain(axis))
+        lower.set(ylim=(-0.04, 1.04), xlabel=plain(axis))
         if scale != "category":
             lower.set_xscale(scale)
         if len(values) <= WRITTEN_VALUES or scale == "category":
@@ -182,30 +156,27 @@ def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
             lower.set_xticks(x[some], [plain(values[index], 10) for index in some])
             lower.xaxis.set_minor_locator(NullLocator())
         elif scale == "log":
-            log_axis(lower.xaxis, x[0], x[-1], 5)
+            drawing.log_axis(lower.xaxis, x[0], x[-1], 5)
     drawn = np.concatenate(heights)
     drawn = drawn[np.isfinite(drawn)]
     limits = (drawn.min() / 1.5, drawn.max() * 1.5) if len(drawn) else (1.0, 10.0)
-    plots[0, 0].set_yscale("log")
-    plots[0, 0].set_ylim(*limits)
-    log_axis(plots[0, 0].yaxis, *limits)
-    plots[0, 0].set_ylabel("epochs")
+    plots[0, 0].set(yscale="log", ylim=limits, ylabel="epochs")
+    drawing.log_axis(plots[0, 0].yaxis, *limits)
     plots[1, 0].set_ylabel("share converged")
-    handles, labels = plots[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
+    figure.legend(*plots[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
     behind = pooled(summary, [axis, "threshold"])
     title(figure, f"What {plain(axis)} costs", behind)
     return Picture(
         figure,
         f"Epochs to convergence (median, and quartiles as a band), expected running time (all epochs spent per run that "
         f"converged) and the share of runs that converged, by {plain(axis, 40)}: {behind}"
-        f"{some_of(summary, axis, MOST_VALUES)}. Bars: 95 % intervals. A cross at the top: no run "
+        f"{drawing.some_of(summary, axis, MOST_VALUES)}. Bars: 95 % intervals. A cross at the top: no run "
         "converged. Where a line or band ends, it was not reached.",
     )
 
 
 def positions(values: Sequence[Any]) -> tuple[Floats, str]:
-    """The positions of values along an axis, and its scale: log, linear, or category where they are no numbers."""
+    """The positions of values along an axis, and its scale: log, linear, or category if they are no numbers."""
     if not all(map(is_number, values)):
         return np.arange(len(values), dtype=float), "category"
     numbers = np.array(values, float)
@@ -232,5 +203,5 @@ def intervals(plot: Axes, x: Floats, table: pd.DataFrame, name: str, colour: str
 def legend(figure: Figure, plot: Axes, axis: str | None) -> None:
     """What the lines stand for, to the right of the panels."""
     if axis is not None:
-        handles, labels = plot.get_legend_handles_labels()
-        figure.legend(handles, labels, title=plain(axis), loc="outside right center", fontsize=9, title_fontsize=9)
+        entries = plot.get_legend_handles_labels()
+        figure.legend(*entries, title=plain(axis), loc="outside right center", fontsize=9, title_fontsize=9)

@@ -6,44 +6,17 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipeline.report.figures.drawing import (
-    BLUE,
-    GREY,
-    ORANGE,
-    Picture,
-    epochs_axis,
-    lines,
-    lines_of,
-    log_axis,
-    panels,
-    plain,
-    pooled,
-    rows_of,
-    some_of,
-    spread,
-    styled,
-    title,
-)
+from pipeline.report.figures import drawing
+from pipeline.report.figures.drawing import BLUE, GREY, ORANGE, Picture, log_axis, plain, pooled, rows_of, spread, styled, title
 from pipeline.report.numbers import count
 from pipeline.results.runs import Runs
+from pipeline.stats import trajectories
 from pipeline.stats.arrays import Floats, evenly
 from pipeline.stats.summary import Summary
-from pipeline.stats.trajectories import (
-    MOST_RUNS,
-    SHARES,
-    Curves,
-    Weights,
-    chosen_runs,
-    error_bands,
-    of_lowest_threshold,
-    weight_groups,
-    weight_quantiles,
-)
+from pipeline.stats.trajectories import MOST_RUNS, SHARES, Curves, Weights
 
 THIN_CURVES = 30  # of an axis value, that are drawn themselves
-MOST_PANELS = 8
-MOST_WEIGHTS = 24
-MOST_DOTS = 60
+MOST_PANELS, MOST_WEIGHTS, MOST_DOTS = 8, 24, 60
 FAR_ABOVE = 1e30  # drawn instead of what is not finite
 
 
@@ -62,14 +35,14 @@ def error_curves(summary: Summary, curves: Curves, axes: Sequence[str] | None = 
     Of runs that differ in their threshold only, those with the lowest are drawn (`error_bands`).
     """
     thresholds = [goal for goal in summary.thresholds if goal is not None]
-    axis = lines_of(summary, axes)
-    lowest = of_lowest_threshold(summary)
-    shown = [line for line in lines(summary, axis, MOST_PANELS) if (lowest & summary.having(axis, line[0])).any()]
-    bands = error_bands(summary, curves, axis, [value for value, _, _ in shown])
-    figure, plots = panels(len(shown), (2.6, 2.3))
+    axis = drawing.lines_of(summary, axes)
+    lowest = trajectories.of_lowest_threshold(summary)
+    shown = [line for line in drawing.lines(summary, axis, MOST_PANELS) if (lowest & summary.having(axis, line[0])).any()]
+    bands = trajectories.error_bands(summary, curves, axis, [value for value, _, _ in shown])
+    figure, plots = drawing.panels(len(shown), (2.6, 2.3))
     high, used = 0.0, 0
     for plot, (value, label, _) in zip(plots, shown, strict=True):
-        rows, table = chosen_runs(summary, axis, value), rows_of(bands, axis, value)
+        rows, table = trajectories.chosen_runs(summary, axis, value), rows_of(bands, axis, value)
         used += len(rows)
         first = np.array([curves[row][1][0] for row in rows])
         high = max(high, float(np.quantile(np.where(np.isnan(first), np.inf, first), 0.95)))
@@ -89,23 +62,21 @@ def error_curves(summary: Summary, curves: Curves, axes: Sequence[str] | None = 
     last, low = max(1.0, float(bands["epochs"].max())), float(bands["least"].min())
     limits = max(low / 2, 1e-16), min(max(high, low, 1e-16), FAR_ABOVE) * 10
     for plot in plots:
-        epochs_axis(plot, last)
-        plot.set_yscale("log")
-        plot.set_ylim(*limits)
+        drawing.epochs_axis(plot, last)
+        plot.set(yscale="log", ylim=limits)
         log_axis(plot.yaxis, *limits, 5)
     for plot in plots[:-4]:
         plot.set_xlabel("")
     for plot in plots[::4]:
         plot.set_ylabel("total error E")
-    handles, labels = plots[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
+    figure.legend(*plots[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
     goal = f"those with threshold {plain(thresholds[-1])}; " if thresholds else ""
     some = f"median and bands of {used:,} evenly chosen runs" if used < lowest.sum() else "all runs"
     behind = pooled(summary, [axis, "threshold"], int(lowest.sum()))
     title(figure, f"Error over epochs{f' by {plain(axis)}' if axis else ''}", behind)
     return Picture(
         figure,
-        f"Total error over epochs, logarithmic axes: {behind} ({goal}{some}{some_of(summary, axis, MOST_PANELS)}). "
+        f"Total error over epochs, logarithmic axes: {behind} ({goal}{some}{drawing.some_of(summary, axis, MOST_PANELS)}). "
         "The line is the median run, the bands hold half and nine tenths of the runs, thin lines are single "
         "runs. A run that has ended keeps its last error; one that diverged counts as infinite. Dashed: the thresholds.",
     )
@@ -113,8 +84,7 @@ def error_curves(summary: Summary, curves: Curves, axes: Sequence[str] | None = 
 
 def positive(errors: Floats) -> Floats:
     """Errors that a logarithmic axis can show; what is not finite is far above."""
-    result: Floats = np.clip(np.where(np.isfinite(errors), errors, FAR_ABOVE), 1 / FAR_ABOVE, FAR_ABOVE)
-    return result
+    return np.where(np.isfinite(errors), np.clip(errors, 1 / FAR_ABOVE, FAR_ABOVE), FAR_ABOVE)
 
 
 @styled
@@ -126,8 +96,8 @@ def final_weights(summary: Summary, weights: Weights) -> Picture | None:
     numbers = spread(range(len(weights.names)), MOST_WEIGHTS)
     if not numbers:
         return None
-    groups = weight_groups(summary, weights)
-    quantiles = weight_quantiles(summary, weights, numbers)
+    groups = trajectories.weight_groups(summary, weights)
+    quantiles = trajectories.weight_quantiles(summary, weights, numbers)
     colours = {"initial": GREY, "final, converged": BLUE, "final, not converged": ORANGE}
     figure = Figure(figsize=(max(5.0, 1.2 + 0.55 * len(numbers)), 4.0), layout="constrained")
     plot = figure.subplots()
@@ -145,10 +115,9 @@ def final_weights(summary: Summary, weights: Weights) -> Picture | None:
     plot.axhline(0, color="0.4", linewidth=0.8)
     plot.set_xticks(np.arange(len(numbers)), [plain(weights.names[number], 8) for number in numbers])
     plot.grid(False, axis="x")
-    plot.set_xlabel("weight or bias")
-    plot.set_ylabel("value")
+    plot.set(xlabel="weight or bias", ylabel="value")
     figure.legend(loc="outside lower center", ncols=3, fontsize=9)
-    number = int(of_lowest_threshold(summary).sum())
+    number = int(trajectories.of_lowest_threshold(summary).sum())
     some = f"{len(numbers)} of {len(weights.names):,} parameters" if len(numbers) < len(weights.names) else "all parameters"
     goal = "" if summary.thresholds == [None] else f" with threshold {plain(summary.thresholds[-1])}"
     few = f" (at most {MOST_DOTS}, bars from at most {MOST_RUNS:,}, evenly chosen)" if number > MOST_DOTS else ""
