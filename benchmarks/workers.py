@@ -10,12 +10,12 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from pipeline.sweeps.dask_cluster import Cluster
 
 from benchmarks.timing import alternate, lowest_and_median, show
 from benchmarks.uneven import xor
 from pipeline.app.interrupts import Interrupts
 from pipeline.sweeps.chunks import Chunk
+from pipeline.sweeps.executors.dask_cluster import Cluster
 from pipeline.trials.settings import ExecutorChoice
 
 CHUNKS, RUNS, EPOCHS = 16, 1_024, 20_000

@@ -1,7 +1,4 @@
-"""The sweeper `hydra/sweeper=batch`, by which Hydra trains a multirun as batches (`pipeline.sweeps`).
-
-Hydra imports this file at each start, so it imports nothing of the pipeline until it sweeps.
-"""
+"""The sweeper `hydra/sweeper=batch`. Hydra imports it at each start: it imports nothing of the pipeline until it sweeps."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,7 +34,7 @@ class BatchSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Called by Hydra with the command line's overrides."""
-        from pipeline.app.multirun import Multirun
+        from pipeline.app.composition import Multirun
         from pipeline.sweeps.request import read_sweep
 
         assert self.config is not None  # Hydra has called setup

@@ -21,9 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.app.composition import compose
-from pipeline.app.messages import COMPOSITION_ERRORS, one_line
-from pipeline.app.multirun import compose_multirun
+from pipeline.app.composition import COMPOSITION_ERRORS, compose, compose_multirun, one_line
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override
 from pipeline.report.side_by_side import together
@@ -47,9 +45,8 @@ def train(*overrides: str, **values: Any) -> "Run":
     `overrides` as on the command line, `"task=xor"`; `values` by key, `learning_rate=2`. A list is one value: a rate per layer.
     """
     with errors_in_one_line():
-        trial, settings = read_run(
-            compose([*overrides, *(f"{key}={as_override(value, quoted=True)}" for key, value in values.items())])
-        )
+        assignments = [f"{key}={as_override(value, quoted=True)}" for key, value in values.items()]
+        trial, settings = read_run(compose([*overrides, *assignments]))
         batch = make_batch([trial], settings.curve_points)
     [result] = RunResult.of_batch(engine(settings.engine)(batch))
     return Run(
@@ -88,10 +85,9 @@ def sweep(*overrides: str, record: bool = False, **axes: Any) -> "Sweep":
 
 
 def load(which: str | Sequence[str] = "latest", uri: str | None = None, experiment: str = "backpropagation") -> "Sweep":
-    """A recorded sweep: the latest, that of a parent run's id, or several side by side, told apart by the axis `sweep`.
+    """A recorded sweep: the latest, that of a parent run's id, or several side by side, with the axis `sweep`.
 
-    `"runs"` are the single runs of the experiment. `uri` is the MLflow store; None: the one that the commands use. Raises
-    ConfigError where there is no such sweep.
+    `"runs"`: the single runs. `uri`: the MLflow store, None for that of the commands. ConfigError: there is no such sweep.
     """
     from pipeline.store.sweeps import RecordedCurves, read_sweep
 

@@ -15,8 +15,6 @@ COMMANDS = {
     "push": "record what sweeps have kept because the store did not take it",
     "ui": "open MLflow's pages for the local store",
 }
-
-COMPLETION = "completion"
 HELP = f"""{purpose}
 
 usage: backprop COMMAND [key=value …]
@@ -35,7 +33,7 @@ def main() -> NoReturn:
 
         sys.argv = [f"backprop {name}", *arguments]
         run(import_module(f"pipeline.{name}").main, name)
-    if name == COMPLETION:
+    if name == "completion":
         from pipeline.app.completion import completion
 
         sys.exit(completion(arguments, tuple(COMMANDS)))
@@ -47,5 +45,5 @@ def main() -> NoReturn:
         sys.exit(0)
     from pipeline.errors import unknown_key
 
-    print(f"{name}: {unknown_key(name, (*COMMANDS, COMPLETION), 'command')}", file=sys.stderr)
+    print(f"{name}: {unknown_key(name, (*COMMANDS, 'completion'), 'command')}", file=sys.stderr)
     sys.exit(2)

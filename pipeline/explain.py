@@ -11,16 +11,13 @@ from pipeline.trials.checks import choice, integer, refuse_unknown, section, tex
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.settings import RUN_KEYS
 from pipeline.walkthrough import numbers as walkthrough
-from pipeline.walkthrough.formats import FORMATS, with_pictures
-from pipeline.walkthrough.text import lesson
-
-KEYS = ("weight", "pattern", "iteration", "format", "output")
+from pipeline.walkthrough.text import FORMATS, lesson, with_pictures
 
 
 def main(config: dict[str, Any]) -> None:
     """Prints the walk, or writes it to a file."""
     refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS, "explain"))
-    settings = section(config, "explain", KEYS)
+    settings = section(config, "explain", ("weight", "pattern", "iteration", "format", "output"))
     trial = read_trial({key: config[key] for key in TRIAL_KEYS})
     batch = make_batch([trial])
     layers, weight = batch.network.layers, settings["weight"]

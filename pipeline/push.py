@@ -8,12 +8,10 @@ from pipeline.errors import ConfigError
 from pipeline.results.spool import SpoolInUseError
 from pipeline.trials.checks import refuse_unknown, section, text
 
-KEYS = ("folder", "tracking")
-
 
 def main(config: dict[str, Any]) -> int:
     """Records one folder of kept results, or all; gives 1 if a store has not taken everything."""
-    refuse_unknown(config, KEYS)
+    refuse_unknown(config, ("folder", "tracking"))
     elsewhere = {
         key: text(f"tracking.{key}", value, "as for pipeline.train, or null")
         for key, value in section(config, "tracking", ("uri", "experiment")).items()

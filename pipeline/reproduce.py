@@ -1,14 +1,13 @@
 """`python -m pipeline.reproduce` trains recorded results again and compares them to the last bit.
 
-The baselines, or with `sweep=latest` (or a parent run's id) a recorded sweep. The check is recorded in MLflow, too: its run
-ends FINISHED if all was reproduced, FAILED if not. Exit code 0: all equal; 1: something drifted; 2: it could not be checked.
+The baselines, or with `sweep=latest` (or a parent run's id) a recorded sweep. Exit code 0: all equal, 1: something drifted.
 """
 
 from typing import Any
 
 from pipeline.app.application import run
+from pipeline.reproducibility.baselines import update
 from pipeline.reproducibility.check import check, read_settings
-from pipeline.reproducibility.update import update
 
 
 def main(config: dict[str, Any]) -> int:

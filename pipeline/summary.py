@@ -11,12 +11,10 @@ from pipeline.stats.summary import Summary
 from pipeline.trials.checks import choice, refuse_unknown, text
 from pipeline.trials.settings import read_tracking
 
-KEYS = ("sweep", "by", "format", "output", "tracking")
-
 
 def main(settings: dict[str, Any]) -> int:
     """Prints or writes the tables of recorded sweeps."""
-    refuse_unknown(settings, KEYS)
+    refuse_unknown(settings, ("sweep", "by", "format", "output", "tracking"))
     requested, by = names("sweep", settings["sweep"]), names("by", settings["by"])
     style = choice("format", settings["format"], tuple(DOCUMENTS))
     output = settings["output"] and Path(text("output", settings["output"], "the name of a file, or null"))

@@ -10,17 +10,17 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from pipeline.app.composition import CONF, plain
-from pipeline.app.messages import COMPOSITION_ERRORS, one_line
-
-OBJECTS_BETWEEN_COLLECTIONS = 100_000  # Python's own value is 700 to 2000
+from pipeline.app.composition import COMPOSITION_ERRORS, CONF, one_line, plain
+from pipeline.errors import ConfigError
 
 Command = Callable[[dict[str, Any]], int | None]  # from the composed configuration to the exit code; None is 0
 
@@ -39,25 +39,41 @@ def refuse(error: Exception) -> NoReturn:
     sys.exit(2)
 
 
-def collect_garbage_rarely() -> None:
-    """Makes the garbage collector visit the 400,000 objects of the imported libraries less often: saves a second a command.
-
-    They are frozen as the last thing at exit, so that they end with the process and are not freed one by one. What must be
-    closed is closed before that, by `with` or by `atexit`.
-    """
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    atexit.unregister(gc.freeze)  # once, however often commands run in this process
-    atexit.register(gc.freeze)
-
-
 def forget_interrupts() -> None:
     """Clears CPython's flag of an unhandled KeyboardInterrupt, so that `python -m` ends with the exit code it is given.
 
-    An interrupt within `exec` of a text, as dataclasses call it while a library is imported, sets the flag even if it is
-    handled later, and the process then dies of SIGINT at its end. The next `exec` clears it. The flag came with
-    bpo-1054041 and bpo-41602; Python 3.14 sets it only for what is really unhandled (python/cpython issue 128130).
+    An interrupt within `exec` of a text, as dataclasses call it, sets the flag even if it is handled later; the next `exec`
+    clears it. Python 3.14 sets it only for what is really unhandled (python/cpython issue 128130).
     """
     exec("")
+
+
+class CheckBeforeWork(Callback):
+    """Hydra's callback that refuses a configuration before an output folder is made: by exit, as Hydra swallows an Exception.
+
+    A single run is checked by the function `check_run`, given as `package.module:function`.
+    """
+
+    def __init__(self, check_run: str | None, allow_multirun: bool) -> None:
+        self.check_run = check_run
+        self.allow_multirun = allow_multirun
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Called by Hydra with the composed configuration."""
+        if self.check_run is None:
+            return
+        study = config.hydra.runtime.choices.get("study")
+        try:
+            if study and config.hydra.sweeper.params:
+                raise ConfigError("study", study, "is a sweep: add -m")
+            resolve_name(self.check_run)(plain(config))
+        except COMPOSITION_ERRORS as error:
+            refuse(error)
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Called by Hydra before it expands the multirun."""
+        if not self.allow_multirun:
+            refuse(ConfigError("hydra.mode", "MULTIRUN", "must be RUN: leave out -m"))
 
 
 def multirun_tags() -> dict[str, str]:
@@ -69,16 +85,17 @@ def multirun_tags() -> dict[str, str]:
 
 def run(main: Command, config_name: str) -> NoReturn:
     """Runs a command as a Hydra application and exits with its code."""
-    collect_garbage_rarely()
+    gc.set_threshold(100_000)  # 400,000 objects of libraries are visited rarely and not freed one by one: saves a second
+    atexit.unregister(gc.freeze)  # once, however often commands run in this process
+    atexit.register(gc.freeze)  # what must be closed is closed before
     codes: list[int] = []
-    full_error = os.environ.get("HYDRA_FULL_ERROR", "")
-    show_traceback = full_error == "1"
+    full_error = os.environ.get("HYDRA_FULL_ERROR", "")  # 1: tracebacks are shown
 
     def task(config: DictConfig) -> None:
         try:
             codes.append(main(plain(config)) or 0)
         except COMPOSITION_ERRORS as error:
-            if show_traceback:
+            if full_error == "1":
                 raise
             refuse(error)
         except BrokenPipeError:  # the reader of the output has closed it
@@ -89,7 +106,7 @@ def run(main: Command, config_name: str) -> NoReturn:
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
     except Exception as error:
-        if show_traceback or not is_refusal(error):
+        if full_error == "1" or not is_refusal(error):
             raise
         refuse(error)
     except KeyboardInterrupt:

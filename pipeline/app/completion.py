@@ -1,8 +1,4 @@
-"""Completion in shells: `eval "$(backprop completion bash)"`, after which Tab completes commands, keys and values.
-
-A shell calls `backprop completion query LINE` with the line up to the cursor, and gets a line for each completion of its last
-word. The keys and values are those of Hydra's own completion plugin.
-"""
+"""Completion in shells, which call `backprop completion query LINE` with the line up to the cursor."""
 
 import sys
 from collections.abc import Sequence
@@ -68,8 +64,7 @@ def complete(line: str, commands: Sequence[str]) -> list[str]:
     from hydra._internal.utils import get_args_parser
     from hydra.plugins.completion_plugin import DefaultCompletionPlugin
 
-    from pipeline.app.composition import loader
-    from pipeline.app.messages import COMPOSITION_ERRORS
+    from pipeline.app.composition import COMPOSITION_ERRORS, loader
 
     if word.startswith("-"):
         return [option for option in get_args_parser()._option_string_actions if option.startswith(word)]

@@ -9,25 +9,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-SECONDS_BETWEEN_LINES = 10.0
-
 
 @contextmanager
 def progress_bar() -> Iterator[Any]:
-    """A bar on the terminal, or a line every ten seconds if there is none.
-
-    Gives a function that adds a task and returns a function, which is called with the numbers of further runs and epochs.
-    """
+    """A bar on the terminal, or a line every ten seconds: a function that adds a task and returns its `advance`."""
     console = Console(file=sys.stderr)
-    columns = (
-        TextColumn("{task.description:10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    columns = [TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}")]
+    times = [TimeElapsedColumn(), TimeRemainingColumn()]
+    with Progress(*columns, *times, console=console, disable=not console.is_terminal) as progress:
 
         def add(description: str, total: int, done: int = 0) -> Any:
             task = progress.add_task(description, total=total, completed=done, speed="")
@@ -41,7 +30,7 @@ def progress_bar() -> Iterator[Any]:
                 speed = f"{epochs / (now - started):.3g} epochs/s" if epochs and now > started else ""
                 if not progress.disable:
                     progress.update(task, advance=more_runs, speed=speed)
-                elif now - printed >= SECONDS_BETWEEN_LINES:
+                elif now - printed >= 10.0:
                     printed = now
                     left = f", {(total - done - runs) * (now - started) / runs:,.0f} s left" if runs else ""
                     print(f"{description}: {done + runs:,} of {total:,} runs, {speed}{left}", file=sys.stderr, flush=True)

@@ -27,10 +27,8 @@ def logspace(low: str | float, high: str | float, points: int, digits: int = 3) 
         start, step = first.ln(), (last.ln() - first.ln()) / (points - 1)
         between = [(start + step * k).exp() for k in range(1, points - 1)]
     for precision in range(digits, 18):
-        rounded = map(Context(prec=precision).plus, between)
-        values = [as_text(value) for value in (first, *rounded, last)]
-        numbers = [float(value) for value in values]
-        if all(one < other if first < last else one > other for one, other in pairwise(numbers)):
+        values = [as_text(value) for value in (first, *map(Context(prec=precision).plus, between), last)]
+        if all(one < other if first < last else one > other for one, other in pairwise(map(float, values))):
             return ",".join(values)
     raise ConfigError("logspace", expression, "has its ends too close together for so many points")
 

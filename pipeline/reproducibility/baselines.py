@@ -14,12 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.app.composition import CONF, compose, project_folder
-from pipeline.app.messages import COMPOSITION_ERRORS, one_line
-from pipeline.app.multirun import compose_multirun
+from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, one_line, project_folder
+from pipeline.app.progress import progress_bar
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
-from pipeline.reproducibility.drift import ExpectedRun
+from pipeline.reproducibility.drift import ExpectedRun, train_again
 from pipeline.results.run_result import Curve, RunResult
 from pipeline.sweeps.axes import expand
 from pipeline.trials.batching import make_batch
@@ -29,8 +28,7 @@ from pipeline.trials.trial import Trial
 FOLDER = project_folder("baselines")
 COLUMNS = ("key", "overrides", "status", "epochs", "final_error", "digest", "curve")
 CURVE_POINTS = 12
-STUDY_SAMPLE = 24
-
+STUDY_SAMPLE = 24  # jobs
 Row = dict[str, str]
 
 
@@ -76,13 +74,8 @@ def write(path: Path, rows: Sequence[Row]) -> None:
     draft.replace(path)
 
 
-def recorded(path: Path, rows: Sequence[Row]) -> list[ExpectedRun]:
-    """The rows as results to be compared. Raises ConfigError that names the line of a broken one."""
-    return [read_row(f"{shown(path)}:{line}", row) for line, row in enumerate(rows, 2)]
-
-
 def read_row(where: str, row: Row) -> ExpectedRun:
-    """One row as a result to be compared."""
+    """A row as a result to be compared. Raises ConfigError that names the line of a broken one."""
     trial = trial_of(where, row)
     if not row["key"]:
         raise ConfigError(f"{where}: key", row["key"], "is empty; fill the row in with baseline=update")
@@ -117,16 +110,9 @@ def read_curve(where: str, text: str) -> Curve:
 
 def filled_in(row: Row, result: RunResult) -> Row:
     """The row with this result."""
-    points = zip(*result.curve, strict=True)
-    return {
-        "key": result.key,
-        "overrides": row["overrides"],
-        "status": result.status,
-        "epochs": str(result.epochs),
-        "final_error": result.final_error.hex(),
-        "digest": result.digest,
-        "curve": " ".join(f"{epoch}:{float(error).hex()}" for epoch, error in points),
-    }
+    points = " ".join(f"{epoch}:{float(error).hex()}" for epoch, error in zip(*result.curve, strict=True))
+    cells = (result.key, row["overrides"], result.status, str(result.epochs), result.final_error.hex(), result.digest, points)
+    return dict(zip(COLUMNS, cells, strict=True))
 
 
 def trial_of(where: str, row: Row) -> Trial:
@@ -139,14 +125,9 @@ def trial_of(where: str, row: Row) -> Trial:
     return trial
 
 
-def file_of_study(folder: Path, study: str) -> Path:
-    """Where the sample of a study is kept."""
-    return folder / f"study_{study}.csv"
-
-
-def studies() -> list[str]:
-    """The names of all studies."""
-    return sorted(path.stem for path in (CONF / "study").glob("*.yaml"))
+def studies() -> dict[str, str]:
+    """The file of each study's sample, by the study's name."""
+    return {path.stem: f"study_{path.stem}.csv" for path in sorted((CONF / "study").glob("*.yaml"))}
 
 
 def sample_of_study(study: str) -> list[Row]:
@@ -160,3 +141,30 @@ def sample_of_study(study: str) -> list[Row]:
         overrides = [choice, *(text for text in jobs[index].overrides if text != choice)]
         rows.append({**dict.fromkeys(COLUMNS, ""), "overrides": shlex.join(overrides)})
     return rows
+
+
+def update(folder: Path) -> int:
+    """Writes today's results into the baselines, with samples of studies that have none, and prints what has changed."""
+    rows = {path: read(path) for path in sorted(folder.glob("*.csv"))}
+    if folder == FOLDER:
+        rows |= {folder / file: sample_of_study(study) for study, file in studies().items() if folder / file not in rows}
+    if not rows:
+        files(folder)
+    trials = [trial_of(f"{path.name}:{line}", row) for path in rows for line, row in enumerate(rows[path], 2)]
+    with progress_bar() as bar:
+        results = iter(train_again(trials, "numpy", CURVE_POINTS, bar("numpy", len(trials))))
+    for path, before in rows.items():
+        after = [filled_in(row, next(results)) for row in before]
+        changed = 0
+        for line, (old, new) in enumerate(zip(before, after, strict=True), 2):
+            columns = [column for column in COLUMNS if old[column] != new[column]]
+            changed += bool(columns)
+            if columns:
+                short = ("status", "epochs", "final_error")  # others are too long
+                changes = [f"{one} {old[one]} → {new[one]}" if one in short else one for one in columns]
+                how = ", ".join(changes) if old["key"] else "new"
+                print(f"{shown(path)}:{line}: {new['overrides']}: {how}")
+        if changed:
+            write(path, after)
+        print(f"{shown(path)}: {changed} of {len(after)} changed")
+    return 0

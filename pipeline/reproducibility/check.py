@@ -13,7 +13,6 @@ from pipeline.backprop.engines import ENGINES
 from pipeline.errors import ConfigError
 from pipeline.reproducibility import baselines, drift
 from pipeline.reproducibility.drift import Check, ExpectedRun, compare, train_again
-from pipeline.reproducibility.recorded import recorded_baselines, recorded_sweep
 from pipeline.trials.checks import choice, integer, refuse_unknown, text
 from pipeline.trials.settings import Tracking, read_engine, read_tracking
 
@@ -62,6 +61,9 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
 
 def check(settings: Settings) -> int:
     """Trains again, compares, and prints and records the result; gives the exit code."""
+    import pandas as pd
+
+    from pipeline.reproducibility.recorded import recorded_baselines, recorded_sweep
     from pipeline.store.environment import environment_tags, source_tags
     from pipeline.store.write import Store
 
@@ -80,16 +82,13 @@ def check(settings: Settings) -> int:
         parts = report(checks, source.environment, {**environment_tags(), **source_tags()})
         drifted = len({one.recorded.name for one in checks if one.changes})
         reproduced = len(expected) - drifted
-        summary = in_short(len(expected), drifted, engines)
-        metrics = {
-            "checked": len(expected),
-            "reproduced": reproduced,
-            "share_reproduced": reproduced / len(expected),
-            "seconds": time.monotonic() - started,
-        }
-        store.log_metrics(run_id, metrics)
+        more = f" ({drifted} drifted)" if drifted else ""
+        summary = f"reproduced {reproduced:,} of {len(expected):,}{more}, trained by {' and '.join(engines)}"
+        metrics = {"checked": len(expected), "reproduced": reproduced, "share_reproduced": reproduced / len(expected)}
+        store.log_metrics(run_id, metrics | {"seconds": time.monotonic() - started})
         with tempfile.TemporaryDirectory() as folder:
-            write_table(checks, Path(folder, TABLE))
+            whole = dict.fromkeys(("equal_up_to_epoch", "curves_part_at_epoch"), "Int64")
+            pd.DataFrame([drift.row(one) for one in checks]).astype(whole).to_csv(Path(folder, TABLE), index=False)
             store.log_files(run_id, Path(folder))
         store.set_note(run_id, "\n\n".join([summary, *(f"```\n{part}\n```" for part in parts)]))
         if not drifted:
@@ -121,14 +120,8 @@ def sample(runs: int, size: int | None, seed: int) -> Sequence[int]:
     return range(runs) if size is None or size >= runs else sorted(random.Random(seed).sample(range(runs), size))
 
 
-def in_short(checked: int, drifted: int, engines: Sequence[str]) -> str:
-    """The result in one line."""
-    more = f" ({drifted} drifted)" if drifted else ""
-    return f"reproduced {checked - drifted:,} of {checked:,}{more}, trained by {' and '.join(engines)}"
-
-
 def report(checks: Sequence[Check], then: Mapping[str, str] | None, now: Mapping[str, str]) -> list[str]:
-    """The drifts, and what differs between the environments, in words; nothing if there are no drifts."""
+    """The drifts in words, and what differs between the environment of the results and this one; nothing without drifts."""
     drifts = [one for one in checks if one.changes]
     if not drifts:
         return []
@@ -136,25 +129,12 @@ def report(checks: Sequence[Check], then: Mapping[str, str] | None, now: Mapping
     if len(drifts) > MOST_DRIFTS:
         parts.append(f"… and {len(drifts) - MOST_DRIFTS:,} more: see {TABLE} of this check's run in MLflow")
     other = {one.recorded.trained_by: one.engine for one in drifts if one.recorded.trained_by not in ("", one.engine)}
-    return [*parts, environments(then, now, [f"engine {old} → {new}" for old, new in other.items()])]
-
-
-def environments(then: Mapping[str, str] | None, now: Mapping[str, str], engines: Sequence[str]) -> str:
-    """What differs between the environment that the results come from and this one."""
     if then is None:
-        known = [f"{name} {value}" for name, value in now.items() if name.startswith(drift.ENVIRONMENT)]
-        return "Baselines keep no environment; this one is:\n" + "\n".join(f"  {line}" for line in known)
-    changes = [*engines, *drift.environment_changes(then, now)]
-    if not changes:
-        return "The environments do not differ in versions, commit, processor or engine: look at uncommitted changes."
-    return "Between the environments differ:\n" + "\n".join(f"  {line}" for line in changes)
-
-
-def write_table(checks: Sequence[Check], path: Path) -> None:
-    """All checks as a CSV file."""
-    import pandas as pd
-
-    table = pd.DataFrame([drift.row(one) for one in checks])
-    for column in ("equal_up_to_epoch", "curves_part_at_epoch"):
-        table[column] = table[column].astype("Int64")
-    table.to_csv(path, index=False)
+        title = "Baselines keep no environment; this one is:"
+        lines = [f"{name} {value}" for name, value in now.items() if name.startswith(drift.ENVIRONMENT)]
+    else:
+        title = "Between the environments differ:"
+        lines = [*(f"engine {old} → {new}" for old, new in other.items()), *drift.environment_changes(then, now)]
+        if not lines:
+            title = "The environments do not differ in versions, commit, processor or engine: look at uncommitted changes."
+    return [*parts, "\n  ".join([title, *lines])]

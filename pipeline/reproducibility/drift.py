@@ -1,8 +1,4 @@
-"""A recorded result against the same trial trained again: whether they are the same bits, and if not, what differs.
-
-Two results are equal if key, status, epochs, final error and digest are. A drift is described by what changed and by the kept
-epoch at which the error curves part.
-"""
+"""A recorded result against the same trial trained again: whether they are the same bits, and if not, what differs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,10 +20,7 @@ ENVIRONMENT = ("version.", "system", "cpu", "mlflow.source.git.commit")  # the t
 
 @dataclass(frozen=True, slots=True)
 class ExpectedRun:
-    """An earlier result. Its curve and its weights (None: not kept) are read only if it has drifted.
-
-    `name` says where a person finds it, `trained_by` which engine made it, if that is known.
-    """
+    """An earlier result; curve and weights (None: not kept) are read only if it has drifted; `name` says where it is."""
 
     name: str
     trial: Trial
@@ -38,23 +31,20 @@ class ExpectedRun:
     digest: str
     curve: Callable[[], Curve] = lambda: (np.array([], np.int64), np.array([]))
     weights: Callable[[], Mapping[str, Array] | None] = lambda: None
-    trained_by: str = ""
+    trained_by: str = ""  # the engine, if it is known
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One recorded result beside that of an engine now. No changes: it was reproduced.
-
-    `agreed` and `parted` are the last kept epoch at which the errors are equal and the first at which they are not.
-    """
+    """One recorded result beside that of an engine now. No changes: it was reproduced."""
 
     recorded: ExpectedRun
     engine: str
     result: RunResult
     changes: tuple[str, ...] = ()
-    agreed: int | None = None
-    parted: int | None = None
-    errors: tuple[float, float] | None = None
+    agreed: int | None = None  # the last kept epoch at which the errors are equal
+    parted: int | None = None  # the first at which they are not
+    errors: tuple[float, float] | None = None  # there
 
 
 def train_again(trials: Sequence[Trial], engine: str, curve_points: int, progress: Progress | None = None) -> list[RunResult]:
@@ -76,10 +66,8 @@ def compare(recorded: ExpectedRun, engine: str, result: RunResult) -> Check:
     if recorded.epochs != result.epochs:
         changes.append(f"epochs {recorded.epochs:,} → {result.epochs:,}")
     if not same(recorded.final_error, result.final_error):
-        changes.append(
-            f"final error {recorded.final_error!r} → {result.final_error!r}, "
-            f"{distance(recorded.final_error, result.final_error)}"
-        )
+        then, now = recorded.final_error, result.final_error
+        changes.append(f"final error {then!r} → {now!r}, {distance(then, now)}")
     if recorded.digest != result.digest:
         changes.append(changed_weights(recorded.weights(), result, alone=not changes))
     if not changes:
@@ -164,16 +152,12 @@ def row(check: Check) -> dict[str, Any]:
 
 def environment_changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """What differs between two environments, from their tags: `version.numpy 2.1.0 → 2.4.6`."""
-    names = dict.fromkeys(name for tags in (then, now) for name in tags if name.startswith(ENVIRONMENT))
     changes = []
-    for name in names:
+    for name in dict.fromkeys(name for name in (*then, *now) if name.startswith(ENVIRONMENT)):
         old, new = then.get(name, "unknown"), now.get(name, "unknown")
-        if old == new:
-            continue
-        if name == "cpu.features":
-            lost, gained = (sorted(set(a.split()) - set(b.split())) for a, b in ((old, new), (new, old)))
-            old, new = f"only then: {' '.join(lost) or 'none'}", f"only now: {' '.join(gained) or 'none'}"
-            changes.append(f"{name} {old}; {new}")
-        else:
+        if name == "cpu.features" and old != new:
+            lost, gained = (" ".join(sorted(set(a.split()) - set(b.split()))) for a, b in ((old, new), (new, old)))
+            changes.append(f"{name} only then: {lost or 'none'}; only now: {gained or 'none'}")
+        elif old != new:
             changes.append(f"{name} {old} → {new}")
     return changes

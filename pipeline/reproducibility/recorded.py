@@ -12,13 +12,14 @@ import pyarrow.parquet as pq
 from pipeline.errors import ConfigError
 from pipeline.reproducibility import baselines
 from pipeline.reproducibility.drift import ExpectedRun
+from pipeline.store.addresses import store_uri
+from pipeline.store.read import error_curve, find_sweep, weights
 from pipeline.store.records import ENGINE_TAG
+from pipeline.store.sweeps import read_configuration
 from pipeline.sweeps.plan import Plan
 from pipeline.trials.batching import CURVE_POINTS
 from pipeline.trials.checks import integer
 from pipeline.trials.configuration import configuration_from_params, read_trial
-
-JOBS = "jobs.json"  # of a sweep: all its trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Source:
 
 def recorded_baselines(folder: Path) -> Source:
     """The baselines of a folder. Raises ConfigError for a file or a row that is broken."""
-    runs = [run for path in baselines.files(folder) for run in baselines.recorded(path, baselines.read(path))]
+    lines = [(path, line, row) for path in baselines.files(folder) for line, row in enumerate(baselines.read(path), 2)]
+    runs = [baselines.read_row(f"{baselines.shown(path)}:{line}", row) for path, line, row in lines]
     if not runs:
         raise ConfigError("folder", folder, "has no baselines in its CSV files")
     return Source("baselines", len(runs), lambda some: [runs[index] for index in some], curve_points=baselines.CURVE_POINTS)
@@ -43,10 +45,8 @@ def recorded_baselines(folder: Path) -> Source:
 
 def recorded_sweep(uri: str | None, which: str) -> Source:
     """A sweep and its finished runs, from MLflow. Raises ConfigError where they cannot be read."""
-    from pipeline.store.addresses import store_uri
     from pipeline.store.failures import store_errors_as_config_errors
-    from pipeline.store.read import FINISHED, find_sweep, search
-    from pipeline.store.sweeps import read_configuration
+    from pipeline.store.read import FINISHED, search
 
     client, parent = find_sweep(uri, which)
     run_id, tags = parent.info.run_id, parent.data.tags
@@ -70,7 +70,7 @@ def rows_reader(client: Any, parent: Any) -> tuple[int, Callable[[Sequence[int]]
     """The number of runs of a sweep that has no MLflow run for each trial, and what reads them from its artifacts."""
     from pipeline.store.read import artifact
 
-    with artifact(client, parent, JOBS) as path:
+    with artifact(client, parent, "jobs.json") as path:
         jobs = json.loads(path.read_text(encoding="utf-8"))
     with artifact(client, parent, "results.parquet") as path:
         table = pq.read_table(path)
@@ -91,13 +91,18 @@ def rows_reader(client: Any, parent: Any) -> tuple[int, Callable[[Sequence[int]]
 
 def recorded_run(client: Any, child: Any) -> ExpectedRun:
     """A sweep's run as it was recorded. Raises ConfigError."""
-    from pipeline.store.read import error_curve, weights
-
     run_id, tags = child.info.run_id, child.data.tags
+    config = configuration_from_params(child.data.params)
     try:
+        if config["initial"]["kind"] in ("explicit", "file"):  # the weights are in its weights.npz
+            arrays = weights(client, child)
+            if arrays is None:
+                raise ConfigError("weights.npz", None, "is missing, and the initial weights with it")
+            initial = {name.removeprefix("initial_"): arrays[name].tolist() for name in arrays if name.startswith("initial_")}
+            config["initial"] = {"kind": "explicit", "values": initial}
         return ExpectedRun(
             name=f"{child.info.run_name} (run {run_id})",
-            trial=read_trial(configuration(client, child)),
+            trial=read_trial(config),
             key=tags["trial.key"],
             status=tags["status"],
             epochs=int(child.data.metrics["epochs"]),
@@ -111,17 +116,3 @@ def recorded_run(client: Any, child: Any) -> ExpectedRun:
         raise ConfigError("sweep", run_id, f"has no {error.args[0]}, so that it cannot be checked") from None
     except ConfigError as error:
         raise ConfigError("sweep", run_id, f"cannot be trained again: {error}") from None
-
-
-def configuration(client: Any, child: Any) -> dict[str, Any]:
-    """The configuration of a run from its params; initial weights that are given one by one from its weights.npz."""
-    from pipeline.store.read import weights
-
-    config = configuration_from_params(child.data.params)
-    if config["initial"]["kind"] in ("explicit", "file"):
-        arrays = weights(client, child)
-        if arrays is None:
-            raise ConfigError("weights.npz", None, "is missing, and the initial weights with it")
-        initial = {name.removeprefix("initial_"): arrays[name].tolist() for name in arrays if name.startswith("initial_")}
-        config["initial"] = {"kind": "explicit", "values": initial}
-    return config

@@ -5,8 +5,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
-from pipeline.app.multirun import Multirun
 from pipeline.errors import ConfigError
 from pipeline.report.html import command_of
 from pipeline.report.tables import report

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
-from pipeline.app.multirun import Multirun
 from pipeline.app.progress import progress_bar
 from pipeline.errors import ConfigError
 from pipeline.results.rows import Indices

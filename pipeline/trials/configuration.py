@@ -1,8 +1,8 @@
 """Trial ↔ configuration ↔ params: one trial in three forms, each made from the others.
 
 `read_trial` turns a configuration (plain nested dictionaries, as Hydra composes them) into a `Trial`, checked, or raises
-`ConfigError`, whose text is the one line that a user is shown. `configuration_of` is its inverse. `params_of` writes a trial
-as MLflow params, text by dotted keys; `configuration_from_params` reads them back.
+`ConfigError`, whose text is the one line that a user is shown. `params_of` writes a trial as MLflow params, text by dotted
+keys; `configuration_from_params` reads them back.
 """
 
 import json
@@ -18,7 +18,6 @@ from pipeline.trials.checks import choice, integer, number, refuse_unknown, sect
 from pipeline.trials.tasks import TASKS
 from pipeline.trials.trial import BatchKey, InitialChoice, TaskChoice, Trial
 
-POSITIVE = "greater than 0 and finite"
 NETWORK_KEYS = ("hidden", "activation", "output_activation", "bias", "train_bias")
 INITIAL_KEYS = {"published": (), "uniform": ("range",), "explicit": ("values",), "file": ("path",)}
 NAMED_BY = {"task": "name", "initial": "kind"}  # the param `task` is task.name, `initial` is initial.kind
@@ -47,8 +46,9 @@ def read_batch_key(config: Mapping[str, Any]) -> BatchKey:
     bias = choice("network.bias", network["bias"], BIASES)
     train_bias = truth("network.train_bias", network["train_bias"])
     tolerance = number("gradient_tolerance", config["gradient_tolerance"], "0 (off) or greater", lambda value: value >= 0.0)
+    task, options = variant(config, "task", "name", {name: readers for name, (_, readers) in TASKS.items()})
     return BatchKey(
-        task=read_task(config),
+        task=TaskChoice(task, tuple((key, read(f"task.{key}", options[key])) for key, read in sorted(TASKS[task][1].items()))),
         hidden=units,
         activation=choice("network.activation", network["activation"], ACTIVATIONS),
         output_activation=choice("network.output_activation", network["output_activation"], ACTIVATIONS),
@@ -66,27 +66,20 @@ def read_learning_rate(value: object) -> tuple[float, ...]:
     rates = value if isinstance(value, list | tuple) else [value]
     if not rates:
         raise ConfigError("learning_rate", value, "must be one number, or one per layer")
-    return tuple(number("learning_rate", rate, POSITIVE, lambda rate: rate > 0.0) for rate in rates)
+    return tuple(number("learning_rate", rate, "greater than 0 and finite", lambda rate: rate > 0.0) for rate in rates)
 
 
-# The keys that are read independently of all others.
+# The keys that are read independently of all others: a trial's own, that do not belong to its batch key.
 INDEPENDENT: dict[str, Callable[[object], object]] = {
     "learning_rate": read_learning_rate,
     "momentum": lambda given: number("momentum", given, "at least 0 and below 1", lambda value: 0.0 <= value < 1.0),
-    "threshold": lambda given: number("threshold", given, POSITIVE, lambda value: value > 0.0),
+    "threshold": lambda given: number("threshold", given, "greater than 0 and finite", lambda value: value > 0.0),
     "seed": lambda given: integer("seed", given, 0, 2**64 - 1),
 }
 TRIAL_KEYS = (
-    *("task", "network", "initial", "learning_rate", "momentum", "update", "criterion", "threshold", "max_epochs"),
-    *("gradient_tolerance", "seed"),
+    *("task", "network", "initial", "learning_rate"),
+    *("momentum", "update", "criterion", "threshold", "max_epochs", "gradient_tolerance", "seed"),
 )
-
-
-def read_task(config: Mapping[str, Any]) -> TaskChoice:
-    """The task by name, with its options."""
-    name, options = variant(config, "task", "name", {task: readers for task, (_, readers) in TASKS.items()})
-    _, readers = TASKS[name]
-    return TaskChoice(name, tuple((key, readers[key](f"task.{key}", options[key])) for key in sorted(readers)))
 
 
 def read_initial(config: Mapping[str, Any]) -> InitialChoice:
@@ -130,8 +123,7 @@ def nested(value: Any, kind: type[list[Any]] | type[tuple[Any, ...]]) -> Any:
 def fixed_keys(trial: Trial) -> dict[str, Any]:
     """The values of a trial by dotted keys, without initial weights that are given one by one."""
     key, initial = trial.batch_key, trial.initial
-    keys: dict[str, Any] = {"task": key.task.name}
-    keys |= {f"task.{name}": nested(value, list) for name, value in key.task.options}
+    keys: dict[str, Any] = {"task": key.task.name} | {f"task.{name}": nested(value, list) for name, value in key.task.options}
     keys |= {f"network.{name}": nested(getattr(key, name), list) for name in NETWORK_KEYS}
     keys["initial"] = initial.kind
     if initial.range:
@@ -140,55 +132,28 @@ def fixed_keys(trial: Trial) -> dict[str, Any]:
     if initial.path:
         keys["initial.path"] = initial.path
     rates = trial.learning_rate
-    return keys | {
-        "learning_rate": list(rates) if len(rates) > 1 else rates[0],
-        "momentum": trial.momentum,
-        "update": key.update,
-        "criterion": key.criterion,
-        "threshold": trial.threshold,
-        "max_epochs": key.max_epochs,
-        "gradient_tolerance": key.gradient_tolerance,
-        "seed": trial.seed,
-    }
-
-
-def configuration_of(trial: Trial) -> dict[str, Any]:
-    """The configuration that `read_trial` reads as this trial."""
-    config = from_keys(fixed_keys(trial))
-    if trial.initial.values:
-        config["initial"]["values"] = {name: nested(value, list) for name, value in trial.initial.values}
-    return config
-
-
-def from_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with these values by dotted keys, without keys that do not belong to a trial."""
-    config: dict[str, Any] = {}
-    for key, value in keys.items():
-        group, _, name = key.partition(".")
-        if group in NAMED_BY or name:
-            config.setdefault(group, {})[name or NAMED_BY[group]] = value
-        elif key in TRIAL_KEYS:
-            config[key] = value
-    return config
+    keys["learning_rate"] = list(rates) if len(rates) > 1 else rates[0]
+    return keys | {name: getattr(trial if name in INDEPENDENT else key, name) for name in TRIAL_KEYS[4:]}
 
 
 def params_of(trial: Trial) -> dict[str, str]:
-    """A trial as MLflow params; a list of names as JSON, to be read back whatever the names are.
-
-    Initial weights that are given one by one are in the run's weights.npz.
-    """
-    return {
-        key: json.dumps(value)
-        if isinstance(value, list) and any(isinstance(entry, str) for entry in value)
-        else as_override(value)
-        for key, value in fixed_keys(trial).items()
-    }
+    """A trial as MLflow params, a list of names as JSON; initial weights given one by one are in the run's weights.npz."""
+    keys = fixed_keys(trial).items()
+    names = {key for key, value in keys if isinstance(value, list) and any(isinstance(entry, str) for entry in value)}
+    return {key: json.dumps(value) if key in names else as_override(value) for key, value in keys}
 
 
 def configuration_from_params(params: Mapping[str, str]) -> dict[str, Any]:
     """The configuration that `params_of` was made from, without initial weights that are given one by one."""
-    texts = {f"{group}{key}" for group in NAMED_BY for key in ("", ".path")}
-    return from_keys({key: value if key in texts else read_param(value) for key, value in params.items()})
+    config: dict[str, Any] = {}
+    for key, entry in params.items():
+        group, _, name = key.partition(".")
+        value = entry if group in NAMED_BY and name in ("", "path") else read_param(entry)
+        if group in NAMED_BY or name:
+            config.setdefault(group, {})[name or NAMED_BY[group]] = value
+        elif key in TRIAL_KEYS:  # others do not belong to a trial
+            config[key] = value
+    return config
 
 
 def read_param(entry: str) -> Any:

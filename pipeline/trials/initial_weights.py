@@ -1,7 +1,7 @@
 """Where the weights start."""
 
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -26,19 +26,13 @@ def initial_parameters(starts: Sequence[tuple[InitialChoice, int]], network: Net
         low, high = np.array([starts[column][0].range for column in drawn]).T
         parameters[:, drawn] = uniform(low, high, network.size, [starts[column][1] for column in drawn])
     for column, (choice, _) in enumerate(starts):
-        if choice.kind != "uniform":
-            parameters[:, column] = deterministic(choice, network)
+        if choice.kind == "published":
+            parameters[:, column] = published(network)
+        elif choice.values is not None:
+            parameters[:, column] = named(dict(choice.values), network, "initial.values.")
+        elif choice.path is not None:
+            parameters[:, column] = named(load_npz(choice.path), network, f"initial.path={choice.path}: ")
     return parameters
-
-
-def deterministic(choice: InitialChoice, network: Network) -> Array:
-    """Deterministic initial parameters, shape (N,)."""
-    if choice.kind == "published":
-        return published(network)
-    if choice.values is not None:
-        return named(dict(choice.values), network, lambda name: f"initial.values.{name}")
-    assert choice.path is not None
-    return named(load_npz(choice.path), network, lambda name: f"initial.path={choice.path}: {name}")
 
 
 def published(network: Network) -> Array:
@@ -51,36 +45,32 @@ def published(network: Network) -> Array:
 
 
 def uniform(low: Array, high: Array, size: int, seeds: Sequence[int]) -> Array:
-    """Numbers from low (R,) to high (R,), as (size, R).
-
-    Those of a seed come from one stream, PCG64 seeded by it, in the order of the parameters (weights first): another range
-    stretches the same numbers, another kind of bias leaves the weights alone.
-    """
+    """Numbers from low (R,) to high (R,), as (size, R): of each seed a stream of PCG64, in the order of the parameters."""
     numbers: dict[int, int] = {}
     column_of = [numbers.setdefault(seed, len(numbers)) for seed in seeds]
     return low + (high - low) * pcg64.uniform(list(numbers), size)[:, column_of]
 
 
-def named(arrays: Mapping[str, Any], network: Network, where: Callable[[str], str]) -> Array:
-    """Parameters (N,) from arrays named weights_1, bias_1, …; `where` gives the key of an array, for errors."""
+def named(arrays: Mapping[str, Any], network: Network, where: str) -> Array:
+    """Parameters (N,) from arrays named weights_1, bias_1, …; `where` they are, for errors."""
     parts = []
     for name, shape in zip(network.names, network.shapes, strict=True):
         if name not in arrays:
             if shape == (0,):
                 continue
-            raise ConfigError(where(name), None, f"must be an array of shape {shape}")
+            raise ConfigError(where + name, None, f"must be an array of shape {shape}")
         try:
             part = np.array(arrays[name], dtype=float)
         except (ValueError, TypeError):
-            raise ConfigError(where(name), arrays[name], f"must be an array of numbers, of shape {shape}") from None
+            raise ConfigError(where + name, arrays[name], f"must be an array of numbers, of shape {shape}") from None
         if part.shape != shape:
-            raise ConfigError(where(name), f"array of shape {part.shape}", f"must have shape {shape}")
+            raise ConfigError(where + name, f"array of shape {part.shape}", f"must have shape {shape}")
         if not np.isfinite(part).all():
-            raise ConfigError(where(name), arrays[name], "all numbers must be finite")
+            raise ConfigError(where + name, arrays[name], "all numbers must be finite")
         parts.append(part.ravel())
     for name in arrays:
         if name not in network.names and not name.startswith("initial_"):
-            raise ConfigError(where(name), "…", f"unknown array; known are {', '.join(network.names)}")
+            raise ConfigError(where + name, "…", f"unknown array; known are {', '.join(network.names)}")
     return np.concatenate(parts)
 
 

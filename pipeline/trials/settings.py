@@ -11,22 +11,18 @@ from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.trial import Trial
 
 RUN_KEYS = ("engine", "curve_points", "tracking", "executor", "resume", "limits")
-TRACKING_KEYS = ("uri", "experiment", "runs", "curves", "weights")
 EXECUTOR_KEYS = {"local": ("chunk",), "dask": ("chunk", "address", "workers")}
 RECORDED_BY_DEFAULT = 20_000  # trials, up to which each has a run of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """Where runs are recorded. `runs`: all, none, how many of them, or None to decide by their number.
-
-    `curves` and `weights`: whether the parent run keeps those of all trials in files.
-    """
+    """Where runs are recorded. `runs`: all, none, how many, or None to decide by their number."""
 
     uri: str | None
     experiment: str
     runs: str | int | None = None
-    curves: bool = False
+    curves: bool = False  # does the parent run keep those of all trials, in files?
     weights: bool = False
 
 
@@ -42,10 +38,7 @@ class ExecutorChoice:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How trials are run: engine, points of the error curve that are kept, tracking, executor.
-
-    `resume` is auto, never, or a parent run's id; the limits of memory and disk are in GiB, None for what is free here.
-    """
+    """How trials are run. `resume` is auto, never, or a parent run's id; memory and disk are in GiB, None for what is free."""
 
     tracking: Tracking
     engine: str
@@ -85,7 +78,7 @@ def read_engine(key: str, value: object) -> str:
 
 def read_tracking(config: Mapping[str, Any]) -> Tracking:
     """Where runs are recorded, and how much of them; raises ConfigError."""
-    tracking = section(config, "tracking", TRACKING_KEYS)
+    tracking = section(config, "tracking", ("uri", "experiment", "runs", "curves", "weights"))
     if tracking["uri"] is not None:
         text("tracking.uri", tracking["uri"], "an MLflow store, such as sqlite:///mlruns/mlflow.db")
     text("tracking.experiment", tracking["experiment"], "the name of an MLflow experiment")

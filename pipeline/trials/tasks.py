@@ -22,22 +22,14 @@ class Task:
     inputs: Array
     targets: Array
 
-    def __post_init__(self) -> None:
-        for array in (self.inputs, self.targets):
-            array.flags.writeable = False
-
 
 @cache
 def load(task: TaskChoice) -> Task:
     """The task of that name and with those options. Raises ConfigError where a file does not hold it."""
     make, _ = TASKS[task.name]
-    inputs, targets = make(**dict(task.options))
-    return Task(task.name, np.ascontiguousarray(inputs, float) + 0.0, np.ascontiguousarray(targets, float) + 0.0)
-
-
-def seed_example() -> tuple[Any, Any]:
-    """The one pattern of the worked example."""
-    return [[0.05, 0.10]], [[0.01, 0.99]]
+    inputs, targets = (np.ascontiguousarray(array, float) + 0.0 for array in make(**dict(task.options)))
+    inputs.flags.writeable = targets.flags.writeable = False
+    return Task(task.name, inputs, targets)
 
 
 def coded(bits: Any, coding: str) -> Array:
@@ -47,14 +39,9 @@ def coded(bits: Any, coding: str) -> Array:
 
 
 def parity(bits: int, coding: str) -> tuple[Array, Array]:
-    """Is the number of ones odd? (Rumelhart, Hinton & Williams 1986.)"""
+    """Is the number of ones odd? Of two bits: exclusive or. (Rumelhart, Hinton & Williams 1986.)"""
     words = list(product((0, 1), repeat=bits))
     return coded(words, coding), coded([[sum(word) % 2] for word in words], coding)
-
-
-def xor(coding: str) -> tuple[Array, Array]:
-    """Exclusive or: parity of two bits."""
-    return parity(2, coding)
 
 
 def encoder(size: int, coding: str) -> tuple[Array, Array]:
@@ -70,10 +57,7 @@ def symmetry(bits: int, coding: str) -> tuple[Array, Array]:
 
 
 def scaled(columns: Array, scaling: str) -> Array:
-    """Each column to mean 0 and standard deviation 1 (standard), or to 0 … 1 (minmax); a constant column to 0.
-
-    Sums run over patterns in order, so that the numbers are the same everywhere.
-    """
+    """Each column to mean 0 and standard deviation 1 (standard), or to 0 … 1 (minmax); a constant column to 0."""
     if scaling == "none":
         return columns
     low, high = columns.min(axis=0), columns.max(axis=0)
@@ -81,16 +65,9 @@ def scaled(columns: Array, scaling: str) -> Array:
     unit = np.where(constant, 0.0, (columns - low) / np.where(constant, 1.0, high - low))
     if scaling == "minmax":
         return unit
-    centred = unit - ordered_mean(unit)
-    return np.where(constant, 0.0, centred / np.where(constant, 1.0, np.sqrt(ordered_mean(centred * centred))))
-
-
-def ordered_mean(columns: Array) -> Array:
-    """The mean over the rows, added one after the other."""
-    total = np.zeros(columns.shape[1])
-    for row in columns:
-        total += row
-    return total / len(columns)
+    centred = unit - np.cumsum(unit, axis=0)[-1] / len(unit)  # adds in order: the same everywhere
+    variance = np.cumsum(centred * centred, axis=0)[-1] / len(unit)
+    return np.where(constant, 0.0, centred / np.where(constant, 1.0, np.sqrt(variance)))
 
 
 def one_hot(classes: Any) -> Array:
@@ -99,27 +76,16 @@ def one_hot(classes: Any) -> Array:
     return np.eye(len(names))[index]
 
 
-def iris(scaling: str) -> tuple[Array, Array]:
-    """Fisher's iris, 150 patterns, 4 inputs, 3 classes: the copy in scikit-learn."""
-    from sklearn.datasets import load_iris
+def classified(name: str, scaling: str) -> tuple[Array, Array]:
+    """Fisher's iris (150 patterns, 4 inputs, 3 classes) or handwritten digits (1,797, 64, 10): the copies in scikit-learn."""
+    from sklearn import datasets
 
-    inputs, classes = load_iris(return_X_y=True)
-    return scaled(inputs, scaling), one_hot(classes)
-
-
-def digits(scaling: str) -> tuple[Array, Array]:
-    """Handwritten digits, 1,797 patterns, 64 inputs, 10 classes: the copy in scikit-learn."""
-    from sklearn.datasets import load_digits
-
-    inputs, classes = load_digits(return_X_y=True)
+    inputs, classes = getattr(datasets, f"load_{name}")(return_X_y=True)
     return scaled(inputs, scaling), one_hot(classes)
 
 
 def csv(path: str, targets: tuple[str, ...], scaling: str) -> tuple[Array, Array]:
-    """A table with a header. `targets` are the target columns: numbers stay numbers, words become a column per class.
-
-    All other columns are inputs and must be numbers; they alone are scaled.
-    """
+    """A table with a header: words of target columns become a column per class; all others are inputs, numbers, scaled."""
     table = read_csv(path)
     for column in targets:
         if column not in table.columns:
@@ -132,10 +98,9 @@ def csv(path: str, targets: tuple[str, ...], scaling: str) -> tuple[Array, Array
         if column not in numbers:
             raise ConfigError("task.path", path, f"input column {column} must hold numbers only")
     values = table[inputs].to_numpy(float)
-    columns = [
-        table[[column]].to_numpy(float) if column in numbers else one_hot(table[column].astype(str)) for column in targets
-    ]
-    wanted = np.hstack(columns)
+    wanted = np.hstack(
+        [table[[column]].to_numpy(float) if column in numbers else one_hot(table[column].astype(str)) for column in targets]
+    )
     if not (np.isfinite(values).all() and np.isfinite(wanted).all()):
         raise ConfigError("task.path", path, "all numbers must be finite")
     return scaled(values, scaling), wanted
@@ -172,20 +137,19 @@ def read_targets(key: str, value: object) -> tuple[str, ...]:
 
 
 Readers = Mapping[str, Callable[[str, object], Any]]  # of options: each reads one from its key and value, or raises ConfigError
-
 CODING: Readers = {"coding": partial(choice, allowed=("binary", "bipolar"))}
 SCALING: Readers = {"scaling": partial(choice, allowed=("none", "standard", "minmax"))}
 BITS: Readers = {"bits": partial(integer, low=2, high=12)}
-CSV_FILE: Readers = {"path": partial(text, allowed="the path of a CSV file"), "targets": read_targets}
+CSV_FILE: Readers = {"path": partial(text, allowed="the path of a CSV file"), "targets": read_targets, **SCALING}
 
 # The tasks by name: the function that makes the patterns, and its options.
 TASKS: dict[str, tuple[Callable[..., tuple[Any, Any]], Readers]] = {
-    "seed_example": (seed_example, {}),
-    "xor": (xor, CODING),
+    "seed_example": (lambda: ([[0.05, 0.10]], [[0.01, 0.99]]), {}),  # of the worked example
+    "xor": (partial(parity, 2), CODING),
     "parity": (parity, {**BITS, **CODING}),
     "encoder": (encoder, {"size": partial(integer, low=2, high=1000), **CODING}),
     "symmetry": (symmetry, {**BITS, **CODING}),
-    "iris": (iris, SCALING),
-    "digits": (digits, SCALING),
-    "csv": (csv, {**CSV_FILE, **SCALING}),
+    "iris": (partial(classified, "iris"), SCALING),
+    "digits": (partial(classified, "digits"), SCALING),
+    "csv": (csv, CSV_FILE),
 }

@@ -14,8 +14,7 @@ from pipeline.report.figures.drawing import BLUE, ORANGE, styled
 from pipeline.walkthrough.numbers import Walkthrough, bias_name, unit_name, weight_name
 
 STEPS = ("forward", "backward", "update")
-MOST_UNITS = 5  # of a layer: more have no room for their numbers
-MOST_LAYERS = 4  # of weights
+MOST_UNITS, MOST_LAYERS = 5, 4  # more units of a layer, or layers of weights, have no room for their numbers
 RADIUS = 0.58  # of a unit
 INK, QUIET = "0.1", "0.45"
 
@@ -46,10 +45,7 @@ class Board:
 
 @styled
 def draw(walk: Walkthrough, step: str) -> Figure | None:
-    """One picture of a step: forward, backward or update. None for a network that is too large to be drawn.
-
-    Raises ValueError for another step.
-    """
+    """The picture of a step, one of STEPS, else ValueError is raised; None for a network that is too large to be drawn."""
     if step not in STEPS:
         raise ValueError(f"step={step}: must be one of {', '.join(STEPS)}")
     units = walk.network.units

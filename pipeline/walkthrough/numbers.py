@@ -1,8 +1,7 @@
 """One iteration of one run as plain data: every number of its forward pass, backward pass and update, by name.
 
 No number has a computation of its own here: net inputs, outputs and errors come from `forward` and `total_error`,
-deltas and gradients from `backward`, the state before and after the update from the trainer. Texts and pictures are
-made from these data.
+deltas and gradients from `backward`, the state before and after the update from the trainer.
 
 Names are the document's: inputs i1, i2, …; hidden units h1, h2, … (in several hidden layers h1_1, h1_2, …, h2_1, …);
 outputs o1, o2, …; weights w1, w2, … in the order of the parameters: layer by layer, unit by unit, input by input;
@@ -28,7 +27,6 @@ from pipeline.backprop.status import STATUSES
 from pipeline.backprop.trainer import State, train
 
 UNITS, PARAMETERS = 8, 16  # of a layer, that are shown at most
-
 # The worked example as published, digit by digit
 PUBLISHED = (
     "net h1 0.3775, out h1 0.593269992, out h2 0.596884378, net o1 1.105905967, out o1 0.75136507, out o2 0.772928465, "
@@ -76,10 +74,13 @@ class Walkthrough:
 
     outputs[l] (U,), with the inputs as outputs[0]; nets[l], slopes[l] and deltas[l] (U,) belong to outputs[l + 1].
     The parameters old (N,) become new (N,): velocity = momentum × velocity_before − rate × gradient, new = old + velocity,
-    all (trained,). gradient is of all patterns, or with update=online of this one; pattern_gradient is of this one.
+    all (trained,), as are the rates. gradient is of all patterns, or with update=online of this one, as pattern_gradient.
     """
 
     batch: Batch
+    network: Network
+    patterns: int  # of the task
+    summed: bool  # is the update's gradient a sum over several patterns?
     weight: str  # whose gradient is explained factor by factor
     iteration: int  # iterations and patterns count from 1
     pattern: int
@@ -89,6 +90,7 @@ class Walkthrough:
     deltas: list[Array]
     old: Array
     new: Array
+    rates: Array
     gradient: Array
     pattern_gradient: Array
     velocity_before: Array
@@ -97,26 +99,6 @@ class Walkthrough:
     total_error: float
     pattern_error_after: float
     total_error_after: float
-
-    @property
-    def network(self) -> Network:
-        """The network walked through."""
-        return self.batch.network
-
-    @property
-    def patterns(self) -> int:
-        """The number of patterns of the task."""
-        return len(self.batch.inputs)
-
-    @property
-    def rates(self) -> Array:
-        """The learning rate of each trained parameter, (trained,)."""
-        return self.network.rates(self.batch.learning_rate)[:, 0]
-
-    @property
-    def summed(self) -> bool:
-        """Is the update's gradient a sum over several patterns?"""
-        return self.patterns > 1 and self.batch.update == "batch"
 
     def keep(self, layer: int) -> int | None:
         """The unit of a layer at which the chosen weight begins or ends, which is always shown."""
@@ -206,15 +188,22 @@ def walk(batch: Batch, weight: str, iteration: int = 1, pattern: int = 1) -> Wal
     after = forward(network, state.parameters, batch.inputs)[-1]
     return Walkthrough(
         batch=batch,
+        network=network,
+        patterns=len(batch.inputs),
+        summed=batch.update == "batch" and len(batch.inputs) > 1,
         weight=weight,
         iteration=iteration,
         pattern=pattern,
         outputs=[layer[0, :, 0] for layer in followed],
         nets=net_inputs(network, old, followed),
-        slopes=slopes(network, followed),
+        slopes=[
+            ACTIVATIONS[name].times_slope(np.ones(layer.shape), layer)[0, :, 0]
+            for name, layer in zip(network.activations, followed[1:], strict=True)
+        ],
         deltas=deltas(network, old, followed, batch.targets[one]),
         old=old[:, 0],
         new=state.parameters[:, 0],
+        rates=network.rates(batch.learning_rate)[:, 0],
         gradient=gradient[:, 0],
         pattern_gradient=pattern_gradient[:, 0],
         velocity_before=velocity_before[:, 0],
@@ -255,12 +244,6 @@ def net_inputs(network: Network, parameters: Array, outputs: list[Array]) -> lis
         own = np.concatenate([weights.reshape(-1, 1), bias])
         nets.append(forward(alone, own, outputs[layer][:, :, 0])[1][0, :, 0])
     return nets
-
-
-def slopes(network: Network, outputs: list[Array]) -> list[Array]:
-    """∂out/∂net (U,) of each layer."""
-    layers = zip(network.activations, outputs[1:], strict=True)
-    return [ACTIVATIONS[name].times_slope(np.ones(layer.shape), layer)[0, :, 0] for name, layer in layers]
 
 
 def deltas(network: Network, parameters: Array, outputs: list[Array], targets: Array) -> list[Array]:

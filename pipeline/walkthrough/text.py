@@ -1,10 +1,16 @@
-"""The walk in blocks: a text (a heading, if it begins with #), equations, or the columns of a table by their titles."""
+"""The walk in blocks, and these as plain text, and as Markdown with pictures.
+
+A block is a text (a heading, if it begins with #), equations, or the columns of a table by their titles.
+"""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.network import Network
@@ -75,12 +81,6 @@ def forward_lines(unit: Unit, keep: int | None) -> list[Equation]:
     ]
 
 
-def error_line(unit: Unit) -> Equation:
-    """Error of an output unit."""
-    name, numbers = unit.name, f"½ × ({number(unit.target or 0.0)} - {factor(unit.output)})²"
-    return f"E {name}", f"½ × (target {name} - out {name})²", numbers, number(unit.error or 0.0)
-
-
 def backward_lines(unit: Unit, keep: int | None) -> list[Equation]:
     """∂E/∂out, ∂out/∂net, and ∂E/∂net, their product."""
     name, above = unit.name, unit.above
@@ -147,7 +147,10 @@ def forward_pass(walk: Walkthrough) -> Iterator[Block]:
         for unit in walk.shown_units(layer):
             yield forward_lines(unit, walk.keep(layer - 1)) if unit else "…"
     yield "The error of an output is half its squared distance from the target:"
-    lines = [error_line(unit) for unit in walk.shown_units(top) if unit]
+    lines: list[Equation] = []
+    for unit in filter(None, walk.shown_units(top)):
+        numbers = f"½ × ({number(unit.target or 0.0)} - {factor(unit.output)})²"
+        lines.append((f"E {unit.name}", f"½ × (target {unit.name} - out {unit.name})²", numbers, number(unit.error or 0.0)))
     symbols = added(network.units[-1], lambda u: f"E o{u + 1}", walk.keep(top)) + counted(network.units[-1])
     numbers = added(network.units[-1], lambda u: number(walk.unit(top, u).error or 0.0), walk.keep(top))
     lines.append(("E" if walk.patterns > 1 else "E total", symbols, numbers, number(walk.pattern_error)))
@@ -266,3 +269,75 @@ def lesson(walk: Walkthrough, trial: Trial, ended: str | None = None) -> Iterato
             f"comes from rounded intermediate values; it is {number(walk.total_error_after)}."
         )
         yield {"quantity": names, "published": values, "here": [f"{value:.12g}" for value in here]}
+
+
+def aligned(column: Column) -> list[str]:
+    """The texts of a column; numbers with the same decimals, unless one is too small for that."""
+    numbers = [number(cell) for cell in column if isinstance(cell, float)]
+    style = number
+    if numbers and not any(set("ena") & set(text) for text in numbers):  # 1e-05, inf, nan
+        decimals = max(len(text.partition(".")[2]) for text in numbers)
+        style = f"{{:.{decimals}f}}".format
+    return ["…" if cell is None else style(cell + 0.0) if isinstance(cell, float) else cell for cell in column]
+
+
+def equations(lines: list[Equation]) -> str:
+    """Equations with = below =, each on one line or, if that is too long, with a line for each side."""
+    rows, left = [], max(len(line[0]) for line in lines)
+    for name, *sides in lines:
+        sides = list(dict.fromkeys(sides))  # nothing equals itself: E total = E o1 = 0.1 = 0.1
+        if left + sum(len(side) + 3 for side in sides) <= WIDTH:
+            sides = [" = ".join(sides)]
+        for side in sides:
+            unbroken = side.replace(" ", "\xa0").replace("\xa0+", " +")  # lines may break before a + alone
+            start, indent = f"{name:<{left}} = ", " " * (left + 3)
+            rows += textwrap.wrap(unbroken, WIDTH, initial_indent=start, subsequent_indent=indent)
+            name = ""
+    return "\n".join(rows).replace("\xa0", " ")
+
+
+def plain_text(block: Block) -> str:
+    """A block as plain text."""
+    if isinstance(block, list):
+        return textwrap.indent(equations(block), "    ")
+    if isinstance(block, dict):
+        columns = []
+        for title, column in block.items():
+            texts = [title, *aligned(column)]
+            adjust = str.rjust if any(isinstance(cell, float) for cell in column) else str.ljust
+            columns.append([adjust(text, max(map(len, texts))) for text in texts])
+        return "\n".join("    " + "   ".join(row).rstrip() for row in zip(*columns, strict=True))
+    if block.startswith("#"):
+        title = block.lstrip("# ")
+        return f"{title}\n{('=' if block.startswith('# ') else '-') * len(title)}"
+    return textwrap.fill(block, WIDTH)
+
+
+def markdown(block: Block) -> str:
+    """A block as Markdown; equations as code."""
+    if isinstance(block, list):
+        return f"```text\n{equations(block)}\n```"
+    if isinstance(block, dict):
+        columns = []
+        for title, column in block.items():
+            rule = "---:" if any(isinstance(cell, float) for cell in column) else "---"
+            columns.append([title, rule, *aligned(column)])
+        return "\n".join(f"| {' | '.join(row)} |" for row in zip(*columns, strict=True))
+    return block
+
+
+FORMATS = {"text": plain_text, "markdown": markdown}
+
+
+def with_pictures(blocks: Iterable[Block], walk: Walkthrough, output: Path) -> Iterator[Block]:
+    """The blocks with the network, if it is not too large, drawn below each step's heading, as SVG files beside `output`."""
+    from pipeline.report.figures.files import save
+    from pipeline.walkthrough.board import draw
+
+    for block in blocks:
+        yield block
+        step = PICTURES.get(block) if isinstance(block, str) else None
+        if step and (figure := draw(walk, step)):
+            path = output.with_name(f"{output.stem}-{step}.svg")
+            save(figure, path, png=False)
+            yield f"![The network with the numbers of the {step} step]({quote(path.name)})"

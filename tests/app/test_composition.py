@@ -8,9 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from pipeline.app import composition
-from pipeline.app.composition import CONF, compose, plain
-from pipeline.app.messages import COMPOSITION_ERRORS, one_line
-from pipeline.app.multirun import compose_multirun
+from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, one_line, plain
 from pipeline.sweeps.axes import expand
 
 OVERRIDES = [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.app.multirun import Multirun
+from pipeline.app.composition import Multirun
 from pipeline.errors import ConfigError
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.request import read_sweep

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.app.multirun import Multirun
+from pipeline.app.composition import Multirun
 from pipeline.errors import ConfigError
 from pipeline.sweeps.axes import Product, expand
 from pipeline.sweeps.plan import Plan, axis_cells

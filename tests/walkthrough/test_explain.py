@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from pipeline.backprop.batch import Batch
 from pipeline.backprop.network import Network, forward, total_error
 from pipeline.backprop.trainer import train
-from pipeline.walkthrough.formats import markdown
 from pipeline.walkthrough.numbers import few, place, position, unit_name, walk
-from pipeline.walkthrough.text import lesson, number
+from pipeline.walkthrough.text import lesson, markdown, number
 from tests.strategies import alone, batches, examples, same_bits
 
 # M. Mazur's worked example (2015): the steps in their order, digits as published

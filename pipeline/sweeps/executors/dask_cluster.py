@@ -15,26 +15,23 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
-from concurrent.futures import Future as Waiting
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing import active_children, resource_tracker
 from pathlib import Path
-from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.app.interrupts import Interrupts
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.batch import Batch, Progress
+from pipeline.backprop.batch import Progress
 from pipeline.errors import ConfigError
 from pipeline.results.rows import RunRows
 from pipeline.sweeps.chunks import Chunk
-from pipeline.trials.fingerprint import content
 from pipeline.trials.settings import ExecutorChoice
 
 try:
@@ -44,16 +41,14 @@ try:
 except ModuleNotFoundError:
     raise ConfigError("executor", "dask", "needs Dask: pip install -e '.[dask]'") from None
 
-Result = TypeVar("Result")
-
 CHUNKS_PER_THREAD = 2  # in flight: one that is trained and one that waits for the worker
 SECONDS_TO_ANSWER = 10.0
 SECONDS_FOR_WORKERS = 30.0
 SECONDS_TO_START = 120.0
 SECONDS_TO_CLOSE = 0.5
-SECONDS_BETWEEN_LOOKS = 0.1
+SECONDS_BETWEEN_LOOKS = 0.02
 SECONDS_BETWEEN_COUNTS = 1.0  # of the workers
-TIMES_GIVEN_UP = 3  # by Dask, on a chunk over which workers die
+RETRIES = 8  # of a chunk over which workers die, when Dask has given up on it
 CONFIGURATION = {
     "distributed.admin.large-graph-warning-threshold": "1TB",  # a chunk may be large
     "distributed.deploy.lost-worker-timeout": "1h",  # a worker of this machine is started again, however long it takes
@@ -100,31 +95,23 @@ def patterns(inputs: Array, targets: Array) -> tuple[Array, Array]:
     return inputs, targets
 
 
-def train_chunk(ours: dict[str, str], pickled: bytes, shared: tuple[Array, Array]) -> pa.Table:
-    """On a worker: the result of a chunk, by one thread. Ends early where it is cancelled."""
+def train_chunk(ours: dict[str, str], pickled: bytes, shared: tuple[Array, Array]) -> tuple[pa.Table, int]:
+    """On a worker, by one thread: the result of a chunk and the number of epochs. Ends early where it is cancelled."""
     worker = distributed.get_worker()
-    if found := differences(IDENTITY, ours):
-        raise WrongWorkerError(f"the worker {worker.address} has {found}")
+    if different := differences(IDENTITY, ours):
+        raise WrongWorkerError(f"the worker {worker.address} has {different}")
     chunk: Chunk = pickle.loads(pickled)
-    key, tasks = worker.get_current_task(), worker.state.tasks
+    key, tasks, trained = worker.get_current_task(), worker.state.tasks, 0
 
-    def looking(runs: int, epochs: int) -> None:
+    def look(runs: int, epochs: int) -> None:
+        nonlocal trained
+        trained += epochs
         task = tasks.get(key)
         if task is None or task.state == "cancelled":
             raise StoppedError
 
-    batch = replace(chunk.batch, inputs=shared[0], targets=shared[1])
-    chunk = replace(chunk, batch=batch)
-    return chunk.rows(chunk.train(looking, threads=1)).table
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A chunk that a worker has been given, and how often Dask has given up on it."""
-
-    chunk: Chunk
-    worker: str
-    given_up: int
+    chunk = replace(chunk, batch=replace(chunk.batch, inputs=shared[0], targets=shared[1]))
+    return chunk.rows(chunk.train(look, threads=1)).table, trained
 
 
 class Cluster:
@@ -133,10 +120,10 @@ class Cluster:
     def __init__(self, choice: ExecutorChoice, interrupts: Interrupts) -> None:
         self.choice, self.interrupts = choice, interrupts
         self.key, self.value = ("executor.address", choice.address) if choice.address else ("executor", "dask")
-        self.in_flight: dict[Waiting[pa.Table], Sent] = {}
+        self.in_flight: dict[Any, int] = {}  # chunks as Dask's futures, with their numbers of trials
+        self.retries: Counter[Any] = Counter()
         self.shared: dict[str, Any] = {}
-        self.workers: dict[str, int] = {}
-        self.counted = 0.0
+        self.threads, self.counted = 0, 0.0
         self.local: Any = None
         self.client: Any = None
         logging.getLogger("distributed").setLevel(logging.ERROR)
@@ -149,9 +136,14 @@ class Cluster:
         except BaseException:
             self.close()
             raise
+        client: Any = self.client
+        self.results = distributed.as_completed(loop=client.loop, with_results=True, raise_errors=False)
 
     def _refusal(self, reason: str) -> ConfigError:
         return ConfigError(self.key, self.value, reason)
+
+    def _lost(self) -> ConfigError:
+        return self._refusal("the scheduler is gone; what is trained is kept, and the same command goes on from there")
 
     def _connect(self) -> None:
         if self.choice.address is None:
@@ -160,144 +152,105 @@ class Cluster:
                 self.local = start_local(self.folder.name)
                 self.client = distributed.Client(self.local, set_as_default=False)
                 self.local.scale(self.choice.workers)
+            self.interrupts.raise_if_requested()
             return
-        address = self.choice.address
         try:
-            self._run_interruptibly(lambda: asyncio.run(answer(address)))
-            self.client = self._run_interruptibly(
-                lambda: distributed.Client(address, timeout=SECONDS_TO_ANSWER, set_as_default=False)
-            )
+            asyncio.run(answer(self.choice.address))
+            self.client = distributed.Client(self.choice.address, timeout=SECONDS_TO_ANSWER, set_as_default=False)
         except Exception as error:  # whatever goes wrong when something else is there
             reason = str(error).partition("\n")[0] or "nothing came"
             raise self._refusal(f"no Dask scheduler answers there ({reason})") from None
 
-    def _run_interruptibly(self, action: Callable[[], Result]) -> Result:
-        """What comes of an action that may take long: while it goes on in another thread, an interrupt is answered."""
-        result: Waiting[Result] = Waiting()
-
-        def act() -> None:
-            try:
-                result.set_result(action())
-            except BaseException as error:
-                result.set_exception(error)
-
-        Thread(target=act, daemon=True).start()
-        while not result.done():
-            wait([result], SECONDS_BETWEEN_LOOKS)
-            self.interrupts.raise_if_requested()
-        return result.result()
-
     def _wait_for_workers(self) -> None:
         """Until there is one; on this machine, until all are there."""
-        wanted = self.choice.workers if self.local else 1
-        started, told = time.monotonic(), False
-        while len(self._threads()) < wanted:
-            waited = time.monotonic() - started
-            if self.local and waited > SECONDS_TO_START:
-                raise self._refusal(f"its workers on this machine do not start within {SECONDS_TO_START:.0f} s")
-            if not self.local and waited > SECONDS_FOR_WORKERS:
-                raise self._refusal(f"has no workers; start one with: .venv/bin/dask worker {self.value}")
-            if not told and not self.local:
+        try:
+            if self.local:
+                self.client.wait_for_workers(self.choice.workers, SECONDS_TO_START)
+                return
+            if not self.client.nthreads():
                 print(f"waiting for workers at {self.value}", file=sys.stderr, flush=True)
-                told = True
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-            self.interrupts.raise_if_requested()
-            self.counted = 0.0
-
-    def _threads(self) -> dict[str, int]:
-        """The workers and their threads, as of a second ago."""
-        if time.monotonic() - self.counted > SECONDS_BETWEEN_COUNTS:
-            try:
-                self.workers = self.client.nthreads()
-            except (OSError, RuntimeError):
-                raise self._lost() from None
-            self.counted = time.monotonic()
-        return self.workers
-
-    def _lost(self) -> ConfigError:
-        return self._refusal("the scheduler is gone; what is trained is kept, and the same command goes on from there")
+            self.client.wait_for_workers(1, SECONDS_FOR_WORKERS)
+        except TimeoutError:
+            if self.local:
+                raise self._refusal(f"its workers on this machine do not start within {SECONDS_TO_START:.0f} s") from None
+            raise self._refusal(f"has no workers; start one with: .venv/bin/dask worker {self.value}") from None
+        except (OSError, RuntimeError):
+            raise self._lost() from None
 
     def _check(self) -> None:
         """Raises ConfigError where a worker runs something else."""
-        for address, found in sorted(self._run_interruptibly(lambda: self.client.run(identity, on_error="return")).items()):
-            if isinstance(found, OSError):  # it has just gone
+        for address, answer in sorted(self.client.run(identity, on_error="return").items()):
+            if isinstance(answer, OSError):  # it has just gone
                 continue
-            if isinstance(found, Exception):
-                raise self._refusal(f"the worker {address} cannot import the project ({type(found).__name__}: {found})")
-            if different := differences(found, IDENTITY):
+            if isinstance(answer, Exception):
+                raise self._refusal(f"the worker {address} cannot import the project ({type(answer).__name__}: {answer})")
+            if different := differences(answer, IDENTITY):
                 raise self._refusal(f"the worker {address} has {different}")
         try:
-            self._run_interruptibly(lambda: self.client.run_on_scheduler(identity))
+            self.client.run_on_scheduler(identity)
         except (ImportError, AttributeError) as error:
             raise self._refusal(f"the scheduler cannot import the project ({error})") from None
 
     def train(self, chunks: Iterable[Chunk], progress: Progress) -> Iterator[RunRows]:
         """The results of the chunks as they come."""
-        waiting = iter(chunks)
-        chunk = next(waiting, None)
-        while chunk or self.in_flight:
-            while chunk and (worker := self._free_worker()):
-                self._send(Sent(chunk, worker, 0))
-                chunk = next(waiting, None)
-            ended = self._ended()
-            self.interrupts.raise_if_requested()
-            for result in ended[:1]:  # one at a time, so that no worker waits while results are recorded
-                sent = self.in_flight.pop(result)
-                if (table := self._received(result, sent)) is not None:
-                    progress(table.num_rows, epochs_trained(sent.chunk.batch, table))
-                    yield RunRows(table)
+        for chunk in chunks:
+            while len(self.in_flight) >= self._most():
+                yield from self._next(progress)
+            self._send(chunk)
+        while self.in_flight:
+            yield from self._next(progress)
 
-    def _ended(self) -> list[Waiting[pa.Table]]:
-        """The chunks that have ended, after a moment's wait at most."""
-        if not self.in_flight:  # there are no workers
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        return list(wait(self.in_flight, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED).done)
+    def _most(self) -> int:
+        """How many chunks may be in flight, by the number of threads of a second ago."""
+        if time.monotonic() - self.counted > SECONDS_BETWEEN_COUNTS:
+            try:
+                self.threads = sum(self.client.nthreads().values())
+            except (OSError, RuntimeError):
+                raise self._lost() from None
+            self.counted = time.monotonic()
+        return CHUNKS_PER_THREAD * self.threads
 
-    def _free_worker(self) -> str | None:
-        """The worker with the least to do for its threads, if it may have more."""
-        threads = self._threads()
-        busy = Counter(sent.worker for sent in self.in_flight.values())
-        worker = min(threads, key=lambda address: busy[address] / threads[address], default=None)
-        return worker if worker and busy[worker] < CHUNKS_PER_THREAD * threads[worker] else None
-
-    def _send(self, sent: Sent) -> None:
-        """Gives a chunk to its worker, or to another if that is gone."""
-        batch = sent.chunk.batch
-        name = f"patterns-{content(batch.inputs)}-{content(batch.targets)}"
+    def _send(self, chunk: Chunk) -> None:
         with self.interrupts.deferred():
-            if name not in self.shared:
-                self.shared[name] = self.client.submit(patterns, batch.inputs, batch.targets, pure=False)
+            shared = self.client.submit(patterns, chunk.batch.inputs, chunk.batch.targets)
+            self.shared[shared.key] = shared  # Dask forgets what nobody holds
             none = np.empty((0, 0))
-            pickled = pickle.dumps(replace(sent.chunk, batch=replace(batch, inputs=none, targets=none)))
-            future = self.client.submit(
-                *(train_chunk, IDENTITY, pickled, self.shared[name]),
-                workers=[sent.worker],
-                allow_other_workers=True,
-                pure=False,
-            )
-            result = self.client.gather(future, asynchronous=True)
-            self.in_flight[asyncio.run_coroutine_threadsafe(result, self.client.loop.asyncio_loop)] = sent
+            pickled = pickle.dumps(replace(chunk, batch=replace(chunk.batch, inputs=none, targets=none)))
+            future = self.client.submit(train_chunk, IDENTITY, pickled, shared, pure=False)
+            self.in_flight[future] = len(chunk.indices)
+            self.results.add(future)
 
-    def _received(self, result: Waiting[pa.Table], sent: Sent) -> pa.Table | None:
-        """A result; or None if Dask has given up on the chunk, which is then sent again."""
-        try:
-            return result.result()
-        except WrongWorkerError as error:
-            raise self._refusal(str(error)) from None
-        except distributed.KilledWorker:
-            if sent.given_up + 1 == TIMES_GIVEN_UP:
-                lost = f"{len(sent.chunk.indices):,} trials"
-                raise self._refusal(
-                    f"workers died again and again over a chunk of {lost}; is there memory enough? see executor.chunk"
-                ) from None
-            self.shared.clear()
-            self._send(replace(sent, given_up=sent.given_up + 1))
-            return None
-        except CancelledError:
-            raise self._lost() from None
-        except Exception:
-            self._check()  # a worker without the project fails in its own ways
-            raise
+    def _next(self, progress: Progress) -> Iterator[RunRows]:
+        """The result of one chunk, if one ends within a moment."""
+        self.interrupts.raise_if_requested()
+        if not self.results.has_ready():
+            time.sleep(SECONDS_BETWEEN_LOOKS)  # as_completed has no timeout for one result
+            return
+        future, result = self.results.next()
+        error = result if isinstance(result, BaseException) else result[1]
+        if isinstance(error, distributed.KilledWorker) and self.retries[future] < RETRIES:
+            self.retries[future] += 1
+            future.retry()
+            self.results.add(future)
+            return
+        trials = self.in_flight.pop(future)
+        if isinstance(error, BaseException):
+            raise self._failure(error, trials) from None
+        progress(result[0].num_rows, result[1])
+        yield RunRows(result[0])
+
+    def _failure(self, error: BaseException, trials: int) -> BaseException:
+        """What to raise for a chunk that failed."""
+        if isinstance(error, WrongWorkerError):
+            return self._refusal(str(error))
+        if isinstance(error, distributed.KilledWorker):
+            return self._refusal(
+                f"workers died again and again over a chunk of {trials:,} trials; is there memory enough? see executor.chunk"
+            )
+        if isinstance(error, CancelledError):
+            return self._lost()
+        self._check()  # a worker without the project fails in its own ways
+        return error
 
     def close(self) -> None:
         """Cancels what is in flight and lets the cluster go; one of this machine is killed."""
@@ -311,15 +264,8 @@ class Cluster:
                 self.folder.cleanup()
 
 
-def epochs_trained(batch: Batch, table: pa.Table) -> int:
-    """The epochs of all trainings of a chunk."""
-    longest = np.zeros(batch.initial_parameters.shape[1], np.int64)
-    np.maximum.at(longest, batch.training, table.column("epochs").to_numpy())
-    return int(longest.sum())
-
-
 async def answer(address: str) -> None:
-    """Returns if there is a scheduler. A Client that finds none is not told apart so well, nor let go so easily."""
+    """Returns if there is a scheduler. A Client that connects to something else waits forever."""
     arguments = distributed.Security().get_connection_args("client")
     async with distributed.rpc(address, connection_args=arguments) as there:
         await asyncio.wait_for(there.identity(), SECONDS_TO_ANSWER)
