@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline.backprop.network import Network
 from pipeline.backprop.trainer import train
 from pipeline.errors import ConfigError
-from pipeline.trials.batching import make_batch, network_of, rates_by_layer
+from pipeline.trials.batching import make_batch, network_of, numbered, rates_by_layer
 from pipeline.trials.initial_weights import initial_parameters
 from tests.configurations import PUBLISHED, trial_of, uniform
 from tests.strategies import assert_same_result, counts, examples, same_bits
@@ -148,3 +148,12 @@ def test_no_weight_of_a_batch_is_minus_0():
     zeros = batch.initial_parameters[batch.initial_parameters == 0.0]
     assert len(zeros) == 2
     assert not np.signbit(zeros).any()
+
+
+@examples(50)
+@given(data=st.data(), most=st.sampled_from((1, 3, 2**20, 2**40)))
+def test_combinations_are_numbered_by_first_occurrence_however_many_there_may_be(data, most):
+    rows = data.draw(st.lists(st.tuples(*[st.integers(0, most)] * 4), min_size=1, max_size=20))
+    number, first = numbered(*np.array(rows, np.int64).T)
+    assert [rows.index(row) for row in rows] == first[number].tolist()
+    assert first.tolist() == sorted(set(first.tolist()))
