@@ -4,10 +4,9 @@ An engine is a folder here, with a function `train` (see `Train`), and its name 
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from pipeline.backprop.batch import Batch, BatchResult, Progress
+from pipeline.backprop.batch import Batch, BatchResult, Progress
 
 ENGINES = ("compiled", "numpy")  # the first is the default
 ALIASES = {"numba": "compiled"}
@@ -17,12 +16,8 @@ class Train(Protocol):
     """What every engine does."""
 
     def __call__(
-        self,
-        batch: "Batch",
-        progress: "Progress | None" = None,
-        result: "BatchResult | None" = None,
-        threads: int | None = None,
-    ) -> "BatchResult":
+        self, batch: Batch, progress: Progress | None = None, result: BatchResult | None = None, threads: int | None = None
+    ) -> BatchResult:
         """Trains every trial of the batch, by so many threads (None: one for each core; NumPy takes none).
 
         `progress` is called now and then; if it raises, an empty `result` of the caller's has what had ended.

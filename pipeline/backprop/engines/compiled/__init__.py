@@ -1,11 +1,6 @@
 """The compiled engine: the bits of `pipeline.backprop.trainer`, many times faster. Imports nothing heavy until it trains."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pipeline.backprop.batch import Batch, BatchResult, Progress
+from pipeline.backprop.batch import Batch, BatchResult, Progress
 
 
 def train(

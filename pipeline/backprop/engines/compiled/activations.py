@@ -7,16 +7,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from pipeline.backprop.arithmetic import (
-    EXP_CLAMP,
-    EXPM1_COEFFICIENTS,
-    EXPONENT_BITS,
-    LN2_HIGH,
-    LN2_LOW,
-    LOG2_E,
-    ROUNDING,
-    TANH_CLAMP,
-)
+from pipeline.backprop import arithmetic
 from pipeline.backprop.engines.compiled.vectors import INTEGER, Code, Vector
 
 
@@ -32,13 +23,13 @@ def exp_parts(x: Vector, sign: float) -> tuple[Vector, Vector]:
     The sign is put into the constants, which changes no bit: with r of the other sign, every product has the same bits.
     """
     code = x.code
-    shifted = x * (sign * LOG2_E) + ROUNDING
-    n = shifted - ROUNDING
-    r = x - n * (sign * LN2_HIGH)
-    r = r - n * (sign * LN2_LOW)
+    shifted = x * (sign * arithmetic.LOG2_E) + arithmetic.ROUNDING
+    n = shifted - arithmetic.ROUNDING
+    r = x - n * (sign * arithmetic.LN2_HIGH)
+    r = r - n * (sign * arithmetic.LN2_LOW)
     scale = power_of_two(code, shifted)
 
-    c = EXPM1_COEFFICIENTS
+    c = arithmetic.EXPM1_COEFFICIENTS
     r2 = r * r
     r4 = r2 * r2
     c01, c23, c45, c67, c89 = (r * (sign * c[k + 1]) + c[k] for k in range(0, 10, 2))
@@ -50,20 +41,20 @@ def exp_parts(x: Vector, sign: float) -> tuple[Vector, Vector]:
 def power_of_two(code: Code, shifted: Vector) -> Vector:
     """2ⁿ, where n, as an exponent, stands in the lowest bits."""
     integers, builder = code.vector_of(INTEGER), code.builder
-    places = ir.Constant(integers, [ir.Constant(INTEGER, EXPONENT_BITS)] * code.lanes)
+    places = ir.Constant(integers, [ir.Constant(INTEGER, arithmetic.EXPONENT_BITS)] * code.lanes)
     bits = builder.shl(builder.bitcast(shifted.value, integers), places)
     return Vector(code, builder.bitcast(bits, code.vector))
 
 
 def sigmoid(z: Vector) -> Vector:
     """The logistic function 1 ÷ (1 + e⁻ᶻ)."""
-    scale, q = exp_parts(clamp(z, EXP_CLAMP), -1.0)
+    scale, q = exp_parts(clamp(z, arithmetic.EXP_CLAMP), -1.0)
     return 1.0 / ((q * scale + scale) + 1.0)
 
 
 def tanh(z: Vector) -> Vector:
     """The hyperbolic tangent e ÷ (e + 2) with e = expm1(2z)."""
-    scale, q = exp_parts(clamp(z, TANH_CLAMP) * 2.0, 1.0)
+    scale, q = exp_parts(clamp(z, arithmetic.TANH_CLAMP) * 2.0, 1.0)
     q = q * scale + (scale - 1.0)
     return q / (q + 2.0)
 

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from llvmlite import ir
 
 from pipeline.backprop.engines.compiled import layers
-from pipeline.backprop.engines.compiled.kernel import (
-    ERROR,
-    MOMENTUM,
-    TOLERANCE,
-    WORST,
-    Kernel,
-    Memory,
-    export,
-    function,
-    going_on,
-)
+from pipeline.backprop.engines.compiled.kernel import ERROR, MOMENTUM, TOLERANCE, WORST, Kernel, Memory, export, function
 from pipeline.backprop.engines.compiled.layers import Below, Tile
 from pipeline.backprop.engines.compiled.vectors import Code, Count, Index, Loop, Vector
 
@@ -54,29 +41,13 @@ class Passes:
         code, memory, (start, count, _) = function(module, kernel, f"{name}_forward", 3)
         patterns: Count = known or count
         for index, layer in enumerate(kernel.layers):
-            layers.forward(
-                code,
-                layer,
-                self.tile,
-                kernel.stride,
-                memory.parameters.start(kernel.parameter_rows[0][index]),
-                memory.parameters.start(kernel.parameter_rows[1][index]),
-                self._below(memory, index, start),
-                memory.outputs.start(kernel.unit_rows[index]),
-                patterns,
-            )
-        last = kernel.layers[-1]
-        rows = kernel.unit_rows[-2]
-        sums = layers.output_delta(
-            code,
-            last,
-            kernel.stride,
-            memory.outputs.start(rows),
-            memory.targets.start(start * last.units),
-            memory.deltas.start(rows),
-            patterns,
-            [memory.lanes[ERROR], memory.lanes[WORST]],
-        )
+            weights, biases = (memory.parameters.start(rows[index]) for rows in kernel.parameter_rows)
+            below, outputs = self._below(memory, index, start), memory.outputs.start(kernel.unit_rows[index])
+            layers.forward(code, layer, self.tile, weights, biases, below, outputs, patterns)
+        last, rows = kernel.layers[-1], kernel.unit_rows[-2]
+        outputs, targets = memory.outputs.start(rows), memory.targets.start(start * last.units)
+        deltas, sums = memory.deltas.start(rows), [memory.lanes[ERROR], memory.lanes[WORST]]
+        sums = layers.output_delta(code, last, outputs, targets, deltas, patterns, sums)
         memory.lanes[ERROR] = sums[0]
         if kernel.criterion == "worst_output":
             memory.lanes[WORST] = sums[1]
@@ -89,42 +60,24 @@ class Passes:
         code, memory, (start, count, started) = function(module, kernel, f"{name}_backward", 3)
         patterns: Count = known or count
         for index, layer in reversed(list(enumerate(kernel.layers))):
-            weights, biases = (rows[index] for rows in kernel.parameter_rows)
-            rows = kernel.unit_rows[index]
-            layers.gradient(
-                code,
-                layer,
-                self.tile,
-                kernel.stride,
-                memory.deltas.start(rows),
-                self._below(memory, index, start),
-                memory.gradient.start(weights),
-                memory.gradient.start(biases),
-                patterns,
-                None if known else Index(code, code.integer(0)).below(started),
-            )
+            deltas, below = memory.deltas.start(kernel.unit_rows[index]), self._below(memory, index, start)
+            by_weight, by_bias = (memory.gradient.start(rows[index]) for rows in kernel.parameter_rows)
+            adding = None if known else Index(code, code.integer(0)).below(started)
+            layers.gradient(code, self.tile, deltas, below, by_weight, by_bias, patterns, adding)
             if index > 0:
-                below = kernel.unit_rows[index - 1]
-                layers.delta_below(
-                    code,
-                    layer,
-                    self.tile,
-                    kernel.stride,
-                    memory.parameters.start(weights),
-                    memory.deltas.start(rows),
-                    memory.outputs.start(below),
-                    kernel.layers[index - 1].activation,
-                    memory.deltas.start(below),
-                    patterns,
-                )
+                weights = memory.parameters.start(kernel.parameter_rows[0][index])
+                deltas = memory.deltas.start(kernel.unit_rows[index])
+                outputs, into = (rows.start(kernel.unit_rows[index - 1]) for rows in (memory.outputs, memory.deltas))
+                activation = kernel.layers[index - 1].activation
+                layers.delta_below(code, layer, self.tile, weights, deltas, outputs, activation, into, patterns)
         code.builder.ret_void()
         return code.function
 
     def _below(self, memory: Memory, index: int, start: Count) -> Below:
         layer = self.kernel.layers[index]
         if index == 0:
-            return Below(memory.inputs.start(start * layer.inputs), layer, self.kernel.stride)
-        return Below(memory.outputs.start(self.kernel.unit_rows[index - 1]), layer, self.kernel.stride)
+            return Below(memory.inputs.start(start * layer.inputs), layer)
+        return Below(memory.outputs.start(self.kernel.unit_rows[index - 1]), layer)
 
 
 def call(code: Code, memory: Memory, called: ir.Function, *integers: Count) -> ir.Value:
@@ -137,15 +90,14 @@ def emit_evaluate(module: ir.Module, kernel: Kernel, passes: Passes, name: str, 
     code, memory, (patterns,) = function(module, kernel, name, 1)
     memory.lanes[ERROR] = memory.lanes[WORST] = code.number(0.0)
 
-    def block(start: Count, _: list[Vector]) -> Sequence[Vector]:
+    def block(start: Count) -> None:
         count = (patterns - start).at_most(kernel.block)
         with code.when(code.builder.not_(memory.halted())):
             call(code, memory, passes.forward, start, count, 0)
             if with_gradient:
                 call(code, memory, passes.backward, start, count, start)
-        return ()
 
-    code.loop(patterns, block, step=kernel.block)
+    code.each(patterns, block, step=kernel.block)
     code.builder.ret_void()
     return code.function
 
@@ -157,18 +109,15 @@ def emit_step(module: ir.Module, kernel: Kernel) -> ir.Function:
         rate = memory.rates[layer]
         momentum = memory.lanes[MOMENTUM] if kernel.momentum else None
 
-        def update(
-            turn: Count, _: list[Vector], start: int = start, rate: Vector = rate, momentum: Any = momentum
-        ) -> Sequence[Vector]:
+        def update(turn: Count, start: int = start, rate: Vector = rate, momentum: Vector | None = momentum) -> None:
             row = turn + start
             velocity = memory.velocity[row] if kernel.momentum else None
             parameter, velocity = layers.updated(memory.parameters[row], velocity, memory.gradient[row], rate, momentum)
             memory.parameters[row] = parameter
             if velocity is not None:
                 memory.velocity[row] = velocity
-            return ()
 
-        code.loop(size, update)
+        code.each(size, update)
     code.builder.ret_void()
     return code.function
 
@@ -177,14 +126,13 @@ def emit_online(module: ir.Module, kernel: Kernel, passes: Passes, step: ir.Func
     """One update after every pattern, in order."""
     code, memory, (patterns,) = function(module, kernel, "online", 1)
 
-    def pattern(p: Count, _: list[Vector]) -> Sequence[Vector]:
+    def pattern(p: Count) -> None:
         with code.when(code.builder.not_(memory.halted())):
             call(code, memory, passes.forward, p, 1, 0)
             call(code, memory, passes.backward, p, 1, 0)
             call(code, memory, step, patterns)
-        return ()
 
-    code.loop(patterns, pattern)
+    code.each(patterns, pattern)
     code.builder.ret_void()
     return code.function
 
@@ -206,7 +154,7 @@ def emit_epochs(module: ir.Module, kernel: Kernel, measure: ir.Function, evaluat
     call(code, memory, measure, patterns)
     error = memory.lanes[ERROR]
     memory.history[loop.turn] = error
-    calm = going_on(kernel, memory, error, memory.lanes[WORST])
+    calm = kernel.going_on(memory.lanes, error, memory.lanes[WORST])
     if kernel.tolerance:
         calm = calm & (emit_steep(kernel, code, memory) > 0.0)
 

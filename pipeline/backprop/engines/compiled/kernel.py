@@ -21,10 +21,7 @@ from pipeline.backprop.engines.compiled.layers import Layer, Tile
 from pipeline.backprop.engines.compiled.vectors import INTEGER, POINTER, Code, Index, Mask, Numbers, Rows, Vector
 from pipeline.backprop.network import Network
 
-MEMORY = (
-    *("parameters", "velocity", "gradient", "rates", "lanes", "history", "outputs", "deltas"),
-    *("inputs", "targets", "halt"),
-)
+MEMORY = ("parameters", "velocity", "gradient", "rates", "lanes", "history", "outputs", "deltas", "inputs", "targets", "halt")
 # The rows of `lanes`: what each lane is held to, and what it has reached.
 LANES = ("momentum", "limit", "threshold", "tolerance", "error", "worst")
 MOMENTUM, LIMIT, THRESHOLD, TOLERANCE, ERROR, WORST = range(len(LANES))
@@ -56,7 +53,7 @@ class Kernel:
         network = self.network
         biases = [prod(shape) for shape in network.shapes[network.layers :]]
         return [
-            Layer(units, inputs, activation, count, network.train_bias, index == 0)
+            Layer(units, inputs, activation, count, network.train_bias, index == 0, self.stride)
             for index, ((inputs, units), activation, count) in enumerate(
                 zip(pairwise(network.units), network.activations, biases, strict=True)
             )
@@ -93,15 +90,18 @@ class Kernel:
             start += size
         return trained
 
+    def going_on(self, lanes: Rows, error: Vector, worst: Vector) -> Mask:
+        """The lanes whose error is within its limit and whose measure is above the threshold."""
+        measure = error if self.criterion == "total_error" else worst
+        return (error <= lanes[LIMIT]) & (measure > lanes[THRESHOLD])
+
 
 class Memory:
     """The parts of a kernel's memory, by name, within one emitted function."""
 
     def __init__(self, code: Code, pointers: list[ir.Value]) -> None:
-        (
-            *(self.parameters, self.velocity, self.gradient, self.rates, self.lanes, self.history, self.outputs),
-            self.deltas,
-        ) = (Rows(code, pointer) for pointer in pointers[:8])
+        rows = [Rows(code, pointer) for pointer in pointers[:8]]
+        self.parameters, self.velocity, self.gradient, self.rates, self.lanes, self.history, self.outputs, self.deltas = rows
         self.inputs, self.targets = (Numbers(code, pointer) for pointer in pointers[8:10])
         self.pointers = pointers
         self.code = code
@@ -139,9 +139,3 @@ def export(module: ir.Module, inner: ir.Function, name: str) -> None:
         builder.ret(result)
     else:
         builder.ret_void()
-
-
-def going_on(kernel: Kernel, memory: Memory, error: Vector, worst: Vector) -> Mask:
-    """The lanes whose error is within its limit and whose measure is above the threshold."""
-    measure = error if kernel.criterion == "total_error" else worst
-    return (error <= memory.lanes[LIMIT]) & (measure > memory.lanes[THRESHOLD])

@@ -142,6 +142,7 @@ def work(
                 column = _take(counter)  # type: ignore[call-arg, var-annotated]
                 while column < trainings and first[column] == first[column + 1]:
                     column = _take(counter)
+                velocity[:, lane] = 0.0
                 if column < trainings:
                     training[lane] = column
                     epoch[lane] = point[lane] = 0
@@ -150,8 +151,6 @@ def work(
                         parameters[row, lane] = initial_parameters[row, column] + 0.0  # no weight is ever −0
                     for row in range(rates.shape[0]):
                         rates[row, lane] = learning_rate[row, column]
-                    for row in range(velocity.shape[0]):
-                        velocity[row, lane] = 0.0
                     lanes[MOMENTUM, lane] = momentum[column]
                     lanes[LIMIT, lane] = -1.0  # the first error needs attention: it sets the limit
                     lanes[THRESHOLD, lane] = threshold[order[first[column]]]
@@ -159,12 +158,8 @@ def work(
                 else:
                     # An idle lane computes with zeros, and never needs attention.
                     training[lane] = IDLE
-                    for row in range(parameters.shape[0]):
-                        parameters[row, lane] = 0.0
-                    for row in range(rates.shape[0]):
-                        rates[row, lane] = 0.0
-                    for row in range(velocity.shape[0]):
-                        velocity[row, lane] = 0.0
+                    parameters[:, lane] = 0.0
+                    rates[:, lane] = 0.0
                     lanes[MOMENTUM, lane] = 0.0
                     lanes[LIMIT, lane] = np.inf
                     lanes[THRESHOLD, lane] = -np.inf

@@ -8,7 +8,7 @@ registers, and a number once loaded is used for a whole row or column of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ class Layer:
     biases: int
     train_bias: bool
     first: bool
+    stride: int  # rows from one unit to the next in a block's outputs
 
 
 def tiles(code: Code, count: Count, size: int, body: Callable[[Count, int], Any]) -> None:
@@ -45,18 +46,9 @@ def tiles(code: Code, count: Count, size: int, body: Callable[[Count, int], Any]
             turn_by_width(code, times, start, width, body)
         return
     whole = count // size
-
-    def turn(t: Count, _: list[Vector]) -> Sequence[Vector]:
-        body(t * size, size)
-        return ()
-
-    def single(t: Count, _: list[Vector]) -> Sequence[Vector]:
-        body(whole * size + t, 1)
-        return ()
-
-    code.loop(whole, turn)
+    code.each(whole, lambda t: body(t * size, size))
     if size > 1:
-        code.loop(count - whole * size, single)
+        code.each(count - whole * size, lambda t: body(whole * size + t, 1))
 
 
 def turn_by_width(code: Code, times: int, start: int, width: int, body: Callable[[Count, int], Any]) -> None:
@@ -64,13 +56,7 @@ def turn_by_width(code: Code, times: int, start: int, width: int, body: Callable
     if times == 1:
         body(start, width)
     elif times > 1:
-        loop_count = Index(code, code.integer(times))
-
-        def turn(t: Count, _: list[Vector]) -> Sequence[Vector]:
-            body(t * width + start, width)
-            return ()
-
-        code.loop(loop_count, turn)
+        code.each(Index(code, code.integer(times)), lambda t: body(t * width + start, width))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +65,16 @@ class Below:
 
     memory: Rows | Numbers
     layer: Layer
-    stride: int
 
     def __call__(self, unit: Count, pattern: Count) -> Vector:
         """The output of a unit for a pattern of the block."""
         if self.layer.first:
             return self.memory[pattern * self.layer.inputs + unit]
-        return self.memory[unit * self.stride + pattern]
+        return self.memory[unit * self.layer.stride + pattern]
 
 
 def forward(
-    code: Code, layer: Layer, tile: Tile, stride: int, weights: Rows, biases: Rows, below: Below, outputs: Rows, patterns: Count
+    code: Code, layer: Layer, tile: Tile, weights: Rows, biases: Rows, below: Below, outputs: Rows, patterns: Count
 ) -> None:
     """Into `outputs`: activation(bias + Σ weight × below), the sum over the units below."""
 
@@ -104,7 +89,7 @@ def forward(
             net = code.loop(layer.inputs, add, net)
             for a in range(m):
                 for b in range(n):
-                    outputs[(u + a) * stride + (p + b)] = EMITTERS[layer.activation].function(net[a * n + b])
+                    outputs[(u + a) * layer.stride + (p + b)] = EMITTERS[layer.activation].function(net[a * n + b])
 
         tiles(code, patterns, tile.patterns, some_patterns)
 
@@ -119,15 +104,15 @@ def bias(code: Code, layer: Layer, biases: Rows, unit: Count) -> Vector:
 
 
 def output_delta(
-    code: Code, layer: Layer, stride: int, outputs: Rows, targets: Numbers, deltas: Rows, patterns: Count, sums: list[Vector]
+    code: Code, layer: Layer, outputs: Rows, targets: Numbers, deltas: Rows, patterns: Count, sums: list[Vector]
 ) -> list[Vector]:
     """∂E/∂(net input) of the last layer, into `deltas`; gives the sums (error, worst output), continued."""
 
     def pattern(p: Count, sums: list[Vector]) -> list[Vector]:
         def unit(k: Count, sums: list[Vector]) -> list[Vector]:
-            y = outputs[k * stride + p]
+            y = outputs[k * layer.stride + p]
             difference = y - targets[p * layer.units + k]
-            deltas[k * stride + p] = EMITTERS[layer.activation].times_slope(difference, y)
+            deltas[k * layer.stride + p] = EMITTERS[layer.activation].times_slope(difference, y)
             return add_error(sums, difference)
 
         return code.loop(layer.units, unit, sums)
@@ -143,31 +128,22 @@ def add_error(sums: list[Vector], difference: Vector) -> list[Vector]:
 
 
 def delta_below(
-    code: Code,
-    layer: Layer,
-    tile: Tile,
-    stride: int,
-    weights: Rows,
-    deltas: Rows,
-    below: Rows,
-    activation: str,
-    deltas_below: Rows,
-    patterns: Count,
+    code: Code, layer: Layer, tile: Tile, weights: Rows, deltas: Rows, below: Rows, activation: str, into: Rows, patterns: Count
 ) -> None:
     """∂E/∂(net input) of the units below: Σ delta × weight over this layer's units, × the derivative."""
 
     def units_below(v: Count, m: int) -> None:
         def some_patterns(p: Count, n: int) -> None:
             def add(u: Count, total: list[Vector]) -> list[Vector]:
-                d = [deltas[u * stride + (p + b)] for b in range(n)]
+                d = [deltas[u * layer.stride + (p + b)] for b in range(n)]
                 w = [weights[u * layer.inputs + (v + a)] for a in range(m)]
                 return [total[a * n + b] + d[b] * w[a] for a in range(m) for b in range(n)]
 
             total = code.loop(layer.units, add, [code.number(0.0)] * (m * n))
             for a in range(m):
                 for b in range(n):
-                    row = (v + a) * stride + (p + b)
-                    deltas_below[row] = EMITTERS[activation].times_slope(total[a * n + b], below[row])
+                    row = (v + a) * layer.stride + (p + b)
+                    into[row] = EMITTERS[activation].times_slope(total[a * n + b], below[row])
 
         tiles(code, patterns, tile.patterns, some_patterns)
 
@@ -175,31 +151,23 @@ def delta_below(
 
 
 def gradient(
-    code: Code,
-    layer: Layer,
-    tile: Tile,
-    stride: int,
-    deltas: Rows,
-    below: Below,
-    by_weight: Rows,
-    by_bias: Rows,
-    patterns: Count,
-    started: Any,
+    code: Code, tile: Tile, deltas: Rows, below: Below, by_weight: Rows, by_bias: Rows, patterns: Count, started: Any
 ) -> None:
     """Adds this block's patterns to ∂E/∂weight and ∂E/∂bias: Σ delta × below; from 0 if it has not `started`."""
+    layer = below.layer
 
     def so_far(memory: Rows, rows: list[Count]) -> list[Vector]:
         zeros = [code.number(0.0)] * len(rows)
         if started is None:
             return zeros
         with code.when(started, zeros) as result:
-            result.values = [memory[row] for row in rows]
-        return result.values
+            result[:] = [memory[row] for row in rows]
+        return result
 
     def units(u: Count, m: int) -> None:
         def units_below(v: Count, n: int) -> None:
             def add(p: Count, total: list[Vector]) -> list[Vector]:
-                d = [deltas[(u + a) * stride + p] for a in range(m)]
+                d = [deltas[(u + a) * layer.stride + p] for a in range(m)]
                 x = [below(v + b, p) for b in range(n)]
                 return [total[a * n + b] + d[a] * x[b] for a in range(m) for b in range(n)]
 
@@ -213,7 +181,7 @@ def gradient(
     def bias_of_units(u: Count, m: int) -> None:
         rows = [u + a for a in range(m)]
         total = code.loop(
-            patterns, lambda p, total: [total[a] + deltas[(u + a) * stride + p] for a in range(m)], so_far(by_bias, rows)
+            patterns, lambda p, total: [total[a] + deltas[(u + a) * layer.stride + p] for a in range(m)], so_far(by_bias, rows)
         )
         for row, vector in zip(rows, total, strict=True):
             by_bias[row] = vector
@@ -224,7 +192,7 @@ def gradient(
     elif layer.train_bias:
         total = code.loop(
             patterns,
-            lambda p, total: code.loop(layer.units, lambda u, total: [total[0] + deltas[u * stride + p]], total),
+            lambda p, total: code.loop(layer.units, lambda u, total: [total[0] + deltas[u * layer.stride + p]], total),
             so_far(by_bias, [0]),
         )
         by_bias[0] = total[0]

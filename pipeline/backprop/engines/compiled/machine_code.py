@@ -47,13 +47,9 @@ def processor() -> Processor:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     name = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
-    if "NUMBA_CPU_FEATURES" in os.environ or "NUMBA_CPU_NAME" in os.environ:
-        features = os.environ.get("NUMBA_CPU_FEATURES", "")
-    else:
-        features = llvm.get_host_cpu_features().flatten()
-    machine = target_machine(name, features)
-    width, count = vector_registers(machine)
-    return Processor(name, features, width, count)
+    chosen = "NUMBA_CPU_FEATURES" in os.environ or "NUMBA_CPU_NAME" in os.environ
+    features = os.environ.get("NUMBA_CPU_FEATURES", "") if chosen else llvm.get_host_cpu_features().flatten()
+    return Processor(name, features, *vector_registers(target_machine(name, features)))
 
 
 def target_machine(name: str, features: str) -> Any:
@@ -77,14 +73,16 @@ def vector_registers(machine: Any) -> tuple[int, int]:
 
 def cache_folder() -> Path:
     """Where compiled code is kept: NUMBA_CACHE_DIR, or the user's cache."""
-    named = os.environ.get("NUMBA_CACHE_DIR")
-    if named:
-        return Path(named) / CACHE_NAME
+    named = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     try:
-        user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return Path(named or Path.home() / ".cache") / CACHE_NAME
     except RuntimeError:  # no home at all
-        user = Path(tempfile.gettempdir())
-    return user / CACHE_NAME
+        return Path(tempfile.gettempdir()) / CACHE_NAME
+
+
+def work_folder() -> Path:
+    """Where the compiled lanes are kept."""
+    return cache_folder() / source_hash()
 
 
 @cache
@@ -166,8 +164,7 @@ def load(shape: Kernel) -> Compiled:
     file = cached_file(shape)
     code = read_cached(file)
     if code is None:
-        units = "-".join(map(str, shape.network.units))
-        log.info("compiling the training of %s networks, once for this machine", units)
+        log.info("compiling the training of %s networks, once for this machine", "-".join(map(str, shape.network.units)))
         started = time.monotonic()
         code = machine_code(emit(shape))
         log.info("compiled in %.1f s", time.monotonic() - started)

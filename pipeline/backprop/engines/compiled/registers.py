@@ -7,30 +7,24 @@ shows it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
 from pipeline.backprop.engines.compiled.activations import EMITTERS
-from pipeline.backprop.engines.compiled.kernel import (
-    ERROR,
-    MOMENTUM,
-    TOLERANCE,
-    WORST,
-    Kernel,
-    Memory,
-    export,
-    function,
-    going_on,
-)
+from pipeline.backprop.engines.compiled.kernel import ERROR, MOMENTUM, TOLERANCE, WORST, Kernel, Memory, export, function
 from pipeline.backprop.engines.compiled.layers import add_error, updated
 from pipeline.backprop.engines.compiled.vectors import Code, Loop, Vector
 
 
 def emit(module: ir.Module, kernel: Kernel) -> None:
     """Writes `epochs` and `advance` into the module."""
-    _epochs(module, kernel)
-    _advance(module, kernel)
+    emit_epochs(module, kernel)
+    code, memory, _ = function(module, kernel, "step", 1)
+    state = State.load(kernel, code, memory)
+    state.advance([memory.gradient[row] for row in range(kernel.network.trained)]).store()
+    code.builder.ret_void()
+    export(module, code.function, "advance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +58,7 @@ class State:
     def with_carried(self, vectors: list[Vector]) -> State:
         """The same, but for what a step changes."""
         trained = self.kernel.network.trained
-        parameters = vectors[:trained] + self.parameters[trained:]
-        return State(self.kernel, self.code, self.memory, parameters, vectors[trained:])
+        return replace(self, parameters=vectors[:trained] + self.parameters[trained:], velocity=vectors[trained:])
 
     def weight(self, layer: int, unit: int, below: int) -> Vector:
         """From a unit of the layer below to one of this layer."""
@@ -93,9 +86,8 @@ class State:
         return outputs
 
     def differences(self, outputs: list[list[Vector]], pattern: int) -> list[Vector]:
-        """What the outputs are above the targets."""
-        last = outputs[-1]
-        return [y - self.memory.targets[pattern * len(last) + k] for k, y in enumerate(last)]
+        """The outputs minus the targets."""
+        return [y - self.memory.targets[pattern * len(outputs[-1]) + k] for k, y in enumerate(outputs[-1])]
 
     def backward(self, outputs: list[list[Vector]], delta: list[Vector], gradient: dict[int, Vector]) -> None:
         """Adds one pattern's part of the gradient, by parameter."""
@@ -141,12 +133,11 @@ class State:
         for layer, start, size in self.kernel.trained:
             for row in range(start, start + size):
                 last = velocity[row] if velocity else None
-                parameters[row], last = updated(
-                    parameters[row], last, gradient[row], self.memory.rates[layer], self.memory.lanes[MOMENTUM]
-                )
+                rate, momentum = self.memory.rates[layer], self.memory.lanes[MOMENTUM]
+                parameters[row], last = updated(parameters[row], last, gradient[row], rate, momentum)
                 if last is not None:
                     velocity[row] = last
-        return State(self.kernel, self.code, self.memory, parameters, velocity)
+        return replace(self, parameters=parameters, velocity=velocity)
 
     def advance(self, gradient: list[Vector]) -> State:
         """What follows an evaluation: one step by its gradient, or one after every pattern."""
@@ -160,7 +151,8 @@ class State:
         return state
 
 
-def _epochs(module: ir.Module, kernel: Kernel) -> None:
+def emit_epochs(module: ir.Module, kernel: Kernel) -> None:
+    """Epoch after epoch, until a lane may have ended."""
     code, memory, (_, stop) = function(module, kernel, "train", 2, gives=True)
     before = State.load(kernel, code, memory)
     loop = Loop(code, before.carried())
@@ -168,7 +160,7 @@ def _epochs(module: ir.Module, kernel: Kernel) -> None:
     always = kernel.update == "batch" or kernel.tolerance
     (error, worst), gradient = state.evaluate(with_gradient=always)
     memory.history[loop.turn] = error
-    calm = going_on(kernel, memory, error, worst)
+    calm = kernel.going_on(memory.lanes, error, worst)
     if kernel.tolerance:
         flat = abs(gradient[0]) <= memory.lanes[TOLERANCE]
         for component in gradient[1:]:
@@ -185,11 +177,3 @@ def _epochs(module: ir.Module, kernel: Kernel) -> None:
     loop.leave(code.builder.or_((~calm).any(), loop.turn.equals(stop)), leaving)
     loop.again(loop.turn + 1, state.advance(gradient).carried())
     export(module, code.function, "epochs")
-
-
-def _advance(module: ir.Module, kernel: Kernel) -> None:
-    code, memory, _ = function(module, kernel, "step", 1)
-    state = State.load(kernel, code, memory)
-    state.advance([memory.gradient[row] for row in range(kernel.network.trained)]).store()
-    code.builder.ret_void()
-    export(module, code.function, "advance")

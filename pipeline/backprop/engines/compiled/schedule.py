@@ -13,7 +13,6 @@ import os
 import sys
 import threading
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,28 +22,18 @@ from pipeline.backprop.batch import Batch, BatchResult, Progress
 from pipeline.backprop.engines import numpy as numpy_engine
 from pipeline.backprop.engines.compiled.kernel import LANES, Kernel
 from pipeline.backprop.engines.compiled.layers import Tile
-from pipeline.backprop.engines.compiled.machine_code import (
-    Compiled,
-    Processor,
-    cache_folder,
-    compiled,
-    is_ready,
-    processor,
-    source_hash,
-)
+from pipeline.backprop.engines.compiled.machine_code import Compiled, Processor, compiled, is_ready, processor, work_folder
 from pipeline.backprop.network import Network
 
 log = logging.getLogger("pipeline.engine")
 
 HISTORY = 64  # epochs between two looks at the lanes, at most
 PROGRESS_SECONDS = 0.1
-
 # What of a network is written out, with its parameters in registers.
 UNROLLED_PARAMETERS = 16
 UNROLLED_OPERATIONS = 1500
 CACHE_BYTES = 64 * 1024
 SMALLEST_BLOCK, LARGEST_BLOCK = 24, 32
-
 # Seconds, roughly, by which it is judged whether compiling pays.
 SECONDS_TO_LOAD = 0.4
 SECONDS_TO_COMPILE_LANES = 2.5  # once for all kernels
@@ -75,8 +64,7 @@ def operations(network: Network, patterns: int) -> int:
 
 def numpy_seconds(batch: Batch) -> float:
     """How long the NumPy engine would take if no run ended before max_epochs, roughly."""
-    network, patterns = batch.network, len(batch.inputs)
-    trainings = batch.trainings
+    network, patterns, trainings = batch.network, len(batch.inputs), batch.trainings
     calls = sum(network.units) + network.layers * (40 + patterns)
     if batch.update == "online":
         calls *= patterns
@@ -123,10 +111,9 @@ def train_compiled(
     code = compiled(shape)
     result = result or BatchResult.empty(batch)
     team = Team(result, shape, code)
-    trainings = batch.trainings
     workers = [
         threading.Thread(target=team.share, args=(np.zeros(2, np.int64),), daemon=True)
-        for _ in range(max(1, min(threads or cores(), trainings)))
+        for _ in range(max(1, min(threads or cores(), batch.trainings)))
     ]
     reported = np.zeros(2, np.int64)
     try:
@@ -151,15 +138,11 @@ class Team:
 
     def __init__(self, result: BatchResult, shape: Kernel, code: Compiled) -> None:
         batch = result.batch
-        self.result = result
-        self.shape = shape
-        self.code = code
-        self.work = lanes()
+        self.result, self.shape, self.code, self.work = result, shape, code, lanes()
         self.inputs = np.ascontiguousarray(batch.inputs, np.float64)
         self.targets = np.ascontiguousarray(batch.targets, np.float64)
         self.order, self.first = batch.order()
-        self.counter = np.zeros(1, np.int64)
-        self.halt = np.zeros(1, np.int64)
+        self.counter, self.halt = np.zeros(1, np.int64), np.zeros(1, np.int64)
         self.tallies: list[Any] = []
         self.errors: list[BaseException] = []
 
@@ -218,14 +201,7 @@ def aligned(rows: int, lanes: int) -> Array:
 
 def cores() -> int:
     """The processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def work_folder() -> Path:
-    """Where the compiled lanes are kept."""
-    return cache_folder() / source_hash()
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

@@ -24,17 +24,19 @@ INTEGER = ir.IntType(64)
 POINTER = ir.PointerType()
 SIGN_BIT = 1 << 63
 ALIGNMENT = 64  # bytes: of every row of numbers; a vector's own size is never needed beyond it
-
-# Loops of at most this number of turns are written out.
-UNROLLED = 8
+UNROLLED = 8  # loops of at most this number of turns are written out
 
 
-class Index:
-    """A whole number of the emitted code. Python's own ints are its constants."""
+class Value:
+    """A value, or an address, that the emitted code computes."""
 
     def __init__(self, code: Code, value: ir.Value) -> None:
         self.code = code
         self.value = value
+
+
+class Index(Value):
+    """A whole number of the emitted code. Python's own ints are its constants."""
 
     def __add__(self, other: Count) -> Index:
         return Index(self.code, self.code.builder.add(self.value, self.code.integer(other)))
@@ -67,12 +69,8 @@ class Index:
 Count = int | Index
 
 
-class Vector:
+class Vector(Value):
     """One number for each lane."""
-
-    def __init__(self, code: Code, value: ir.Value) -> None:
-        self.code = code
-        self.value = value
 
     def __add__(self, other: Vector | float) -> Vector:
         return Vector(self.code, self.code.builder.fadd(self.value, self.code.number(other).value))
@@ -116,12 +114,11 @@ class Vector:
         return Vector(self.code, self.code.builder.bitcast(bits, self.code.vector))
 
 
-class Mask:
-    """True or false for each lane."""
+Body = Callable[[Count, list[Vector]], Sequence[Vector]]  # of a loop: (turn, carried) -> carried
 
-    def __init__(self, code: Code, value: ir.Value) -> None:
-        self.code = code
-        self.value = value
+
+class Mask(Value):
+    """True or false for each lane."""
 
     def __and__(self, other: Mask) -> Mask:
         return Mask(self.code, self.code.builder.and_(self.value, other.value))
@@ -143,15 +140,11 @@ class Mask:
         return self.code.builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
 
 
-class Rows:
+class Rows(Value):
     """Memory of the emitted function in which each row holds one number for each lane."""
 
-    def __init__(self, code: Code, pointer: ir.Value) -> None:
-        self.code = code
-        self.pointer = pointer
-
     def _address(self, row: Count) -> ir.Value:
-        return self.code.address(self.pointer, row * self.code.lanes)
+        return self.code.address(self.value, row * self.code.lanes)
 
     def __getitem__(self, row: Count) -> Vector:
         return Vector(self.code, self.code.builder.load(self._address(row), align=self.code.alignment, typ=self.code.vector))
@@ -164,20 +157,16 @@ class Rows:
         return Rows(self.code, self._address(row))
 
 
-class Numbers:
+class Numbers(Value):
     """Memory of the emitted function in which all runs have the same numbers: inputs and targets."""
 
-    def __init__(self, code: Code, pointer: ir.Value) -> None:
-        self.code = code
-        self.pointer = pointer
-
     def __getitem__(self, index: Count) -> Vector:
-        number = self.code.builder.load(self.code.address(self.pointer, index), align=8, typ=DOUBLE)
+        number = self.code.builder.load(self.code.address(self.value, index), align=8, typ=DOUBLE)
         return self.code.everywhere(number)
 
     def start(self, index: Count) -> Numbers:
         """The numbers from this one on."""
-        return Numbers(self.code, self.code.address(self.pointer, index))
+        return Numbers(self.code, self.code.address(self.value, index))
 
 
 class Code:
@@ -215,13 +204,16 @@ class Code:
         """The address of a number, counted in doubles from the pointer."""
         return self.builder.gep(pointer, [self.integer(index)], inbounds=True, source_etype=DOUBLE)
 
-    def loop(
-        self,
-        turns: Count,
-        body: Callable[[Count, list[Vector]], Sequence[Vector]],
-        carried: Sequence[Vector] = (),
-        step: int = 1,
-    ) -> list[Vector]:
+    def each(self, turns: Count, body: Callable[[Count], object], step: int = 1) -> None:
+        """`for i in range(0, turns, step): body(i)`."""
+
+        def turn(index: Count, _: list[Vector]) -> Sequence[Vector]:
+            body(index)
+            return ()
+
+        self.loop(turns, turn, step=step)
+
+    def loop(self, turns: Count, body: Body, carried: Sequence[Vector] = (), step: int = 1) -> list[Vector]:
         """`for i in range(0, turns, step): carried = body(i, carried)`, short constant loops written out."""
         if isinstance(turns, int) and turns <= UNROLLED * step:
             for turn in range(0, turns, step):
@@ -229,36 +221,27 @@ class Code:
             return list(carried)
         with self.when(Index(self, self.integer(0)).below(turns), carried) as result:
             loop = Loop(self, carried)
-            result.values = list(body(loop.turn, loop.carried))
-            result.values = loop.again(loop.turn + step, result.values, lambda turn: turn.below(turns))
-        return result.values
+            result[:] = body(loop.turn, loop.carried)
+            loop.again(loop.turn + step, result, lambda turn: turn.below(turns))
+        return result
 
     @contextmanager
-    def when(self, condition: ir.Value, otherwise: Sequence[Vector] = ()) -> Iterator[Result]:
-        """What is emitted within happens if the condition holds; the result's values are `otherwise` if it does not."""
+    def when(self, condition: ir.Value, otherwise: Sequence[Vector] = ()) -> Iterator[list[Vector]]:
+        """What is emitted within happens if the condition holds; the list holds its result, or `otherwise`."""
         before = self.builder.block
         inside, after = self.function.append_basic_block(), self.function.append_basic_block()
         self.builder.cbranch(condition, inside, after)
         self.builder.position_at_end(inside)
-        result = Result(list(otherwise))
+        result = list(otherwise)
         yield result
         inside = self.builder.block
         self.builder.branch(after)
         self.builder.position_at_end(after)
-        joined = []
-        for other, value in zip(otherwise, result.values, strict=True):
+        for index, (other, value) in enumerate(zip(otherwise, result, strict=True)):
             phi = self.builder.phi(self.vector)
             phi.add_incoming(other.value, before)
             phi.add_incoming(value.value, inside)
-            joined.append(Vector(self, phi))
-        result.values = joined
-
-
-class Result:
-    """The vectors that come out of a conditional part."""
-
-    def __init__(self, values: list[Vector]) -> None:
-        self.values = values
+            result[index] = Vector(self, phi)
 
 
 class Loop:
@@ -268,7 +251,6 @@ class Loop:
         self.code = code
         before = code.builder.block
         self.head = code.function.append_basic_block()
-        self.after: ir.Block | None = None
         code.builder.branch(self.head)
         code.builder.position_at_end(self.head)
         self.turn = Index(code, code.builder.phi(INTEGER))
@@ -288,10 +270,8 @@ class Loop:
         leaving()
         code.builder.position_at_end(on)
 
-    def again(
-        self, turn: Index, carried: Sequence[Vector] = (), condition: Callable[[Index], ir.Value] | None = None
-    ) -> list[Vector]:
-        """The next turn, always or if the condition on its number holds; gives what was carried at the end."""
+    def again(self, turn: Index, carried: Sequence[Vector] = (), condition: Callable[[Index], ir.Value] | None = None) -> None:
+        """The next turn, always or if the condition on its number holds."""
         code = self.code
         end = code.builder.block
         self.turn.value.add_incoming(turn.value, end)
@@ -303,4 +283,3 @@ class Loop:
             after = code.function.append_basic_block()
             code.builder.cbranch(condition(turn), self.head, after)
             code.builder.position_at_end(after)
-        return list(carried)
