@@ -464,12 +464,12 @@ def test_a_million_jobs_take_seconds(multirun):
 
 
 def test_hydras_state_and_the_environment_are_left_as_they_were(multirun, laboratory):
-    before = dict(os.environ)
+    before, state = dict(os.environ), HydraConfig.instance().cfg
     arguments = ["+hydra.job.env_set.AXES_JOB=1", "home=${oc.env:AXES_JOB},2"]
     jobs = list(expand(*multirun(arguments, folder=laboratory, name="numbered")))
     assert [job.config["home"] for job in jobs] == ["1", 2]
     assert dict(os.environ) == before
-    assert HydraConfig.instance().cfg is None
+    assert HydraConfig.instance().cfg is state
 
 
 words = st.one_of(
