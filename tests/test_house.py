@@ -39,9 +39,6 @@ ROOMS = {
 }
 MORE_LIBRARIES = {"backprop.engines.compiled": "llvmlite numba", "sweeps.axes": "hydra omegaconf"}
 
-# What the table does not allow and is still there: file and what it imports. Whoever removes one deletes its line.
-STILL_TO_REMOVE = []
-
 
 @dataclass(frozen=True)
 class Import:
@@ -117,9 +114,9 @@ def below(name: str, parents: str) -> bool:
     return any(name == parent or name.startswith(f"{parent}.") for parent in parents.split())
 
 
-def forbidden_imports(root: Path, exceptions: list[str]) -> list[str]:
-    """Imports that the table does not allow, exceptions that are not needed, rooms that the table does not have."""
-    modules, wrong = modules_in(root), {}
+def forbidden_imports(root: Path) -> list[str]:
+    """Imports that the table does not allow, and rooms that the table does not have."""
+    modules, wrong = modules_in(root), []
     for one in imports_in(root):
         row, name = row_of(one.module, modules), one.module.removeprefix("pipeline.")
         rooms, libraries = ROOMS.get(row, ("", ""))
@@ -130,12 +127,10 @@ def forbidden_imports(root: Path, exceptions: list[str]) -> list[str]:
             kind, allowed = "rooms", rooms
         inside = room_of(one.module) == room_of(one.target)
         if not (inside or allowed == "any" or below(one.target.removeprefix("pipeline."), allowed)):
-            message = f"{one.file}:{one.line}: imports {one.target}; {kind} that {row} may import: {allowed or 'none'}"
-            wrong.setdefault(f"{one.file} {one.target}", message)
+            wrong.append(f"{one.file}:{one.line}: imports {one.target}; {kind} that {row} may import: {allowed or 'none'}")
     rows = {row_of(module, modules) for module in modules}
     return [
-        *(message for key, message in wrong.items() if key not in exceptions),
-        *(f"STILL_TO_REMOVE: {key!r} is no longer needed: delete its line" for key in exceptions if key not in wrong),
+        *wrong,
         *(f"pipeline/{row}: the table ROOMS has no row for it" for row in sorted(rows - set(ROOMS))),
     ]
 
@@ -214,7 +209,7 @@ def imports_of_tests(root: Path) -> list[str]:
 
 
 def test_rooms_know_and_use_what_the_table_allows():
-    assert forbidden_imports(ROOT, STILL_TO_REMOVE) == []
+    assert forbidden_imports(ROOT) == []
 
 
 def test_the_table_only_goes_downwards_and_has_no_empty_rooms():
@@ -231,10 +226,6 @@ def test_the_house_keeps_its_rules(check):
     assert check(ROOT) == []
 
 
-def without_exceptions(root: Path) -> list[str]:
-    return forbidden_imports(root, [])
-
-
 LONG = "x = 1\n" * (MOST_LINES + 1)
 FLAT = {f"pipeline/sweeps/part_{number}.py": "" for number in range(MOST_FILES + 1)}
 TOWER = {f"pipeline/floor_{n}.py": f"import pipeline.floor_{n - 1}\n" if n else "" for n in range(MOST_FLOORS + 1)}
@@ -242,39 +233,34 @@ WIDE = {f"pipeline/room_{number}.py": "" for number in range(MOST_ROOMS)}
 OTHER = "tests.b.test_b"
 BROKEN = {  # a check, a tree that breaks its rule, what it must say
     "a room that knows a higher one": (
-        without_exceptions,
+        forbidden_imports,
         {"pipeline/backprop/a.py": "import math\n\ndef f():\n    from pipeline.trials import b\n", "pipeline/trials/b.py": ""},
         "pipeline/backprop/a.py:4: imports pipeline.trials.b; rooms that backprop may import: none",
     ),
     "a room that knows more of a room than one module": (
-        without_exceptions,
+        forbidden_imports,
         {"pipeline/stats/a.py": "from pipeline.results import columns, rows\n"}
         | {f"pipeline/results/{name}.py": "" for name in ("columns", "rows")},
         "pipeline/stats/a.py:1: imports pipeline.results.rows; "
         "rooms that stats may import: results.columns backprop.status errors",
     ),
     "a room that knows a command, for a type": (
-        without_exceptions,
+        forbidden_imports,
         {"pipeline/app/a.py": "if TYPE_CHECKING:\n    from ..train import main\n", "pipeline/train.py": "main = 1\n"},
         "pipeline/app/a.py:2: imports pipeline.train; rooms that app may import: backprop.status errors",
     ),
     "a library in a room that may not import it": (
-        without_exceptions,
+        forbidden_imports,
         {"pipeline/backprop/a.py": "import numpy.linalg\nimport importlib\nimportlib.import_module('mlflow.entities')\n"},
         "pipeline/backprop/a.py:3: imports mlflow; libraries that backprop may import: numpy",
     ),
     "a library that only another module of the room may import": (
-        without_exceptions,
+        forbidden_imports,
         {"pipeline/sweeps/axes.py": "import hydra\n", "pipeline/sweeps/plan.py": "import hydra\n"},
         "pipeline/sweeps/plan.py:1: imports hydra; libraries that sweeps may import: numpy pandas pyarrow dask distributed",
     ),
-    "an exception that is needed no longer": (
-        lambda root: forbidden_imports(root, ["pipeline/train.py hydra"]),
-        {"pipeline/train.py": ""},
-        "STILL_TO_REMOVE: 'pipeline/train.py hydra' is no longer needed: delete its line",
-    ),
     "a room that the table does not know": (
-        without_exceptions,
+        forbidden_imports,
         {"pipeline/utils/a.py": ""},
         "pipeline/utils: the table ROOMS has no row for it",
     ),

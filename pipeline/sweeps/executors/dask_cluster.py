@@ -117,10 +117,11 @@ class Cluster:
     def __init__(self, choice: ExecutorChoice, interrupts: Interrupts) -> None:
         self.choice, self.interrupts = choice, interrupts
         self.key, self.value = ("executor.address", choice.address) if choice.address else ("executor", "dask")
-        self.in_flight: dict[Any, int] = {}  # chunks as Dask's futures, with their numbers of trials
+        self.in_flight: dict[Any, tuple[int, str]] = {}  # chunks as Dask's futures: their numbers of trials, their worker
         self.retries: Counter[Any] = Counter()
         self.shared: dict[str, Any] = {}
-        self.threads, self.counted = 0, 0.0
+        self.threads: dict[str, int] = {}
+        self.counted = 0.0
         self.local: Any = None
         self.client: Any = None
         logging.getLogger("distributed").setLevel(logging.ERROR)
@@ -188,30 +189,36 @@ class Cluster:
         """The results of the chunks as they come."""
         self.results = distributed.as_completed(loop=self.client.loop, with_results=True, raise_errors=False)
         for chunk in chunks:
-            while len(self.in_flight) >= self._most():
+            while (worker := self._free_worker()) is None:
                 yield from self._next(progress)
-            self._send(chunk)
+            self._send(chunk, worker)
         while self.in_flight:
             yield from self._next(progress)
 
-    def _most(self) -> int:
-        """How many chunks may be in flight, by the threads counted at most a second ago: Dask's own queue has no bound."""
+    def _free_worker(self) -> str | None:
+        """The worker with the least to do for its threads, counted at most a second ago, if it may have more.
+
+        Left to itself, Dask takes any number of chunks, and gives the first ones to the worker that has the patterns.
+        """
         if time.monotonic() - self.counted > SECONDS_BETWEEN_COUNTS:
             try:
-                self.threads = sum(self.client.nthreads().values())
+                self.threads = self.client.nthreads()
             except (OSError, RuntimeError):
                 raise self._lost() from None
             self.counted = time.monotonic()
-        return CHUNKS_PER_THREAD * self.threads
+        busy = Counter(worker for _, worker in self.in_flight.values())
+        worker = min(self.threads, key=lambda address: busy[address] / self.threads[address], default=None)
+        return worker if worker and busy[worker] < CHUNKS_PER_THREAD * self.threads[worker] else None
 
-    def _send(self, chunk: Chunk) -> None:
+    def _send(self, chunk: Chunk, worker: str) -> None:
         none = np.empty((0, 0))
         pickled = pickle.dumps(replace(chunk, batch=replace(chunk.batch, inputs=none, targets=none)))
         with self.interrupts.deferred():
             shared = self.client.submit(patterns, chunk.batch.inputs, chunk.batch.targets)
             self.shared[shared.key] = shared  # Dask forgets what nobody holds
-            future = self.client.submit(train_chunk, IDENTITY, pickled, shared, pure=False)
-            self.in_flight[future] = len(chunk.indices)
+            where = {"workers": [worker], "allow_other_workers": True}
+            future = self.client.submit(train_chunk, IDENTITY, pickled, shared, pure=False, **where)
+            self.in_flight[future] = len(chunk.indices), worker
             self.results.add(future)
 
     def _next(self, progress: Progress) -> Iterator[RunRows]:
@@ -228,7 +235,7 @@ class Cluster:
             future.retry()  # `retries` of `submit` does not count workers that die
             self.results.add(future)
             return
-        trials = self.in_flight.pop(future)
+        trials, _ = self.in_flight.pop(future)
         if isinstance(error, BaseException):
             raise self._failure(error, trials) from None
         progress(result[0].num_rows, result[1])
