@@ -52,6 +52,12 @@ def test_the_python_in_the_readme_works(store, folder, command):
     assert names["sweep"].axes == ("learning_rate", "initial.range", "seed")
 
 
+def test_the_architecture_names_files_that_are_there():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    for path in re.findall(r"`([\w/]+\.(?:py|yaml)|[\w/]+/)`", page):
+        assert any((ROOT / top / path).exists() for top in ("", "pipeline")) or list((ROOT / "pipeline").rglob(path)), path
+
+
 def test_the_readme_links_to_what_is_there():
     for path in re.findall(r"\]\((?!http)([^)]+)\)", README):
         assert (ROOT / path).exists(), path
