@@ -2,7 +2,7 @@
 
 >>> run = bp.train(learning_rate=2, threshold=1e-4)
 >>> run.status, run.epochs
-('converged', 1288)
+('converged', 1372)
 >>> sweep = bp.sweep("task=xor", "network=trained", "initial=uniform", learning_rate=[0.5, 2, 8], seed=range(20))
 >>> sweep.by("learning_rate")
 >>> bp.load("latest").heat_map("learning_rate", "initial.range")

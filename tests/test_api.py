@@ -188,3 +188,8 @@ def test_the_notebook_runs(store, folder, capsys):
     for name in ("heat_map", "cost", "weights"):
         assert Path(f"{name}.png").stat().st_size > 1000
     assert "converged" in capsys.readouterr().out
+
+
+def test_the_example_of_the_module_is_what_comes_out():
+    run = bp.train(learning_rate=2, threshold=1e-4)
+    assert f"('{run.status}', {run.epochs})" in import_module("pipeline.api").__doc__
