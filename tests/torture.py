@@ -120,7 +120,7 @@ def torture(folder: Path, kills: int, seed: int = 0) -> Tally:
         if process.returncode == 0:
             check_sweep(folder, wanted)
             tally.sweeps += 1
-            tally.resumed += "going on with run" in output
+            tally.resumed += "resuming run" in output
     return tally
 
 

@@ -121,7 +121,7 @@ def resumed(store: Store, description: SweepDescription, request: SweepRequest) 
             if here
             else f"its folder {path} is not here, so all of it is trained again, but nothing recorded twice"
         )
-        print(f"going on with run {parent}: {trained}")
+        print(f"resuming run {parent}: {trained}")
         return spool, parent
     if resume not in ("auto", "never"):
         raise ConfigError("resume", resume, "is not an interrupted sweep of this same command in this store")

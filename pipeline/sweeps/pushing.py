@@ -43,7 +43,7 @@ def push(path: Path, elsewhere: Mapping[str, str]) -> int:
             if not complete:
                 print(
                     f"{path}: {spool.done:,} of {len(plan):,} trials are trained, and recorded as run {parent} in {store.uri}; "
-                    f"go on with: {description.command}"
+                    f"resume with: {description.command}"
                 )
                 return 0
     except (NotRecordedError, ConfigError, *STORE_ERRORS) as error:

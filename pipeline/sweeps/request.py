@@ -41,7 +41,7 @@ class SweepRequest:
         if recorded == trials:
             what = f"all: a run in MLflow for each trial{default}"
         elif recorded:
-            what = f"{recorded}: a run in MLflow for so many trials, at random; results.parquet has all"
+            what = f"{recorded}: a run in MLflow for this number of trials, chosen at random; results.parquet has all"
         else:
             what = f"none: one run in MLflow for the sweep{default}; results.parquet has all trials"
         return f"{self.estimate}\ntracking.runs={what}"

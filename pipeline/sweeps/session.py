@@ -105,7 +105,7 @@ class SweepSession:
     def progress(self) -> str:
         """How much of an interrupted sweep is trained, and where that is."""
         done, path = self.spool.done, self.spool.path
-        return f"{done:,} of {len(self.plan):,} runs are kept in {path}; the same command goes on from there"
+        return f"{done:,} of {len(self.plan):,} runs are kept in {path}; the same command resumes from there"
 
     def work(self, pieces: Sequence[Indices], settings: Settings) -> Iterator[Chunk]:
         """The chunks of the trials that are not trained yet, each made while the one before is trained."""

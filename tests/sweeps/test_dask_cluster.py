@@ -275,7 +275,7 @@ def test_a_scheduler_that_dies_is_told_in_one_line_and_the_sweep_goes_on_later(f
     assert "Traceback" not in errors
     with sweeping(folder) as again:
         out, errors = again.communicate(timeout=300)
-    assert (again.returncode, "going on with run" in out) == (0, True), errors
+    assert (again.returncode, "resuming run" in out) == (0, True), errors
     assert digests(folder / "mlruns/mlflow.db", folder) == expected
 
 
@@ -294,7 +294,7 @@ def test_ctrl_c_is_answered_at_once_and_the_same_command_goes_on(folder, expecte
     assert kept(folder)
     with sweeping(folder, DASK, "executor.workers=2") as again:
         out, errors = again.communicate(timeout=300)
-    assert (again.returncode, "going on with run" in out) == (0, True), errors
+    assert (again.returncode, "resuming run" in out) == (0, True), errors
     assert digests(folder / "mlruns/mlflow.db", folder) == expected
 
 

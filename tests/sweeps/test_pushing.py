@@ -123,13 +123,13 @@ def test_a_sweep_that_is_not_trained_to_its_end_is_recorded_so_far_and_goes_on(s
         pushed = command("push", f"folder={path}")
         assert (pushed.code, pushed.err, pushed.out.count("\n")) == (0, "", 1)
         assert "8 of 16 trials are trained" in pushed.out
-        assert "go on with: python -m pipeline.train -m" in pushed.out
+        assert "resume with: python -m pipeline.train -m" in pushed.out
         _, halfway = compared(store)
         assert (halfway["status"], len(halfway["children"])) == ("KILLED", 8)
         assert path.exists()
     ended = command("train", *SWEEP)
     assert ended.code == 0
-    assert "going on with run" in ended.out
+    assert "resuming run" in ended.out
     direct, later = compared(store)
     assert later == direct
     assert not left()

@@ -69,7 +69,7 @@ def without_figures(monkeypatch):
 
 @pytest.fixture
 def interrupted_after(monkeypatch):
-    """Has a sweep interrupted as soon as so many chunks are kept; gives the list of places trained since then."""
+    """Has a sweep interrupted as soon as this number of chunks is kept; gives the list of places trained since then."""
     add = Spool.add
 
     def interrupt(number: int) -> list[int]:
@@ -102,7 +102,7 @@ def test_the_same_command_goes_on_and_ends_as_if_never_interrupted(store, comman
     trained = interrupted_after(0)
     ended = command("train", *sweep)
     assert ended.code == 0, ended.err
-    assert f"going on with run {second.info.run_id}: 8 of {TRIALS} trials are trained" in ended.out
+    assert f"resuming run {second.info.run_id}: 8 of {TRIALS} trials are trained" in ended.out
     assert sorted(before | set(trained)) == list(range(TRIALS))
     assert not before & set(trained)
     first, second = parents_of(store)
@@ -146,7 +146,7 @@ def test_a_sweep_can_be_begun_anew_or_gone_on_with_by_its_run_id(store, command,
     ended = command("train", *sweep, f"resume={first.info.run_id}")
     assert ended.code == 0, ended.err
     assert [run.info.status for run in parents_of(store)] == ["FINISHED", "KILLED"]
-    assert f"going on with run {second.info.run_id}" in command("train", *sweep).out
+    assert f"resuming run {second.info.run_id}" in command("train", *sweep).out
     assert [run.info.status for run in parents_of(store)] == ["FINISHED", "FINISHED"]
 
 
@@ -187,7 +187,7 @@ def test_a_sweep_whose_folder_is_gone_is_taken_over_where_it_is_named(store, com
     interrupted_after(12)
     taken = command("train", *sweep, f"resume={second.info.run_id}")
     assert taken.code == 130
-    assert f"going on with run {second.info.run_id}: its folder {path} is not here" in taken.out
+    assert f"resuming run {second.info.run_id}: its folder {path} is not here" in taken.out
     interrupted_after(0)
     assert "12 of 16 trials are trained" in command("train", *sweep).out  # and goes on like any other
     first, second = parents_of(store)
@@ -229,7 +229,7 @@ def test_sweeps_that_are_killed_at_random_times_lose_nothing(folder):
     [
         ((), TRIALS, "tracking.runs=all: a run in MLflow for each trial, as always up to 20,000 trials"),
         (("tracking.runs=none",), 0, "tracking.runs=none: one run in MLflow for the sweep; results.parquet has all trials"),
-        (("tracking.runs=5",), 5, "tracking.runs=5: a run in MLflow for so many trials, at random"),
+        (("tracking.runs=5",), 5, "tracking.runs=5: a run in MLflow for this number of trials, chosen at random"),
         (("tracking.runs=99",), TRIALS, "tracking.runs=all: a run in MLflow for each trial"),
     ],
 )

@@ -18,7 +18,7 @@ class Train(Protocol):
     def __call__(
         self, batch: Batch, progress: Progress | None = None, result: BatchResult | None = None, threads: int | None = None
     ) -> BatchResult:
-        """Trains every trial of the batch, by so many threads (None: one for each core; NumPy takes none).
+        """Trains every trial of the batch by this number of threads (None: one for each core; NumPy takes none).
 
         `progress` is called now and then; if it raises, an empty `result` of the caller's has what had ended.
         """

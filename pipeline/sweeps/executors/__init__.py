@@ -12,7 +12,7 @@ from pipeline.trials.settings import ExecutorChoice
 
 
 class Executor(Protocol):
-    """Trains chunks; `progress` is told of ended runs and trained epochs. To be closed after use."""
+    """Trains chunks; `progress` is called with the numbers of ended runs and trained epochs. To be closed after use."""
 
     def train(self, chunks: Iterable[Chunk], progress: Progress) -> Iterator[RunRows]:
         """The results of the chunks."""

@@ -125,7 +125,7 @@ class Cluster:
         self.local: Any = None
         self.client: Any = None
         logging.getLogger("distributed").setLevel(logging.ERROR)
-        warnings.simplefilter("ignore", VersionMismatchWarning)  # told in one line
+        warnings.simplefilter("ignore", VersionMismatchWarning)  # said in one line by `_check`
         dask.config.set(CONFIGURATION)
         try:
             self._connect()
@@ -139,7 +139,7 @@ class Cluster:
         return ConfigError(self.key, self.value, reason)
 
     def _lost(self) -> ConfigError:
-        return self._refusal("the scheduler is gone; what is trained is kept, and the same command goes on from there")
+        return self._refusal("the scheduler is gone; what is trained is kept, and the same command resumes from there")
 
     def _connect(self) -> None:
         if self.choice.address is None:
