@@ -15,7 +15,7 @@ from pipeline.report.tables import note
 from pipeline.results.rows import Indices
 from pipeline.results.spool import Spool
 from pipeline.stats.summary import Summary
-from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason
+from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors_as_config_errors
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, Store
 from pipeline.sweeps.artifacts import NO_RUN, RESULTS, write_artifacts, write_results
 from pipeline.sweeps.chunks import Chunk
@@ -67,10 +67,11 @@ class SweepSession:
     def run(self, executor: Executor | None = None, work: Iterable[Chunk] = ()) -> Summary | None:
         """Trains the work (with an executor), records and sums up; gives the summary, or None if not all is trained.
 
-        Raises NotRecordedError if the store does not take all of it.
+        Raises NotRecordedError if the store does not take all of it, and ConfigError if it does not answer at the start.
         """
         status, summary = "FAILED", None
-        recorder = Recorder(self.plan, self.description.tracking.runs, self.store, self.parent)
+        with store_errors_as_config_errors(self.store.uri):
+            recorder = Recorder(self.plan, self.description.tracking.runs, self.store, self.parent)
         try:
             for rows in self.spool.rows:
                 recorder.give(rows)

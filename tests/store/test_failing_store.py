@@ -16,8 +16,10 @@ from urllib.parse import unquote, urlparse
 import pyarrow as pa
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from pipeline.store import bulk, failures
+from pipeline.store.write import Store
 from pipeline.ui import free_port
 from tests.stores import CHUNKS, EXPERIMENT, SWEEP, TRIALS, after, kept_folder, sweeps_in, wait_for
 
@@ -171,6 +173,19 @@ def test_a_store_that_is_locked_before_a_sweep_begins(store, lock, folder, comma
     ended = command("train", *SWEEP)
     assert (ended.code, ended.err.count("\n")) == (2, 1), ended.err
     assert not list(folder.rglob("kept"))
+
+
+def test_a_store_that_fails_just_after_a_sweep_has_begun(store, folder, command, monkeypatch):
+    def fail(*_):
+        raise MlflowException("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "recorded", fail)
+        ended = command("train", *SWEEP)
+    assert (ended.code, ended.err.count("\n")) == (2, 1), ended.err
+    assert ended.err.endswith("cannot be used: no answer\n")
+    ended = command("train", *SWEEP)
+    assert (ended.code, "resuming run" in ended.out) == (0, True), ended.err
 
 
 @pytest.mark.parametrize("schemas", BOTH_WAYS)
