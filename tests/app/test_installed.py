@@ -25,7 +25,7 @@ GUARD = f"""
 import sys
 def audit(event, arguments):
     if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith({f"{ROOT}/"!r}):
-        if not arguments[0].startswith({tuple(f"{path}/" for path in LIBRARIES)!r}):
+        if not arguments[0].startswith({tuple(LIBRARIES)!r}):
             with open({{log!r}}, "a") as file:
                 file.write(arguments[0] + chr(10))
 sys.addaudithook(audit)
