@@ -57,9 +57,11 @@ def write_artifacts(
 
 def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]) -> None:
     """results.parquet, a row per trial in their order, written in pieces."""
-    first, *rest = results_tables(plan, rows, run_ids)
+    tables = results_tables(plan, rows, run_ids)
+    first = next(tables)
     with pq.ParquetWriter(path, first.schema) as writer:
-        for table in (first, *rest):
+        writer.write_table(first)
+        for table in tables:
             writer.write_table(table)
 
 

@@ -143,9 +143,15 @@ class Plan:
 
     def fixed_columns(self, indices: Indices) -> dict[str, pa.Array]:
         """The keys of these trials that are no axes, as columns of a table."""
-        group, of_groups = self.group(indices), [fixed_keys(trial) for trial in self.groups]
+        group = pa.array(self.group(indices))
+        return {name: values.take(group) for name, values in self._fixed.items()}
+
+    @cached_property
+    def _fixed(self) -> dict[str, pa.Array]:
+        """The values of the groups at each key that is no axis."""
+        of_groups = [fixed_keys(trial) for trial in self.groups]
         names = [name for name in dict.fromkeys(chain.from_iterable(of_groups)) if name not in self.axes]
-        return {name: taken([keys.get(name) for keys in of_groups], group) for name in names}
+        return {name: pa.array(axis_cells([keys.get(name) for keys in of_groups]), from_pandas=False) for name in names}
 
     def horizons(self, indices: Indices) -> pa.Array:
         """The max_epochs of these trials, as a column."""
