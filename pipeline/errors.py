@@ -1,9 +1,15 @@
 """A configuration that cannot run, in one line; and how a value is written there and on Hydra's command line."""
 
+import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from urllib.parse import unquote, urlsplit
 
+HIDDEN = ":***@"
+PASSWORDS = (re.compile(r"(://[^/?#@\s:]*):[^/?#\s]*@"), re.compile(r"((?<!http)(?<!https)://[^/?#@\s:]*):[^@\s]*@"))
+PASSWORD_OPTION = re.compile(r"(?i)([?&][^=&\s]*(?:pass|secret|token)[^=&\s]*=)[^&\s]*")
+SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD")
 PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*")
 
 
@@ -11,7 +17,7 @@ class ConfigError(ValueError):
     """A configuration that cannot run, in one line: the key, the value, what is allowed."""
 
     def __init__(self, key: str, value: object, allowed: str) -> None:
-        super().__init__(f"{key}={as_override(value)}: {allowed}")
+        super().__init__(masked(f"{key}={as_override(value)}: {allowed}"))
 
 
 def as_override(value: object, quoted: bool = False) -> str:
@@ -39,3 +45,15 @@ def unknown_key(key: str, known: tuple[str, ...], kind: str = "key") -> str:
     """Says that a key (or another kind of word) is unknown, with the nearest known one."""
     near = get_close_matches(key, known, n=1)
     return f"unknown {kind}; did you mean {near[0]}?" if near else f"unknown {kind}; known are {', '.join(known)}"
+
+
+def masked(text: str) -> str:
+    """A text without the passwords of addresses, and without those that MLflow's environment variables hold."""
+    for password in PASSWORDS:
+        text = password.sub(rf"\1{HIDDEN}", text)
+    text = PASSWORD_OPTION.sub(r"\1***", text)
+    environment = urlsplit(os.environ.get("MLFLOW_TRACKING_URI", "")).netloc.rpartition("@")[0].partition(":")[2]
+    for secret in {environment, unquote(environment), *(os.environ.get(name, "") for name in SECRETS)}:
+        if len(secret) > 3:
+            text = text.replace(secret, "***")
+    return text

@@ -5,9 +5,9 @@ in one transaction. Only schemas whose rows were compared with the client's are 
 everywhere else `pipeline.store.write` goes through the client.
 """
 
+import atexit
 import io
 import math
-import shutil
 import sys
 import time
 import uuid
@@ -15,18 +15,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import numpy as np
 import sqlalchemy
 from mlflow.entities import Experiment
 from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
 
+from pipeline.store.addresses import Address
+from pipeline.store.leftovers import Journal, remove_weights
 from pipeline.store.records import RecordedRun
+from pipeline.store.schema import current
+from pipeline.store.sqlite import one_at_a_time
 
 KNOWN_SCHEMAS = ("dc11669786a5",)  # MLflow 3.17
 BUSY_SECONDS = 0.5  # after which a store that others write to is tried again
-RUNS_AT_ONCE = 200
 MOST_VARIABLES = 32_000  # of one SQLite statement
 
 Metric = tuple[str, str, float, int, int, bool]
@@ -34,22 +36,26 @@ Rows = tuple[type[Any], tuple[str, ...], Sequence[tuple[Any, ...]]]  # a table, 
 
 
 class BulkWriter:
-    """Writes runs into one experiment of a SQLite store whose artifacts are in a local folder."""
+    """Writes runs into one experiment of a SQLite store whose artifacts are beside it."""
 
-    def __init__(self, path: Path, experiment: Experiment, user: str) -> None:
-        self.engine = sqlalchemy.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
-        self.experiment = experiment
-        self.user = user
+    at_once = 200  # runs
+
+    def __init__(self, place: Address, experiment: Experiment, user: str) -> None:
+        assert place.path
+        assert place.artifacts
+        self.artifacts, self.experiment, self.user = place.artifacts, experiment, user
+        self.engine = sqlalchemy.create_engine(place.uri, connect_args={"timeout": BUSY_SECONDS})
+        with one_at_a_time(place.path.parent):
+            self.journal = Journal(place.artifacts)
+        atexit.register(self.journal.close)
 
     @classmethod
-    def open(cls, path: Path | None, experiment: Experiment, user: str) -> "BulkWriter | None":
-        """The writer, or None where the store is not one that it knows."""
-        if path is None or urlparse(experiment.artifact_location).scheme != "file":
-            return None
-        writer = cls(path, experiment, user)
-        with writer.engine.connect() as connection:
-            found = connection.execute(sqlalchemy.text("SELECT version_num FROM alembic_version")).scalars().all()
-        return writer if len(found) == 1 and found[0] in KNOWN_SCHEMAS else None
+    def open(cls, place: Address, experiment: Experiment, user: str) -> "BulkWriter | None":
+        """The writer; None, with a line that says so, where the store has a schema that it does not know."""
+        if current() in KNOWN_SCHEMAS:
+            return cls(place, experiment, user)
+        print(f"runs are recorded by MLflow's client, one by one: its schema {current()} is not known here", file=sys.stderr)
+        return None
 
     def write(self, records: Sequence[RecordedRun], tags: Mapping[str, str]) -> list[str]:
         """Writes finished runs, each with these tags beside its own; gives their ids.
@@ -57,21 +63,18 @@ class BulkWriter:
         The weights are in place before the rows that speak of them, and the rows of all runs come in one transaction.
         """
         ids = [uuid.uuid4().hex for _ in records]
-        locations = [f"{self.experiment.artifact_location}/{run_id}/artifacts" for run_id in ids]
-        folders = [Path(unquote(urlparse(location).path)) for location in locations]
+        self.journal.note(ids)
         try:
-            for folder, record in zip(folders, records, strict=True):
-                write_weights(folder, record)
-            self._insert(self._rows(ids, records, locations, tags))
+            for run_id, record in zip(ids, records, strict=True):
+                write_weights(self.artifacts / run_id, record)
+            self._insert(self._rows(ids, records, tags))
         except BaseException:
-            for folder in folders:
-                shutil.rmtree(folder.parent, ignore_errors=True)
+            for run_id in ids:
+                remove_weights(self.artifacts / run_id)
             raise
         return ids
 
-    def _rows(
-        self, ids: Sequence[str], records: Sequence[RecordedRun], locations: Sequence[str], tags: Mapping[str, str]
-    ) -> list[Rows]:
+    def _rows(self, ids: Sequence[str], records: Sequence[RecordedRun], tags: Mapping[str, str]) -> list[Rows]:
         """The rows of all runs, by table."""
         now = int(time.time() * 1000)
         run = {
@@ -88,9 +91,10 @@ class BulkWriter:
             "experiment_id": int(self.experiment.experiment_id),
         }
         columns = ("run_uuid", "name", "artifact_uri", *run)
+        location = self.experiment.artifact_location
         runs = [
-            (run_id, record.name, location, *run.values())
-            for run_id, record, location in zip(ids, records, locations, strict=True)
+            (run_id, record.name, f"{location}/{run_id}/artifacts", *run.values())
+            for run_id, record in zip(ids, records, strict=True)
         ]
         named = ("run_uuid", "key", "value")
         mine = [{**tags, **record.tags, "mlflow.runName": record.name} for record in records]
@@ -123,9 +127,9 @@ def write_weights(folder: Path, record: RecordedRun) -> None:
     """The artifacts of a run: put together in memory, as each call of the file system takes its time."""
     content = io.BytesIO()
     np.savez(content, **record.arrays)  # type: ignore[arg-type]
-    folder.parent.mkdir(parents=True)
     folder.mkdir()
-    (folder / "weights.npz").write_bytes(content.getbuffer())
+    (folder / "artifacts").mkdir()
+    (folder / "artifacts" / "weights.npz").write_bytes(content.getbuffer())
 
 
 def rows_of(ids: Sequence[str], pairs: Iterable[Mapping[str, str]]) -> list[tuple[str, str, str]]:

@@ -1,5 +1,6 @@
 """What a store that is full, locked or away raises: said in one line, and waited for while another process locks it."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +12,9 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, masked
 
-STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
+STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError)
 BUSY_SECONDS, BUSY_PAUSE = 60.0, 0.05
 A_MOMENT = 0.3  # seconds, instead of BUSY_SECONDS
 
@@ -37,7 +38,7 @@ def reason(error: BaseException) -> str:
     while error.__cause__:
         error = error.__cause__
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return shorten(lines[0], 200)
+    return masked(shorten(lines[0], 200))
 
 
 def retry_while_locked(call: Callable[..., Any], *arguments: Any, seconds: float | None = None, **options: Any) -> Any:

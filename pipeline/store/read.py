@@ -13,20 +13,37 @@ from mlflow.exceptions import MlflowException
 from pipeline.backprop.arithmetic import Array
 from pipeline.errors import ConfigError
 from pipeline.results.run_result import Curve
-from pipeline.store.addresses import sqlite_path, store_uri
+from pipeline.store.addresses import Address, address
 from pipeline.store.failures import store_errors_as_config_errors, unusable
+from pipeline.store.schema import check_database
+from pipeline.store.sqlite import readable_sqlite
 
 PAGE = 1000  # runs of one answer
 FINISHED = "attributes.status = 'FINISHED'"
 
 
+class LocalClient(MlflowClient):
+    """MLflow's client for a SQLite store: artifacts are those beside its file, whatever its database says of their place."""
+
+    def __init__(self, place: Address) -> None:
+        super().__init__(tracking_uri=readable_sqlite(place))
+        self.artifacts = place.artifacts
+
+    def download_artifacts(self, run_id: str, path: str, dst_path: str | None = None) -> str:
+        """The artifact's file: the one beside the store, where it is there."""
+        file = self.artifacts and self.artifacts / run_id / "artifacts" / path
+        return str(file) if file and file.exists() else str(super().download_artifacts(run_id, path, dst_path))
+
+
 def reader(uri: str | None) -> tuple[MlflowClient, str]:
-    """MLflow's client for an existing store, and the store's address. Raises ConfigError."""
-    uri = store_uri(uri)
-    if (path := sqlite_path(uri)) and not path.exists():
-        raise ConfigError("tracking.uri", uri, "no such store; `make sweep` makes one")
-    with store_errors_as_config_errors(uri):
-        return MlflowClient(tracking_uri=uri), uri
+    """MLflow's client for an existing store, and the store's address, to be printed. Raises ConfigError."""
+    place = address(uri)
+    with store_errors_as_config_errors(place.shown):
+        if place.path:
+            return LocalClient(place), place.shown
+        if not place.is_server:
+            check_database(place)
+        return MlflowClient(tracking_uri=place.uri), place.shown
 
 
 def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:

@@ -3,30 +3,31 @@
 A run is a child of its sweep's parent run, or stands alone. It is FINISHED only when all of it is written.
 """
 
-import os
-import tempfile
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Experiment, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 
 from pipeline.errors import ConfigError
-from pipeline.store.addresses import sqlite_path, store_uri
+from pipeline.store.addresses import address
+from pipeline.store.bulk import BulkWriter
+from pipeline.store.client_writer import ClientWriter
 from pipeline.store.environment import environment_tags, source_tags, user
 from pipeline.store.failures import A_MOMENT, STORE_ERRORS, RetryingClient, retry_while_locked, unusable
 from pipeline.store.read import search
 from pipeline.store.records import PLACE_TAG, RecordedRun
-from pipeline.store.sqlite import prepare_sqlite
+from pipeline.store.schema import check_database
+from pipeline.store.sqlite import BESIDE_TAG, is_same, local_path, prepare_sqlite
 
 SWEEP_KEY_TAG, SWEEP_FOLDER_TAG = "sweep.key", "sweep.folder"
-METRICS_AT_ONCE = 1000
 
 EXPERIMENT_NOTE = (
     "From which initial weights, at which learning rates and down to which error threshold does backpropagation converge, "
@@ -35,37 +36,68 @@ EXPERIMENT_NOTE = (
 
 
 class Store:
-    """An MLflow store with one of its experiments. Raises ConfigError if it cannot be opened."""
+    """An MLflow store with one of its experiments. Raises ConfigError if it cannot be opened.
 
-    def __init__(self, uri: str | None, experiment: str) -> None:
-        self.uri = store_uri(uri)
-        self.folder = prepare_sqlite(self.uri)
+    `artifacts`: where those of a new experiment go, if not beside a SQLite store and not where a server has them.
+    """
+
+    def __init__(self, uri: str | None, experiment: str, artifacts: str | None = None) -> None:
+        self.address = address(uri)
+        self.uri = self.address.shown
         try:
-            self.client: Any = RetryingClient(MlflowClient(tracking_uri=self.uri))
-            self.experiment_id = self._experiment(experiment)
+            if self.address.path:
+                prepare_sqlite(self.address)
+            elif not self.address.is_server:
+                check_database(self.address)
+            self.client: Any = RetryingClient(MlflowClient(tracking_uri=self.address.uri))
+            self.experiment: Experiment = self._experiment(experiment, artifacts)
         except (MlflowException, OSError) as error:
             raise unusable(self.uri, error) from None
+        except ConfigError:
+            raise
         except Exception as error:  # a store's own errors are of any kind: SQLAlchemy's, a plug-in's
             raise unusable(self.uri, error) from error
+        self.experiment_id = str(self.experiment.experiment_id)
+        # of a SQLite store: where the artifacts of the experiment are, whatever the database says
+        beside = self.address.artifacts
+        self.artifacts = beside if beside and is_same(self.experiment.artifact_location, beside) else None
 
-    def _experiment(self, name: str) -> str:
+    def _experiment(self, name: str, artifacts: str | None) -> Experiment:
         experiment = self.client.get_experiment_by_name(name)
-        if experiment and experiment.lifecycle_stage != "active":
-            raise ConfigError("tracking.experiment", name, "is deleted in this store; restore it or use another name")
         if not experiment:
-            location = (self.folder / "artifacts").as_uri() if self.folder else None
-            tags = {"mlflow.note.content": EXPERIMENT_NOTE, "mlflow.experimentKind": "custom_model_development"}
+            location, tags = self._location(name, artifacts)
+            note = {"mlflow.note.content": EXPERIMENT_NOTE, "mlflow.experimentKind": "custom_model_development"}
             try:
-                return str(self.client.create_experiment(name, artifact_location=location, tags=tags))
-            except MlflowException:  # another process was faster
-                experiment = self.client.get_experiment_by_name(name)
-                if not experiment:
+                self.client.create_experiment(name, artifact_location=location, tags=note | tags)
+            except MlflowException:  # another process was faster, or the answer was lost
+                if not self.client.get_experiment_by_name(name):
                     raise
-        return str(experiment.experiment_id)
+            experiment = self.client.get_experiment_by_name(name)
+        if experiment.lifecycle_stage != "active":
+            raise ConfigError("tracking.experiment", name, "is deleted in this store; restore it or use another name")
+        folder = local_path(experiment.artifact_location)
+        if folder and not self.address.path and not self.address.is_server and not folder.is_dir():
+            raise ConfigError("tracking.experiment", name, f"has its artifacts in {folder}, a folder that is not on this machine")
+        return experiment
+
+    def _location(self, name: str, artifacts: str | None) -> tuple[str | None, dict[str, str]]:
+        """Where the artifacts of a new experiment go, and the tag that says so."""
+        if artifacts:
+            folder = local_path(artifacts)
+            if folder:
+                folder.mkdir(parents=True, exist_ok=True)
+            return (folder.absolute().as_uri() if folder else artifacts), {}
+        if self.address.artifacts:
+            return self.address.artifacts.as_uri(), {BESIDE_TAG: "beside the store"}
+        if self.address.is_server:
+            return None, {}
+        allowed = f"must say where the artifacts of the new experiment {name} go, as a database holds none: s3://… or a shared folder"
+        raise ConfigError("tracking.artifacts", None, allowed)
 
     def begin(self, kind: str, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
         """A run that is not a trial's, such as a sweep's parent run, RUNNING until `end`; gives its id."""
-        run_id = self._create(name, {**source_tags(), **environment_tags(), **tags, "kind": kind})
+        tags = {**source_tags(), **environment_tags(), **tags, "kind": kind}
+        run_id = str(self.client.create_run(self.experiment_id, run_name=name, tags=tags).info.run_id)
         try:
             self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
         except BaseException:
@@ -110,49 +142,38 @@ class Store:
                 self.client.delete_run(run.info.run_id)
         return ids
 
-    def record(self, record: RecordedRun, parent: str | None = None) -> str:
-        """Writes one run; gives its id."""
-        relation = {"mlflow.parentRunId": parent} if parent else environment_tags()
-        run_id = self._create(record.name, {**source_tags(), **relation})
-        with self._ending(run_id):
-            now = int(time.time() * 1000)
-            metrics = [Metric(key, value, now, 0) for key, value in record.metrics.items()]
-            metrics += [Metric("error", float(error), now, int(epoch)) for epoch, error in zip(*record.curve, strict=True)]
-            first, *rest = (metrics[i : i + METRICS_AT_ONCE] for i in range(0, len(metrics), METRICS_AT_ONCE))
-            params = [Param(key, value) for key, value in record.params.items()]
-            tags = [RunTag(key, value) for key, value in record.tags.items()]
-            self.client.log_batch(run_id, first, params, tags, synchronous=True)
-            for more in rest:
-                self.client.log_batch(run_id, more)
-            with tempfile.TemporaryDirectory() as folder:
-                np.savez(os.path.join(folder, "weights.npz"), **record.arrays)  # type: ignore[arg-type]
-                self.client.log_artifact(run_id, os.path.join(folder, "weights.npz"))
+    @cached_property
+    def writer(self) -> "BulkWriter | ClientWriter":
+        """What writes runs into this store."""
+        bulk = self.artifacts and BulkWriter.open(self.address, self.experiment, user())
+        return bulk or ClientWriter(self.client, self.experiment_id, self.artifacts)
+
+    def record(self, record: RecordedRun) -> str:
+        """Writes one run that stands alone; gives its id."""
+        [run_id] = retry_while_locked(self.writer.write, [record], {**source_tags(), **environment_tags()})
         return run_id
 
     def record_all(self, records: Iterable[RecordedRun], parent: str, check: Callable[[], None]) -> Iterator[str]:
-        """Writes the runs of a sweep, many at a time if `bulk` knows the store; gives each one's id.
+        """Writes the runs of a sweep; gives each one's id.
 
         `check` is called before each write; it may raise an exception.
         """
-        from pipeline.store.bulk import RUNS_AT_ONCE, BulkWriter
-
-        writer = BulkWriter.open(sqlite_path(self.uri), self.client.get_experiment(self.experiment_id), user())
         waiting = iter(records)
         tags = {**source_tags(), "mlflow.parentRunId": parent}
 
         def write(some: list[RecordedRun]) -> list[str]:
-            assert writer
             check()
-            return writer.write(some, tags)
+            return self.writer.write(some, tags)
 
-        while some := list(islice(waiting, RUNS_AT_ONCE if writer else 1)):
-            check()
-            ids = retry_while_locked(write, some) if writer else [self.record(record, parent) for record in some]
-            yield from ids
+        while some := list(islice(waiting, self.writer.at_once)):
+            yield from retry_while_locked(write, some)
 
     def log_files(self, run_id: str, folder: Path) -> None:
         """Stores all files of a folder as artifacts of the run."""
-        self.client.log_artifacts(run_id, str(folder))
+        if self.artifacts:
+            shutil.copytree(folder, self.artifacts / run_id / "artifacts", dirs_exist_ok=True)
+        else:
+            self.client.log_artifacts(run_id, str(folder))
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Adds numbers to a run, with the time of its start: the same ones twice are one entry."""
@@ -166,19 +187,3 @@ class Store:
     def set_experiment_note(self, text: str) -> None:
         """Sets the description on the experiment's page of the UI, in Markdown."""
         self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", text)
-
-    def _create(self, name: str, tags: Mapping[str, str]) -> str:
-        run = self.client.create_run(self.experiment_id, run_name=name, tags=dict(tags))
-        return str(run.info.run_id)
-
-    @contextmanager
-    def _ending(self, run_id: str) -> Iterator[None]:
-        status = "FAILED"
-        try:
-            yield
-            status = "FINISHED"
-        except KeyboardInterrupt:
-            status = "KILLED"
-            raise
-        finally:
-            self.client.set_terminated(run_id, status)

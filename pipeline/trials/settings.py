@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.backprop.engines import ENGINES, canonical
-from pipeline.errors import ConfigError
+from pipeline.errors import HIDDEN, ConfigError, masked
 from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, text, truth, variant
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.trial import Trial
@@ -17,10 +17,14 @@ RECORDED_BY_DEFAULT = 20_000  # trials, up to which each has a run of its own
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """Where runs are recorded. `runs`: all, none, how many, or None to decide by their number."""
+    """Where runs are recorded. `runs`: all, none, how many, or None to decide by their number.
+
+    `artifacts`: where those of a new experiment go; None: beside a SQLite store, or where the server has them.
+    """
 
     uri: str | None
     experiment: str
+    artifacts: str | None = None
     runs: str | int | None = None
     curves: bool = False  # does the parent run keep those of all trials, in files?
     weights: bool = False
@@ -78,9 +82,14 @@ def read_engine(key: str, value: object) -> str:
 
 def read_tracking(config: Mapping[str, Any]) -> Tracking:
     """Where runs are recorded, and how much of them; raises ConfigError."""
-    tracking = section(config, "tracking", ("uri", "experiment", "runs", "curves", "weights"))
+    tracking = section(config, "tracking", ("uri", "experiment", "artifacts", "runs", "curves", "weights"))
+    tracking.setdefault("artifacts", None)  # as in sweeps that were described before this key
     if tracking["uri"] is not None:
-        text("tracking.uri", tracking["uri"], "an MLflow store, such as sqlite:///mlruns/mlflow.db")
+        uri = text("tracking.uri", tracking["uri"], "an MLflow store, such as sqlite:///mlruns/mlflow.db")
+        if "://" in uri and HIDDEN not in uri and masked(uri) != uri:
+            raise ConfigError("tracking.uri", uri, "must hold no password, as it would be kept in files: use MLFLOW_TRACKING_URI")
+    if tracking["artifacts"] is not None:
+        text("tracking.artifacts", tracking["artifacts"], "a folder, an address such as s3://bucket/folder, or null")
     text("tracking.experiment", tracking["experiment"], "the name of an MLflow experiment")
     runs = tracking["runs"]
     if runs is not None and runs not in ("all", "none"):

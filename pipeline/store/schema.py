@@ -1,0 +1,82 @@
+"""The schema of a store's database: that of the MLflow that is installed, or refused; upgraded only where that is asked for."""
+
+import sqlite3
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+
+import sqlalchemy
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from mlflow.store.db.utils import _get_alembic_config, _get_latest_schema_revision, _upgrade_db
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from pipeline.errors import ConfigError
+from pipeline.store.addresses import Address
+
+SECONDS = 10  # for a database to answer
+
+
+@cache
+def current() -> str:
+    """The schema of the MLflow that is installed."""
+    return str(_get_latest_schema_revision())
+
+
+def check_schema(shown: str, schema: str | None) -> None:
+    """Raises ConfigError for a database with a schema of another MLflow. None: it has none yet."""
+    if schema is None or schema == current():
+        return
+    if is_older(schema):
+        how = "`make upgrade-store` upgrades it and keeps" if shown.startswith("sqlite:") else "`mlflow db upgrade` upgrades it; make"
+        advice = f"is a store of an older MLflow (schema {schema}); {how} a copy"
+    else:
+        advice = f"is a store of a newer MLflow (schema {schema}) than the one that is installed"
+    raise ConfigError("tracking.uri", shown, advice)
+
+
+def is_older(schema: str) -> bool:
+    """Whether the installed MLflow once had that schema."""
+    try:
+        return ScriptDirectory.from_config(_get_alembic_config("")).get_revision(schema) is not None
+    except CommandError:
+        return False
+
+
+def check_database(place: Address) -> None:
+    """Raises ConfigError for a database server that does not answer, lacks its driver or has another schema.
+
+    MLflow itself would try again for minutes.
+    """
+    options = {"connect_timeout": SECONDS} if place.uri.startswith(("postgresql", "mysql")) else {}
+    try:
+        engine = sqlalchemy.create_engine(place.uri, connect_args=options)
+        with closing(engine.raw_connection()), engine.connect() as connection:
+            tables = sqlalchemy.inspect(connection).get_table_names()
+            versions = sqlalchemy.text("SELECT version_num FROM alembic_version")
+            schema = connection.execute(versions).scalar() if "alembic_version" in tables else None
+        engine.dispose()
+    except ModuleNotFoundError as error:
+        raise ConfigError("tracking.uri", place.shown, f"needs a driver: pip install {error.name}") from None
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise ConfigError("tracking.uri", place.shown, f"is no address of a store: {error}") from None
+    check_schema(place.shown, schema)
+
+
+def upgrade(place: Address) -> Path:
+    """Upgrades a SQLite store of an older MLflow; gives the copy as it was before. Raises ConfigError for any other store."""
+    if place.path is None:
+        raise ConfigError("tracking.uri", place.shown, "is no SQLite store; back it up and use: mlflow db upgrade")
+    with closing(sqlite3.connect(f"{place.path.as_uri()}?mode=rw", uri=True)) as source:
+        [schema] = source.execute("SELECT version_num FROM alembic_version").fetchone()
+        if not is_older(schema) or schema == current():
+            raise ConfigError("tracking.uri", place.shown, f"has no older schema than {current()}, but {schema}")
+        copy = place.path.with_name(f"{place.path.name}.{schema}")
+        if copy.exists():
+            raise ConfigError("tracking.uri", place.shown, f"can't be kept as {copy.name}: that is there already")
+        with closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    engine = sqlalchemy.create_engine(place.uri)
+    _upgrade_db(engine)
+    engine.dispose()
+    return copy
