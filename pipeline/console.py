@@ -14,6 +14,7 @@ COMMANDS = {
     "reproduce": "train recorded results again and compare them to the last bit",
     "push": "record what sweeps have kept because the store did not take it",
     "ui": "open MLflow's pages for the local store",
+    "upgrade": "bring a store of an older MLflow to the schema of this one; a copy is kept",
 }
 HELP = f"""{purpose}
 

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.app.application import run
 from pipeline.errors import ConfigError
 from pipeline.trials.checks import integer
+from pipeline.trials.settings import read_tracking
 
 
 def free_port() -> int:
@@ -19,17 +20,24 @@ def free_port() -> int:
 
 def main(config: dict[str, Any]) -> int:
     """Becomes MLflow's server."""
-    from pipeline.store.addresses import store_uri
-    from pipeline.store.sqlite import prepare_sqlite
-
-    uri = store_uri(config["tracking"]["uri"])
-    if uri.startswith(("http://", "https://")):
-        raise ConfigError("tracking.uri", uri, "is a server: open that address in a browser")
-    folder = prepare_sqlite(uri)
+    tracking = read_tracking(config)
     port = integer("port", config["port"], 0, 65535) or free_port()
+    from pipeline.store.addresses import address
+    from pipeline.store.failures import store_errors_as_config_errors
+    from pipeline.store.schema import check_database
+    from pipeline.store.sqlite import readable_sqlite
+
+    place = address(tracking.uri)
+    if place.is_server:
+        raise ConfigError("tracking.uri", place.shown, "is a server: open that address in a browser")
+    with store_errors_as_config_errors(place.shown):
+        uri = readable_sqlite(place) if place.path else place.uri
+        if not place.path:
+            check_database(place)
     print(f"MLflow at http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
-    artifacts = [] if folder is None else ["--default-artifact-root", (folder / "artifacts").as_uri()]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, *artifacts]
+    artifacts = ["--default-artifact-root", place.artifacts.as_uri()] if place.artifacts else []
+    command = [sys.executable, "-m", "mlflow", "server", *artifacts]
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = uri  # and no argument, which others would see: it may hold a password
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # no background workers: there is no work for them
     os.execv(sys.executable, [*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"])
 

@@ -1,4 +1,4 @@
-"""`python -m pipeline.upgrade` brings a store of an older MLflow to the schema of the one that is installed, and keeps a copy."""
+"""`python -m pipeline.upgrade` brings a store of an older MLflow to the schema of the installed one, and keeps a copy."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def main(config: dict[str, Any]) -> int:
     refuse_unknown(config, ("tracking",))
     uri = read_tracking(config).uri
     from pipeline.store.addresses import address
-    from pipeline.store.sqlite import upgrade
+    from pipeline.store.schema import upgrade
 
     place = address(uri)
     print(f"{place.shown} is upgraded; as it was before it is kept as {upgrade(place)}")

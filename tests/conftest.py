@@ -43,10 +43,11 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite store with MLflow's schema and nothing in it: copied, because making one takes a second or two."""
+    from pipeline.store.addresses import address
     from pipeline.store.sqlite import prepare_sqlite
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    prepare_sqlite(f"sqlite:///{path}")
+    prepare_sqlite(address(f"sqlite:///{path}"))
     return path
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pipeline.errors import ConfigError
 from pipeline.reproducibility import baselines
 from pipeline.reproducibility.drift import ExpectedRun
-from pipeline.store.addresses import store_uri
+from pipeline.store.addresses import address
 from pipeline.store.read import error_curve, find_sweep, weights
 from pipeline.store.records import ENGINE_TAG
 from pipeline.store.sweeps import read_configuration
@@ -50,7 +50,7 @@ def recorded_sweep(uri: str | None, which: str) -> Source:
 
     client, parent = find_sweep(uri, which)
     run_id, tags = parent.info.run_id, parent.data.tags
-    with store_errors_as_config_errors(store_uri(uri)):
+    with store_errors_as_config_errors(address(uri).shown):
         mine = f"tags.`mlflow.parentRunId` = '{run_id}'"
         children = list(search(client, parent.info.experiment_id, FINISHED, mine))
     if len(children) < int(tags.get("sweep.trials", 0)):

@@ -72,7 +72,7 @@ def sqlite_file(uri: str) -> Path:
     if not separator or name in ("", ":memory:") or name.startswith("file:") or "\0" in name:
         raise ConfigError("tracking.uri", uri, "must be sqlite:/// and the path of a file")
     written, decoded = Path(name).absolute(), Path(unquote(name)).absolute()
-    if written.exists() or written == decoded and "?" not in name:
+    if written.exists() or (written == decoded and "?" not in name):
         return written
     if OPTIONS.search(name):
         raise ConfigError("tracking.uri", uri, "must be sqlite:/// and the path of a file, without options")

@@ -1,4 +1,4 @@
-"""What a killed process leaves beside a store, found and removed by the next one: drafts of stores, weights of runs without rows.
+"""What a killed process leaves beside a store, removed by the next one: drafts of stores, weights of runs without rows.
 
 Only what this program writes is removed, by its names, and nothing through a link. Whoever makes or removes any of it has the
 folder of the store locked (`pipeline.store.sqlite.one_at_a_time`).

@@ -20,7 +20,7 @@ SECONDS = 10  # for a database to answer
 @cache
 def current() -> str:
     """The schema of the MLflow that is installed."""
-    return str(_get_latest_schema_revision())
+    return str(_get_latest_schema_revision())  # type: ignore[no-untyped-call]
 
 
 def check_schema(shown: str, schema: str | None) -> None:
@@ -28,8 +28,8 @@ def check_schema(shown: str, schema: str | None) -> None:
     if schema is None or schema == current():
         return
     if is_older(schema):
-        how = "`make upgrade-store` upgrades it and keeps" if shown.startswith("sqlite:") else "`mlflow db upgrade` upgrades it; make"
-        advice = f"is a store of an older MLflow (schema {schema}); {how} a copy"
+        how = "`make upgrade-store` upgrades it" if shown.startswith("sqlite:") else "back it up, then use `mlflow db upgrade`"
+        advice = f"is a store of an older MLflow (schema {schema}); {how}"
     else:
         advice = f"is a store of a newer MLflow (schema {schema}) than the one that is installed"
     raise ConfigError("tracking.uri", shown, advice)
@@ -37,8 +37,9 @@ def check_schema(shown: str, schema: str | None) -> None:
 
 def is_older(schema: str) -> bool:
     """Whether the installed MLflow once had that schema."""
+    scripts = ScriptDirectory.from_config(_get_alembic_config(""))  # type: ignore[no-untyped-call]
     try:
-        return ScriptDirectory.from_config(_get_alembic_config("")).get_revision(schema) is not None
+        return scripts.get_revision(schema) is not None
     except CommandError:
         return False
 
@@ -77,6 +78,6 @@ def upgrade(place: Address) -> Path:
         with closing(sqlite3.connect(copy)) as target:
             source.backup(target)
     engine = sqlalchemy.create_engine(place.uri)
-    _upgrade_db(engine)
+    _upgrade_db(engine)  # type: ignore[no-untyped-call]
     engine.dispose()
     return copy

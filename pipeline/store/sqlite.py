@@ -174,7 +174,7 @@ def settle(connection: sqlite3.Connection, artifacts: Path) -> None:
 def is_same(location: str, artifacts: Path) -> bool:
     """Whether a location is this folder, by this name or another one, such as that of a link."""
     path = local_path(location)
-    return path == artifacts or path is not None and path.exists() and artifacts.exists() and path.samefile(artifacts)
+    return path == artifacts or (path is not None and path.exists() and artifacts.exists() and path.samefile(artifacts))
 
 
 def came_along(connection: sqlite3.Connection, number: int, location: str, artifacts: Path) -> bool:

@@ -4,7 +4,6 @@ A run is a child of its sweep's parent run, or stands alone. It is FINISHED only
 """
 
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -77,8 +76,8 @@ class Store:
             raise ConfigError("tracking.experiment", name, "is deleted in this store; restore it or use another name")
         folder = local_path(experiment.artifact_location)
         if folder and not self.address.path and not self.address.is_server and not folder.is_dir():
-            raise ConfigError("tracking.experiment", name, f"has its artifacts in {folder}, a folder that is not on this machine")
-        return experiment
+            raise ConfigError("tracking.experiment", name, f"has its artifacts in {folder}, which is not on this machine")
+        return experiment  # type: ignore[no-any-return]
 
     def _location(self, name: str, artifacts: str | None) -> tuple[str | None, dict[str, str]]:
         """Where the artifacts of a new experiment go, and the tag that says so."""
@@ -91,7 +90,7 @@ class Store:
             return self.address.artifacts.as_uri(), {BESIDE_TAG: "beside the store"}
         if self.address.is_server:
             return None, {}
-        allowed = f"must say where the artifacts of the new experiment {name} go, as a database holds none: s3://… or a shared folder"
+        allowed = f"must be s3://… or a shared folder: a database holds no artifacts of the new experiment {name}"
         raise ConfigError("tracking.artifacts", None, allowed)
 
     def begin(self, kind: str, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
@@ -151,7 +150,7 @@ class Store:
     def record(self, record: RecordedRun) -> str:
         """Writes one run that stands alone; gives its id."""
         [run_id] = retry_while_locked(self.writer.write, [record], {**source_tags(), **environment_tags()})
-        return run_id
+        return str(run_id)
 
     def record_all(self, records: Iterable[RecordedRun], parent: str, check: Callable[[], None]) -> Iterator[str]:
         """Writes the runs of a sweep; gives each one's id.

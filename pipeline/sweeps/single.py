@@ -20,7 +20,7 @@ def check_run(config: Mapping[str, Any]) -> None:
     make_batch([trial])
     from pipeline.store.write import Store  # MLflow takes a second to import: a wrong value is refused before that
 
-    Store(settings.tracking.uri, settings.tracking.experiment)
+    Store(settings.tracking.uri, settings.tracking.experiment, settings.tracking.artifacts)
 
 
 def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> int:
@@ -31,7 +31,7 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> int:
     trial, settings = read_run(config)
     key = trial.batch_key
     chunk = Chunk(np.zeros(1, np.int64), make_batch([trial], settings.curve_points), settings.engine)
-    store = Store(settings.tracking.uri, settings.tracking.experiment)
+    store = Store(settings.tracking.uri, settings.tracking.experiment, settings.tracking.artifacts)
     with progress_bar() as bar:
         result = chunk.train(bar("training", 1))
     [run] = records([trial], chunk.rows(result), [f"{key.task.name} {setting(trial)}"], tags)
@@ -43,7 +43,7 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> int:
     print("error by epoch")
     for point in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
         print(f"{epochs[point]:>12,}  {errors[point]:.12g}")
-    print(f"recorded as run {run_id} in {store.uri}; look at it with: make ui")
+    print(f"recorded as run {run_id} in {store.uri}; {store.address.how_to_look(store.experiment_id, run_id)}")
     return 0
 
 

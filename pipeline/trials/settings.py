@@ -87,7 +87,9 @@ def read_tracking(config: Mapping[str, Any]) -> Tracking:
     if tracking["uri"] is not None:
         uri = text("tracking.uri", tracking["uri"], "an MLflow store, such as sqlite:///mlruns/mlflow.db")
         if "://" in uri and HIDDEN not in uri and masked(uri) != uri:
-            raise ConfigError("tracking.uri", uri, "must hold no password, as it would be kept in files: use MLFLOW_TRACKING_URI")
+            raise ConfigError(
+                "tracking.uri", uri, "must hold no password, which would be kept in files: use MLFLOW_TRACKING_URI"
+            )
     if tracking["artifacts"] is not None:
         text("tracking.artifacts", tracking["artifacts"], "a folder, an address such as s3://bucket/folder, or null")
     text("tracking.experiment", tracking["experiment"], "the name of an MLflow experiment")

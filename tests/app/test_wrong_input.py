@@ -67,7 +67,7 @@ REFUSED = {
     (*CSV, "task.path=good.csv", "task.targets=z"): "task.targets=z: no such column in good.csv; it has a, b, y",
     ("tracking.uri=sqlite:///text.npz",): "/text.npz: cannot be opened: file is not a database",
     ("tracking.uri=sqlite:////proc/none/m.db",): "tracking.uri=sqlite:////proc/none/m.db: cannot be opened",
-    ("tracking.uri=ftp://nowhere",): "tracking.uri=ftp://nowhere: cannot be opened",
+    ("tracking.uri=ftp://nowhere",): "tracking.uri=ftp://nowhere: is no address of a store",
     ("-m", "learning_rate=0.1,-1"): "learning_rate=-1: must be greater than 0 and finite",
     ("-m", "learning_rate=0.1,1", "treshold=1"): "treshold=1: unknown key; did you mean threshold?",
     ("-m", "task=seed_example,foo"): "task=foo: must be one of",

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from pipeline.backprop import trainer
 from pipeline.results.rows import RunRows, run_table
 from pipeline.store import bulk
+from pipeline.store.addresses import address
 from pipeline.store.records import records
 from pipeline.store.sqlite import prepare_sqlite
 from pipeline.store.write import Store
@@ -182,7 +183,7 @@ def test_an_interrupted_sweep_is_marked_killed(store, command, monkeypatch):
 
     real = bulk.BulkWriter.write
     monkeypatch.setattr(bulk.BulkWriter, "write", interrupted)
-    monkeypatch.setattr(bulk, "RUNS_AT_ONCE", 3)
+    monkeypatch.setattr(bulk.BulkWriter, "at_once", 3)
     ended = command("train", *SWEEP)
     assert ended.code == 130
     _, [parent], children = runs_of(store)
@@ -191,6 +192,7 @@ def test_an_interrupted_sweep_is_marked_killed(store, command, monkeypatch):
 
 
 def test_a_run_that_breaks_while_it_is_written_is_marked_failed(store, monkeypatch):
+    monkeypatch.setattr(bulk, "KNOWN_SCHEMAS", ())
     opened = Store(f"sqlite:///{store}", "backpropagation")
     trial, _ = read_run(composed(max_epochs=3))
     [record] = records([trial], RunRows(run_table(np.zeros(1, int), trainer.train(make_batch([trial])), "numpy")), ["x"])
@@ -280,8 +282,9 @@ def test_several_processes_may_make_the_store_at_once(folder):
 
 
 def test_a_store_that_is_there_is_left_as_it_is(store):
+    prepare_sqlite(address(f"sqlite:///{store}"))
     before = Path(store).read_bytes()
-    prepare_sqlite(f"sqlite:///{store}")
+    prepare_sqlite(address(f"sqlite:///{store}"))
     assert Path(store).read_bytes() == before
 
 
