@@ -1,5 +1,6 @@
 """What is kept of a run: its trial as params, its curve, its weights, its key and digest."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from pipeline.trials.trial import Trial
 
 PLACE_TAG = "trial.place"  # the index of the trial: its row in results.parquet, from 0
 ENGINE_TAG = "engine"
+MAY_BE_INFINITE = ("final_error", "gradient_norm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +34,25 @@ class RecordedRun:
 def records(
     trials: Sequence[Trial], rows: RunRows, names: Sequence[str], tags: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[RecordedRun]:
-    """The records of a chunk's runs: of its result, with the trial and the name of each row."""
+    """The records of a chunk's runs: of its result, with the trial and the name of each row.
+
+    MLflow has no infinite numbers: it keeps 1.8e308 instead, and 0 for NaN. So a run that has one says so: by the metric
+    `finite`, which is 0, and by a tag of the number's name, which is inf or nan.
+    """
     network, initial, parameters = rows.network, rows.column("initial"), rows.column("parameters")
     for row, (trial, run) in enumerate(zip(trials, rows.table.select(SCALARS).to_pylist(), strict=True)):
+        infinite = {name: str(run[name]) for name in MAY_BE_INFINITE if not math.isfinite(run[name])}
         yield RecordedRun(
             name=names[row],
             params=params_of(trial),
-            metrics={name: float(run[name]) for name in ("epochs", "final_error", "gradient_norm")},
+            metrics={name: float(run[name]) for name in ("epochs", *MAY_BE_INFINITE)} | ({"finite": 0.0} if infinite else {}),
             tags={
                 "status": run["status"],
                 "trial.key": run["key"],
                 "result.digest": run["digest"],
                 PLACE_TAG: str(run["place"]),
                 ENGINE_TAG: rows.engine,
+                **infinite,
                 **tags,
             },
             curve=rows.curve(row),

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlflow import MlflowClient
@@ -16,6 +17,7 @@ from mlflow.entities import Experiment, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 
 from pipeline.errors import ConfigError
+from pipeline.results.run_result import Curve
 from pipeline.store.addresses import address
 from pipeline.store.bulk import BulkWriter
 from pipeline.store.client_writer import ClientWriter
@@ -27,6 +29,8 @@ from pipeline.store.schema import check_database
 from pipeline.store.sqlite import BESIDE_TAG, is_same, local_path, prepare_sqlite
 
 SWEEP_KEY_TAG, SWEEP_FOLDER_TAG = "sweep.key", "sweep.folder"
+SWEEP_TAG = "sweep"  # of a run: which sweep it belongs to, for lists that are not nested
+METRICS_AT_ONCE = 1000
 
 EXPERIMENT_NOTE = (
     "From which initial weights, at which learning rates and down to which error threshold does backpropagation converge, "
@@ -60,6 +64,7 @@ class Store:
         # of a SQLite store: where the artifacts of the experiment are, whatever the database says
         beside = self.address.artifacts
         self.artifacts = beside if beside and is_same(self.experiment.artifact_location, beside) else None
+        self._sweep_names: dict[str, str] = {}
 
     def _experiment(self, name: str, artifacts: str | None) -> Experiment:
         experiment = self.client.get_experiment_by_name(name)
@@ -152,13 +157,20 @@ class Store:
         [run_id] = retry_while_locked(self.writer.write, [record], {**source_tags(), **environment_tags()})
         return str(run_id)
 
-    def record_all(self, records: Iterable[RecordedRun], parent: str, check: Callable[[], None]) -> Iterator[str]:
+    def record_all(
+        self,
+        records: Iterable[RecordedRun],
+        parent: str,
+        check: Callable[[], None],
+        made: Mapping[str, str] | None = None,
+    ) -> Iterator[str]:
         """Writes the runs of a sweep; gives each one's id.
 
-        `check` is called before each write; it may raise an exception.
+        `check` is called before each write; it may raise an exception. `made`: the tags of who ran them, if not of this process.
         """
         waiting = iter(records)
-        tags = {**source_tags(), "mlflow.parentRunId": parent}
+        made = source_tags() if made is None else made
+        tags = {**made, "mlflow.parentRunId": parent, SWEEP_TAG: self._sweep_name(parent)}
 
         def write(some: list[RecordedRun]) -> list[str]:
             check()
@@ -167,6 +179,12 @@ class Store:
         while some := list(islice(waiting, self.writer.at_once)):
             yield from retry_while_locked(write, some)
 
+    def _sweep_name(self, parent: str) -> str:
+        """A sweep's name and the beginning of its run id."""
+        if parent not in self._sweep_names:
+            self._sweep_names[parent] = f"{self.client.get_run(parent).info.run_name} {parent[:8]}"
+        return self._sweep_names[parent]
+
     def log_files(self, run_id: str, folder: Path) -> None:
         """Stores all files of a folder as artifacts of the run."""
         if self.artifacts:
@@ -174,10 +192,14 @@ class Store:
         else:
             self.client.log_artifacts(run_id, str(folder))
 
-    def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
-        """Adds numbers to a run, with the time of its start: the same ones twice are one entry."""
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], curves: Mapping[str, Curve] = MappingProxyType({})) -> None:
+        """Adds numbers to a run, and curves of numbers by epoch, with the time of its start: the same ones twice are one entry."""
         begun = self.client.get_run(run_id).info.start_time
-        self.client.log_batch(run_id, [Metric(key, float(value), begun, 0) for key, value in metrics.items()])
+        points = [Metric(key, float(value), begun, 0) for key, value in metrics.items()]
+        for key, (epochs, values) in curves.items():
+            points += [Metric(key, float(value), begun, int(epoch)) for epoch, value in zip(epochs, values, strict=True)]
+        for start in range(0, len(points), METRICS_AT_ONCE):
+            self.client.log_batch(run_id, points[start : start + METRICS_AT_ONCE])
 
     def set_note(self, run_id: str, text: str) -> None:
         """Sets the description on the run's page of the UI, in Markdown."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.app.interrupts import Interrupts
 from pipeline.app.progress import progress_bar
+from pipeline.report.metrics import numbers, share_converged
 from pipeline.report.tables import note
 from pipeline.results.rows import Indices
 from pipeline.results.spool import Spool
@@ -134,11 +135,9 @@ class SweepSession:
         folder = self.spool.path / ARTIFACTS
         if (recorder.run_ids != NO_RUN).any():  # they are known only now
             write_results(folder / RESULTS, self.plan, self.spool.rows, recorder.run_ids)
-        converged = int(summary.event.sum())
-        metrics = {"runs": len(summary), "converged": converged, "rate": converged / len(summary)}
         try:
             self.store.log_files(self.parent, folder)
-            self.store.log_metrics(self.parent, metrics)
+            self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
             self.store.set_note(self.parent, note(summary))
         except STORE_ERRORS as error:
             raise NotRecordedError(self.spool.path, error) from None
