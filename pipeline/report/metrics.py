@@ -1,4 +1,4 @@
-"""What the page of a sweep shows as metrics: its most telling numbers, and the share of its runs that has converged by epoch."""
+"""What the page of a sweep shows as metrics: its most telling numbers, and the share of its runs that converged by epoch."""
 
 import math
 

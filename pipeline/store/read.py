@@ -1,5 +1,7 @@
 """What a store has: sweeps, runs, their artifacts and curves."""
 
+import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,6 +96,11 @@ def error_curve(client: MlflowClient, run_id: str) -> Curve:
     """A run's curve: epochs and errors."""
     points = sorted((point.step, point.value) for point in client.get_metric_history(run_id, "error"))
     return np.array([step for step, _ in points], np.int64), np.array([value for _, value in points], float)
+
+
+def restored(value: float) -> float:
+    """A metric as it was before MLflow wrote the largest number for an infinite one."""
+    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
 
 
 def weights(client: MlflowClient, run: Run) -> dict[str, Array] | None:

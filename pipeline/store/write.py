@@ -30,6 +30,7 @@ from pipeline.store.sqlite import BESIDE_TAG, is_same, local_path, prepare_sqlit
 
 SWEEP_KEY_TAG, SWEEP_FOLDER_TAG = "sweep.key", "sweep.folder"
 SWEEP_TAG = "sweep"  # of a run: which sweep it belongs to, for lists that are not nested
+SOURCE_TAG = "sweep.source"  # of a copied sweep: the run id where it was recorded first
 METRICS_AT_ONCE = 1000
 
 EXPERIMENT_NOTE = (
@@ -192,7 +193,9 @@ class Store:
         else:
             self.client.log_artifacts(run_id, str(folder))
 
-    def log_metrics(self, run_id: str, metrics: Mapping[str, float], curves: Mapping[str, Curve] = MappingProxyType({})) -> None:
+    def log_metrics(
+        self, run_id: str, metrics: Mapping[str, float], curves: Mapping[str, Curve] = MappingProxyType({})
+    ) -> None:
         """Adds numbers to a run, and curves of numbers by epoch, with the time of its start: the same ones twice are one entry."""
         begun = self.client.get_run(run_id).info.start_time
         points = [Metric(key, float(value), begun, 0) for key, value in metrics.items()]
