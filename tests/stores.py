@@ -81,7 +81,7 @@ def run_told(client: MlflowClient, run, folder: Path) -> dict:
     """All that MLflow tells of a run, without its id and the times."""
     history = {
         key: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, key)]
-        for key in run.data.metrics
+        for key in sorted(run.data.metrics)
     }
     weights = np.load(client.download_artifacts(run.info.run_id, "weights.npz", str(folder / run.info.run_id)))
     info = run.info

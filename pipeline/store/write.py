@@ -167,7 +167,7 @@ class Store:
     ) -> Iterator[str]:
         """Writes the runs of a sweep; gives each one's id.
 
-        `check` is called before each write; it may raise an exception. `made`: the tags of who ran them, if not of this process.
+        `check` is called before each write; it may raise an exception. `made`: the tags of who ran them, if not this process.
         """
         waiting = iter(records)
         made = source_tags() if made is None else made
@@ -196,7 +196,7 @@ class Store:
     def log_metrics(
         self, run_id: str, metrics: Mapping[str, float], curves: Mapping[str, Curve] = MappingProxyType({})
     ) -> None:
-        """Adds numbers to a run, and curves of numbers by epoch, with the time of its start: the same ones twice are one entry."""
+        """Adds numbers to a run, and curves of them by epoch, with the time of its start: the same ones twice are one entry."""
         begun = self.client.get_run(run_id).info.start_time
         points = [Metric(key, float(value), begun, 0) for key, value in metrics.items()]
         for key, (epochs, values) in curves.items():

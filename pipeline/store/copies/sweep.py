@@ -43,7 +43,7 @@ Point = tuple[str, float, int, int]  # a metric's name, value, time and step
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The parent run of a sweep: its id where it was recorded first, its experiment, its times in ms, what MLflow tells of it."""
+    """The parent run of a sweep: its first id, its experiment, its times in ms, and what MLflow tells of it."""
 
     run_id: str
     experiment: str
