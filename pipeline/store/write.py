@@ -181,9 +181,9 @@ class Store:
             yield from retry_while_locked(write, some)
 
     def _sweep_name(self, parent: str) -> str:
-        """A sweep's name and the beginning of its run id."""
+        """The beginning of a sweep's run id, and its name: columns of the UI are narrow, and names are not unique."""
         if parent not in self._sweep_names:
-            self._sweep_names[parent] = f"{self.client.get_run(parent).info.run_name} {parent[:8]}"
+            self._sweep_names[parent] = f"{parent[:8]} {self.client.get_run(parent).info.run_name}"
         return self._sweep_names[parent]
 
     def log_files(self, run_id: str, folder: Path) -> None:
