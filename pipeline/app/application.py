@@ -89,9 +89,11 @@ def run(main: Command, config_name: str) -> NoReturn:
     atexit.unregister(gc.freeze)  # once, however often commands run in this process
     atexit.register(gc.freeze)  # what must be closed is closed before
     codes: list[int] = []
+    folder = Path.cwd()
     full_error = os.environ.get("HYDRA_FULL_ERROR", "")  # 1: tracebacks are shown
 
     def task(config: DictConfig) -> None:
+        os.chdir(folder)  # with hydra.job.chdir, too: paths count from where the command was given
         try:
             codes.append(main(plain(config)) or 0)
         except COMPOSITION_ERRORS as error:
