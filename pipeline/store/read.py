@@ -1,21 +1,27 @@
 """What a store has: sweeps, runs, their artifacts and curves."""
 
-from collections.abc import Iterator
+import math
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.errors import ConfigError
 from pipeline.results.run_result import Curve
 from pipeline.store.addresses import sqlite_path, store_uri
-from pipeline.store.failures import store_errors_as_config_errors, unusable
+from pipeline.store.failures import STORE_ERRORS, reason, store_errors_as_config_errors, unusable
+from pipeline.store.files import DamagedError, read_arrays
 
+T = TypeVar("T")
 PAGE = 1000  # runs of one answer
 FINISHED = "attributes.status = 'FINISHED'"
 
@@ -73,16 +79,48 @@ def artifact(client: MlflowClient, run: Run, name: str) -> Iterator[Path]:
         yield path
 
 
+def contents(client: MlflowClient, run: Run, name: str, read: Callable[[Path], T]) -> T:
+    """What one of the run's artifacts holds. Raises ConfigError, which names both, if it is not there or is damaged."""
+    with artifact(client, run, name) as path:
+        try:
+            return read(path)
+        except DamagedError as error:
+            raise ConfigError("sweep", run.info.run_id, f"{name} {error}") from None
+
+
 def error_curve(client: MlflowClient, run_id: str) -> Curve:
-    """A run's curve: epochs and errors."""
-    points = sorted((point.step, point.value) for point in client.get_metric_history(run_id, "error"))
-    return np.array([step for step, _ in points], np.int64), np.array([value for _, value in points], float)
+    """A run's curve: epochs and errors. Raises ConfigError."""
+    try:
+        points = {(point.step, restored(point.value)) for point in client.get_metric_history(run_id, "error")}
+    except STORE_ERRORS as error:
+        raise ConfigError("sweep", run_id, f"its error curve cannot be read: {reason(error)}") from None
+    epochs = np.array(sorted(step for step, _ in points), np.int64)
+    errors = np.array([error for _, error in sorted(points)], float)
+    check_curve(run_id, epochs, errors)
+    return epochs, errors
+
+
+def check_curve(run_id: str, epochs: NDArray[np.int64], errors: Array) -> None:
+    """Raises ConfigError for what is no error curve: measured before its last epoch an error is a number from 0."""
+    if (epochs[:1] < 0).any() or (np.diff(epochs) <= 0).any() or not (errors[:-1] >= 0.0).all() or (errors[-1:] < 0.0).any():
+        raise ConfigError("sweep", run_id, "has an error curve whose epochs do not increase, or whose errors are no errors")
+
+
+def restored(value: float) -> float:
+    """A metric as it was before MLflow wrote the largest number for an infinite one."""
+    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
 
 
 def weights(client: MlflowClient, run: Run) -> dict[str, Array] | None:
-    """The arrays of a run's weights.npz; None if it has none."""
-    try:
-        with artifact(client, run, "weights.npz") as path, np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ConfigError, ValueError):
+    """The arrays of a run's weights.npz; None if it has none. Raises ConfigError for a damaged one."""
+    if not has_artifact(client, run, "weights.npz"):
         return None
+    return contents(client, run, "weights.npz", read_arrays)
+
+
+def has_artifact(client: MlflowClient, run: Run, name: str) -> bool:
+    """Whether the run has an artifact of that name. Raises ConfigError."""
+    try:
+        return any(file.path == name for file in client.list_artifacts(run.info.run_id))
+    except STORE_ERRORS as error:
+        raise ConfigError("sweep", run.info.run_id, f"its artifacts cannot be read: {reason(error)}") from None
