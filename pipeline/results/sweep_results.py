@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AXES = "axes"  # metadata of results.parquet: which of its columns are axes of the sweep
-RESULTS = "results.parquet"
+FILE = "results.parquet"
 REQUIRED = RUN_COLUMNS[:3]  # status, epochs, final_error
 TEXTS, WHOLE, NUMBERS = ("status", "run_id", "key", "digest"), ("epochs", "horizon"), ("final_error", "gradient_norm")
 
@@ -43,7 +43,7 @@ class SweepResults:
             axes = axes_of(table)
             check(table)
         except ValueError as error:
-            raise ConfigError("sweep", known.get("run_id") or known["name"], f"{RESULTS} {error}") from None
+            raise ConfigError("sweep", known.get("run_id") or known["name"], f"{FILE} {error}") from None
         return cls(table.to_pandas(ignore_metadata=True), axes, **known)
 
     @property

@@ -183,5 +183,3 @@ def read_array(content: bytes) -> Array:
         raise DamagedError("has an array that is not of floats, or of another size than it says")
     flat = np.frombuffer(content, kind, offset=start)
     return flat.reshape(shape, order="F" if in_columns else "C").astype(float)
-
-

@@ -88,6 +88,16 @@ def contents(client: MlflowClient, run: Run, name: str, read: Callable[[Path], T
             raise ConfigError("sweep", run.info.run_id, f"{name} {error}") from None
 
 
+def contents_if_present(client: MlflowClient, run: Run, name: str, read: Callable[[Path], T]) -> T | None:
+    """The same; None if it is not there."""
+    try:
+        with artifact(client, run, name):
+            pass
+    except ConfigError:
+        return None
+    return contents(client, run, name, read)
+
+
 def error_curve(client: MlflowClient, run_id: str) -> Curve:
     """A run's curve: epochs and errors. Raises ConfigError."""
     try:
@@ -113,14 +123,4 @@ def restored(value: float) -> float:
 
 def weights(client: MlflowClient, run: Run) -> dict[str, Array] | None:
     """The arrays of a run's weights.npz; None if it has none. Raises ConfigError for a damaged one."""
-    if not has_artifact(client, run, "weights.npz"):
-        return None
-    return contents(client, run, "weights.npz", read_arrays)
-
-
-def has_artifact(client: MlflowClient, run: Run, name: str) -> bool:
-    """Whether the run has an artifact of that name. Raises ConfigError."""
-    try:
-        return any(file.path == name for file in client.list_artifacts(run.info.run_id))
-    except STORE_ERRORS as error:
-        raise ConfigError("sweep", run.info.run_id, f"its artifacts cannot be read: {reason(error)}") from None
+    return contents_if_present(client, run, "weights.npz", read_arrays)
