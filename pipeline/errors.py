@@ -1,4 +1,4 @@
-"""A configuration that cannot run, in one line; how a value is written there and on Hydra's command line; text for terminals."""
+"""A configuration that cannot run, in one line; how a value is written there, and on Hydra's command line."""
 
 import re
 from collections.abc import Mapping

@@ -24,7 +24,6 @@ from pipeline.trials.batching import CURVE_POINTS
 from pipeline.trials.checks import integer
 from pipeline.trials.configuration import configuration_from_params, read_trial
 
-
 ROW = ("key", "status", "epochs", "final_error", "digest")  # what is read of a sweep's results
 
 
@@ -95,7 +94,10 @@ def rows_reader(client: Any, parent: Any) -> tuple[int, Callable[[Sequence[int]]
 
     def read(some: Sequence[int]) -> list[ExpectedRun]:
         indices = np.array(some)
-        rows = table[list(ROW)].iloc[indices].itertuples(index=False, name=None)
+        rows = list(table[list(ROW)].iloc[indices].itertuples(index=False, name=None))
+        for index, (key, *_, digest) in zip(some, rows, strict=True):
+            if not (is_hash(key) and is_hash(digest)):
+                raise ConfigError("sweep", run_id, f"{FILE} has a row {index} whose key or digest is not 64 hexadecimal digits")
         names = [f"{name} (row {index} of {FILE})" for name, index in zip(plan.names(indices), some, strict=True)]
         expected = zip(map(printable, names), plan.trials(indices), rows, strict=True)
         return [ExpectedRun(name, trial, *row) for name, trial, row in expected]
@@ -116,6 +118,11 @@ def plan_of(jobs: Any, rows: int) -> Plan:
         raise ConfigError("jobs", "…", "are not the jobs of a multirun") from None
 
 
+def is_hash(value: object) -> bool:
+    """Whether it is a SHA-256 as it is recorded."""
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
 def recorded_run(client: Any, child: Any) -> ExpectedRun:
     """A sweep's run as it was recorded. Raises ConfigError."""
     run_id, tags = child.info.run_id, child.data.tags
@@ -129,9 +136,9 @@ def recorded_run(client: Any, child: Any) -> ExpectedRun:
             config["initial"] = {"kind": "explicit", "values": initial}
         trial = read_trial(config)
         for name in ("trial.key", "result.digest"):
-            if not re.fullmatch("[0-9a-f]{64}", tags[name]):
+            if not is_hash(tags[name]):
                 raise ConfigError(name, tags[name][:100], "must be 64 hexadecimal digits")
-        child.data.metrics["final_error"]  # noqa: B018
+        child.data.metrics["final_error"]
         return ExpectedRun(
             name=f"{printable(name_of(child))} (run {run_id})",
             trial=trial,

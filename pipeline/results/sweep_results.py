@@ -11,12 +11,14 @@ import pyarrow.compute as pc
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.results.columns import RUN_COLUMNS
+from pipeline.trials.configuration import TRIAL_KEYS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 AXES = "axes"  # metadata of results.parquet: which of its columns are axes of the sweep
 FILE = "results.parquet"
+MOST_EPOCHS = 10**12
 REQUIRED = RUN_COLUMNS[:3]  # status, epochs, final_error
 TEXTS, WHOLE, NUMBERS = ("status", "run_id", "key", "digest"), ("epochs", "horizon"), ("final_error", "gradient_norm")
 
@@ -44,7 +46,7 @@ class SweepResults:
             check(table)
         except ValueError as error:
             raise ConfigError("sweep", known.get("run_id") or known["name"], f"{FILE} {error}") from None
-        return cls(table.to_pandas(ignore_metadata=True), axes, **known)
+        return cls(table.replace_schema_metadata().to_pandas(), axes, **known)
 
     @property
     def observations(self) -> "pd.DataFrame":
@@ -79,6 +81,9 @@ def check(table: pa.Table) -> None:
         kind = table.schema.field(name).type
         if not any(allows(kind) for allows in kinds_of(name)):
             raise ValueError(f"has a column {name} of the type {kind}")
+    for axis in axes_of(table):  # any other name might be that of a statistic
+        if axis.partition(".")[0] not in TRIAL_KEYS:
+            raise ValueError(f"has an axis {axis}, which is no key of a trial")
     check_ends(table)
 
 
@@ -102,8 +107,9 @@ def check_ends(table: pa.Table) -> None:
         raise ValueError(f"has a status {strange[0].as_py()[:100]}, which is none")
     for name in (name for name in WHOLE if name in table.column_names):
         column = table.column(name)
-        if not true(pc.and_(pc.greater_equal(column, 0), pc.equal(column, pc.floor(column)))):
-            raise ValueError(f"has {name} that are no whole numbers from 0")
+        within = pc.and_(pc.greater_equal(column, 0), pc.less_equal(column, MOST_EPOCHS))
+        if not true(pc.and_(within, pc.equal(column, pc.floor(column)))):
+            raise ValueError(f"has {name} that are no whole numbers from 0 to {MOST_EPOCHS}")
     if "horizon" in table.column_names and not true(pc.less_equal(table.column("epochs"), table.column("horizon"))):
         raise ValueError("has epochs beyond the horizon")
     error, diverged = table.column("final_error"), pc.equal(status, "diverged")

@@ -16,7 +16,7 @@ from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.results.columns import RUN_COLUMNS
 from pipeline.results.run_result import Curve
-from pipeline.results.sweep_results import FILE, SweepResults
+from pipeline.results.sweep_results import FILE, MOST_EPOCHS, SweepResults
 from pipeline.store.failures import store_errors_as_config_errors
 from pipeline.store.files import read_table, read_yaml
 from pipeline.store.read import (
@@ -34,7 +34,6 @@ from pipeline.trials.configuration import read_param
 from pipeline.trials.settings import Tracking
 
 TRIALS_TAG = "sweep.trials"
-MOST_EPOCHS = 2**53
 CONFIGURATION, CURVES = "config.yaml", "curves.parquet"
 LOOSE = "runs"  # the name of runs that have no parent, such as those of Hydra's own sweeper
 LOOSE_TAG = "multirun"  # if present, says which of them belong together
@@ -88,7 +87,10 @@ class RecordedCurves(Sequence[Curve]):
         """(epochs, errors) of the run in that row."""
         run_id = self.sweep.table["run_id"].iloc[row] if "run_id" in self.sweep.table else None
         if isinstance(run_id, str):
-            return error_curve(self.client, run_id)
+            curve = error_curve(self.client, run_id)
+            if not len(curve[0]):
+                raise ConfigError("sweep", self.sweep.run_id or self.sweep.name, f"its run {run_id} has no error curve")
+            return curve
         if not self.sweep.run_id:
             raise ConfigError("sweep", self.sweep.name, "has no curve of that run")
         first, last = np.searchsorted(self.kept_curves["place"], [row, row + 1])
@@ -183,7 +185,7 @@ def end_of(run: Run) -> End:
     error = restored(run.data.metrics.get("final_error", math.nan))
     if status not in STATUSES:
         raise ConfigError("sweep", run.info.run_id, f"has status {status[:100]}, which must be one of {', '.join(STATUSES)}")
-    if not (epochs.is_integer() and 0 <= epochs < MOST_EPOCHS):
+    if not (epochs.is_integer() and 0 <= epochs <= MOST_EPOCHS):
         raise ConfigError("sweep", run.info.run_id, f"has epochs {epochs!r}, which must be a whole number from 0")
     if "final_error" in run.data.metrics and (error < 0 or not (status == "diverged" or math.isfinite(error))):
         raise ConfigError("sweep", run.info.run_id, f"has final_error {error!r}, which no run that {status} can have")
