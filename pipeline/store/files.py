@@ -78,7 +78,10 @@ def read_yaml(path: Path) -> Any:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MOST_NESTED:
                 raise DamagedError(f"is nested more than {MOST_NESTED} deep")
-        return check_plain(yaml.load(text, Loader=YAML_LOADER))
+        loaded = check_plain(yaml.load(text, Loader=YAML_LOADER))
+        if loaded is None:
+            raise DamagedError("is empty")
+        return loaded
 
 
 def check_plain(data: Any) -> Any:
