@@ -22,8 +22,11 @@ from tests.designs import HOSTILE, sweep
 TERMINAL = "a\x1b[2J\x9b0m\r\n\t\x07\x7f\u202e\u2066\u200f\u2028\ud800z"
 SHOWN = r"a\x1b[2J\x9b0m\r\n\t\x07\x7f\u202e\u2066\u200f\u2028\ud800z"
 MARKUP = [
-    HOSTILE, "a|b", "`code`", "*it* **b**", "_it_ __b__", "[a](http://b)", "![a](b)", "<b>b</b>", "&lt;&amp;&#65;", "a\\|b", "\\*a\\*",
-    "# head", "#", "- item", "+ item", "1. item", "~~gone~~", "http://a.b", "www.a.b", "a@b.c", "@name", ":smile:", "$x$", "=", "---", "[2]",
+    HOSTILE, "a|b", "`code`", "*it* **b**", "_it_ __b__", "[a](http://b)", "![a](b)", "<b>b</b>", "&lt;&amp;&#65;", "a\\|b",
+    "\\*a\\*",
+    "# head", "#", "- item", "+ item", "1. item",
+    "~~gone~~", "http://a.b", "www.a.b", "a@b.c", "@name", ":smile:",
+    "$x$", "=", "---", "[2]",
     "learning_rate", "-0.5", "a_b_c", "> quote", "a  b",
 ]  # fmt: skip
 
