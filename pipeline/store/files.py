@@ -1,7 +1,8 @@
 """Files from a store, which may hold anything: read as plain data, within limits, or refused with the reason.
 
 Nothing in them is resolved, executed or unpickled. JSON has at most 16 MiB; YAML at most 4 MiB, 200,000 values and no aliases;
-both are nested at most 32 deep. A table or an archive has at most 256 MiB in memory, or 64 times the size of its file where that is more.
+both are nested at most 32 deep. A table or an archive has at most 256 MiB in memory, or 64 times the size
+of its file.
 """
 
 import json
