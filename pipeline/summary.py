@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.app.application import run
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, printable
 from pipeline.report.documents import DOCUMENTS, together
 from pipeline.stats.summary import Summary
 from pipeline.trials.checks import choice, refuse_unknown, text
@@ -33,7 +33,7 @@ def main(settings: dict[str, Any]) -> int:
             output.write_bytes(document if isinstance(document, bytes) else f"{document}\n".encode())
         except OSError as error:
             raise ConfigError("output", str(output), f"cannot be written: {error.strerror or error}") from None
-    print(f"written to {output}" if output else document)
+    print(printable(f"written to {output}" if output else str(document), lines=True))
     return 0
 
 

@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.app.composition import COMPOSITION_ERRORS, CONF, one_line, plain
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, printable
 
 Command = Callable[[dict[str, Any]], int | None]  # from the composed configuration to the exit code; None is 0
 
@@ -35,7 +35,7 @@ def is_refusal(error: Exception) -> bool:
 
 def refuse(error: Exception) -> NoReturn:
     """Prints the error in one line and ends the program with exit code 2."""
-    print(one_line(error), file=sys.stderr)
+    print(printable(one_line(error)), file=sys.stderr)
     sys.exit(2)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, one_line, project_folder
 from pipeline.app.progress import progress_bar
 from pipeline.backprop.status import STATUSES
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, printable
 from pipeline.reproducibility.drift import ExpectedRun, train_again
 from pipeline.results.run_result import Curve, RunResult
 from pipeline.sweeps.axes import expand
@@ -91,7 +91,7 @@ def read_row(where: str, row: Row) -> ExpectedRun:
     except (ValueError, OverflowError):
         raise ConfigError(f"{where}: final_error", row["final_error"], "must be a number like 0x1.8p-3") from None
     curve = read_curve(where, row["curve"])
-    name = f"{where}: {row['overrides'] or 'the worked example'}"
+    name = printable(f"{where}: {row['overrides'] or 'the worked example'}")
     return ExpectedRun(name, trial, row["key"], row["status"], int(row["epochs"]), final_error, row["digest"], lambda: curve)
 
 
@@ -163,8 +163,8 @@ def update(folder: Path) -> int:
                 short = ("status", "epochs", "final_error")  # others are too long
                 changes = [f"{one} {old[one]} → {new[one]}" if one in short else one for one in columns]
                 how = ", ".join(changes) if old["key"] else "new"
-                print(f"{shown(path)}:{line}: {new['overrides']}: {how}")
+                print(printable(f"{shown(path)}:{line}: {new['overrides']}: {how}"))
         if changed:
             write(path, after)
-        print(f"{shown(path)}: {changed} of {len(after)} changed")
+        print(printable(f"{shown(path)}: {changed} of {len(after)} changed"))
     return 0

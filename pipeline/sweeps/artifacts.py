@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from pipeline.results.columns import RUN_COLUMNS
 from pipeline.results.rows import RunRows
 from pipeline.results.runs import Runs, scalars, write_curves, write_weights
-from pipeline.results.sweep_results import AXES
+from pipeline.results.sweep_results import AXES, FILE
 from pipeline.stats.summary import Summary
 from pipeline.store.environment import environment_tags
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.plan import Plan
 
-RESULTS, JOBS = "results.parquet", "jobs.json"
+RESULTS, JOBS = FILE, "jobs.json"
 NO_RUN = b""
 MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
 UNREAD = ("run_id", "key", "digest")  # by the statistics
