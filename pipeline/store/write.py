@@ -182,3 +182,10 @@ class Store:
             raise
         finally:
             self.client.set_terminated(run_id, status)
+
+    def sweep_key(self, run_id: str) -> str | None:
+        """The key of the sweep that this is the parent run of; None if this experiment has no such parent run."""
+        if not (run_id.isascii() and run_id.isalnum() and self.status(run_id)):
+            return None
+        tags = self.client.get_run(run_id).data.tags
+        return str(tags[SWEEP_KEY_TAG]) if SWEEP_KEY_TAG in tags else None
