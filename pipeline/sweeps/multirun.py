@@ -44,9 +44,9 @@ def run(request: SweepRequest) -> tuple[Summary, str, str]:
         description = describe(request, store.uri)
         with store_errors_as_config_errors(store.uri):
             spool, description = resumed(store, description, request) or started(store, description, request.multirun)
-            spool.describe(description.to_json())
             parent = description.parents[0]
         with closing(spool):
+            spool.describe(description.to_json())
             session = SweepSession(request.plan, description, spool, store, parent, interrupts)
             try:
                 summary = session.run(trainer, session.work(request.pieces, settings))
