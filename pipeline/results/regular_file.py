@@ -22,7 +22,6 @@ def open_regular(path: Path) -> BufferedReader:
 def read_regular(path: Path, most: int) -> bytes:
     """The content of a regular file of at most this number of bytes. Raises OSError for any other."""
     with open_regular(path) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
-    return content
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return file.read(most)

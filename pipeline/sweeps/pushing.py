@@ -82,8 +82,8 @@ def push_spool(spool: Spool, description: SweepDescription, plan: Plan, elsewher
 def plan_of(description: SweepDescription, path: Path) -> Plan:
     """The sweep's trials. Raises ConfigError, which names the folder, where they cannot be read."""
     memory = PROGRAM + description.trials * TRIAL_IN_MEMORY
-    refuse_above("limits.memory", description.trials, memory, None, free_memory(), "of memory are free")
     try:
+        refuse_above("limits.memory", description.trials, memory, None, free_memory(), "of memory are free")
         return description.plan
     except ConfigError as error:
         raise ConfigError("folder", str(path), f"has trials that cannot be read: {error}") from None
