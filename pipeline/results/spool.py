@@ -40,6 +40,7 @@ OWN_ARTIFACTS = (
     r"(summary/((by_[\w.+@-]+|best)\.csv|summary\.txt)?)|(figures/([a-z_]+\.(svg|png))?)|(weights/([0-9]{10,19}\.npz)?))?"
 )
 OWN = re.compile(rf"{LOCK}|sweep\.json|{FILE_NAME.pattern}|{DRAFTS}|{ARTIFACTS}(-[0-9]+)?/{OWN_ARTIFACTS}")
+LAST = {DESCRIPTION: 1, LOCK: 2}  # to be removed
 MOST_NAMED, LONGEST_NAME = 3, 60
 
 
@@ -100,8 +101,9 @@ class Spool:
         """
         self.rows.clear()
         opened.cache_clear()
-        left = remove_own(self.path, OWN, (DESCRIPTION, LOCK).__contains__) if self._is_here() else ["another folder"]
-        if left:
+        if not self._is_here():
+            say(f"{self.path}: not removed: it is not the folder any more that this process has locked")
+        elif left := remove_own(self.path, OWN, lambda name: LAST.get(name, 0)):
             more = f" and {len(left) - MOST_NAMED:,} more" if len(left) > MOST_NAMED else ""
             say(f"{self.path}: not removed: it has {', '.join(left[:MOST_NAMED])}{more}")
         else:

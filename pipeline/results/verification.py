@@ -19,6 +19,7 @@ from pipeline.results.rows import Indices, RunRows, metadata, schema
 from pipeline.trials.fingerprint import keys, result_digests
 
 CHECKSUM_DIGITS = 32  # of SHA-256, in the file's name
+MOST_POINTS = 1000  # of a curve
 FILE_NAME = re.compile(rf"([0-9]{{10,19}})-([0-9a-f]{{{CHECKSUM_DIGITS}}})\.arrow")
 FORBIDDEN_ERRORS = (OSError, pa.ArrowException, ValueError, TypeError, KeyError, RecursionError)  # of what is no table of ours
 
@@ -101,7 +102,7 @@ def verify_trials(rows: RunRows, batch_of: BatchOf, free: NDArray[np.bool_]) -> 
 def number_of_points(rows: RunRows) -> int:
     """A number of curve points that gives as many epochs as the rows say. Raises DamagedError where they do not say."""
     try:
-        return min(max(2, len(json.loads(rows.table.schema.metadata[b"curve_epochs"]))), 1000)
+        return min(max(2, len(json.loads(rows.table.schema.metadata[b"curve_epochs"]))), MOST_POINTS)
     except FORBIDDEN_ERRORS:
         raise DamagedError("does not say at which epochs its curves are kept") from None
 

@@ -1,5 +1,6 @@
 """What sweep it is and how it was requested: all that is needed to record its results, today or later."""
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from pipeline.trials.settings import Tracking, read_tracking
 
 MOST_VALUES = 100  # of an axis, in the parent run's params
 MOST_BYTES = 2**28  # of a description: millions of values
+CHECKSUM = ', "checksum": "'
 FILES = ("config.yaml", "overrides.yaml")
 KINDS = {
     "key": str, "trials": int, "jobs": dict, "study": str, "command": str, "configuration": dict, "files": dict, "others": list,
@@ -50,13 +52,13 @@ class SweepDescription:
 
     def to_json(self) -> str:
         """The description as JSON."""
-        return json.dumps({one.name: getattr(self, one.name) for one in fields(self)}, default=asdict)
+        return with_checksum(json.dumps({one.name: getattr(self, one.name) for one in fields(self)}, default=asdict))
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> "SweepDescription":
         """What `to_json` wrote. Raises ConfigError, which names the folder, for any other text in that file."""
         try:
-            data = json.loads(text)
+            data = json.loads(without_checksum(text))
             description = cls(**{**data, "tracking": read_tracking(data)})
             if HALF_CHARACTER.search(text):
                 json.dumps(data, ensure_ascii=False).encode()  # raises ValueError where it stays a half, which no store takes
@@ -121,6 +123,19 @@ class SweepDescription:
         """The axes that vary, as params of the parent run."""
         axes = {axis["name"]: shortened(axis["values"]) for axis in self.jobs["axes"] if len(axis["values"]) > 1}
         return axes or {"axes": "none"}
+
+
+def with_checksum(text: str) -> str:
+    """A JSON object with the SHA-256 of its text as its last entry."""
+    return f'{text[:-1]}{CHECKSUM}{hashlib.sha256(text.encode()).hexdigest()}"}}'
+
+
+def without_checksum(text: str) -> str:
+    """The JSON object that `with_checksum` was given. Raises ValueError where it has changed since."""
+    body = text.rpartition(CHECKSUM)[0] + "}"
+    if with_checksum(body) != text:
+        raise ValueError("does not have its checksum")
+    return body
 
 
 def shortened(values: Sequence[Any]) -> str:

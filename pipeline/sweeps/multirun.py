@@ -149,7 +149,7 @@ def resumed_here(
 ) -> tuple[Spool, SweepDescription]:
     """The sweep in its own folder, with those of its results that are believed."""
     try:
-        verify(spool, request.plan, description.key)
+        verify(spool, request.plan)
         store.begin_again(description.parents[0], spool.path)
     except BaseException:
         spool.close()

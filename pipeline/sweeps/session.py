@@ -6,6 +6,7 @@ Each step depends only on what the spool and the store have, so that a sweep may
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from pipeline.errors import ConfigError, printable
 from pipeline.report.tables import note
 from pipeline.results.rows import Indices, RunRows
 from pipeline.results.spool import DESCRIPTION, Spool
-from pipeline.results.verification import DamagedError, number_of_points, verify_trials
+from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_points, verify_trials
 from pipeline.stats.summary import Summary
 from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors_as_config_errors
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, Store
@@ -30,6 +31,8 @@ from pipeline.sweeps.plan import Plan
 from pipeline.sweeps.recorder import Recorder
 from pipeline.trials.batching import CURVE_POINTS, batch_of
 from pipeline.trials.settings import Settings
+
+FEW_VALUES = 1000  # of axes, with which a sweep's key takes well under a millisecond
 
 
 class UnfinishedError(Exception):
@@ -59,10 +62,10 @@ def start_parent(store: Store, description: SweepDescription, spool: Spool) -> s
     return store.begin("sweep", description.study, description.params, tags)
 
 
-def verify(spool: Spool, plan: Plan, key: str) -> None:
+def verify(spool: Spool, plan: Plan, key: str | None = None) -> None:
     """Sets aside what an earlier process has left in the spool and is no result of these trials, to the last bit.
 
-    Raises ConfigError, and leaves all as it is, where the trials are no longer those of the sweep with that key.
+    Raises ConfigError, and leaves all as it is, where there is such and the trials are not those of the sweep with that key.
     """
     free = np.ones(len(plan), bool)
 
@@ -77,10 +80,21 @@ def verify(spool: Spool, plan: Plan, key: str) -> None:
         free[rows.indices] = False
 
     faults = spool.faults(check)
-    if faults and all(plan.key(points) != key for points in {CURVE_POINTS, *map(number_of_points, spool.rows)}):
+    if faults and key is not None and not has_key(plan, key, spool.rows):
         why = f"has results of other trials; a file that they are made from has changed, or {DESCRIPTION}"
         raise ConfigError("folder", str(spool.path), why)
     spool.set_aside(faults)
+
+
+def has_key(plan: Plan, key: str, rows: Iterable[RunRows]) -> bool:
+    """Whether this is the plan's key with some number of curve points: the default, those of the rows, or if that is quick, any."""
+    points = {CURVE_POINTS}
+    for some in rows:
+        with suppress(DamagedError):
+            points.add(number_of_points(some))
+    if sum(len(axis.values) for axis in plan.product.axes) <= FEW_VALUES:
+        points.update(range(2, MOST_POINTS + 1))
+    return any(plan.key(number) == key for number in sorted(points, key=lambda number: number != CURVE_POINTS))
 
 
 @dataclass(frozen=True, slots=True)

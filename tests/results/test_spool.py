@@ -233,6 +233,21 @@ def test_all_that_this_program_wrote_is_removed(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_removal_that_is_cut_short_can_be_made_up_for(tmp_path, monkeypatch):
+    """Whatever is removed last, the description is there as long as anything else is but the lock."""
+    spool = full_spool(tmp_path)
+    real, order = os.unlink, []
+
+    def unlink(name, **options):
+        order.append(name)
+        real(name, **options)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    spool.remove()
+    assert order[-2:] == ["sweep.json", "lock"]
+    assert not spool.path.exists()
+
+
 FOREIGN = (
     "own.txt", "0.arrow.damaged", "sweep.json.bak", "sub/results.parquet", "artifacts/own.csv", "artifacts/summary/own.txt",
     "artifacts/figures/own.gif", "artifacts/weights/own.npz", "artifacts/sub/lock", "artifacts/lock", "artifacts-x/report.html",

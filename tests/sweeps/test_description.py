@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.app.composition import Multirun
 from pipeline.errors import ConfigError
-from pipeline.sweeps.description import SweepDescription
+from pipeline.sweeps.description import SweepDescription, with_checksum, without_checksum
 from pipeline.sweeps.request import read_sweep
 from pipeline.trials.settings import Tracking
 from tests.strategies import examples
@@ -87,7 +87,7 @@ def refusal(text: str) -> str:
 
 def with_changes(plan, key, value) -> str:
     """A description as text with another value at a dotted key; without it where the value is `...`."""
-    data = json.loads(description(plan).to_json())
+    data = json.loads(without_checksum(description(plan).to_json()))
     section = data
     *above, last = [int(name) if name.isdigit() else name for name in key.split(".")]
     for name in above:
@@ -96,7 +96,7 @@ def with_changes(plan, key, value) -> str:
         del section[last]
     else:
         section[last] = value
-    return json.dumps(data)
+    return with_checksum(json.dumps(data))
 
 
 KEYS = [
@@ -165,12 +165,12 @@ OTHERS = [
 
 
 def test_no_value_anywhere_raises_anything_but_a_refusal(plan):
-    data = json.loads(description(plan).to_json())
+    data = json.loads(without_checksum(description(plan).to_json()))
     taken, refusals = 0, []
     for way in nodes(data):
         for other in OTHERS:
             try:
-                read = SweepDescription.from_json(json.dumps(mutated(data, way, other)), PATH)
+                read = SweepDescription.from_json(with_checksum(json.dumps(mutated(data, way, other))), PATH)
                 assert len(read.plan) == read.trials
                 read.params  # noqa: B018
             except ConfigError as error:
@@ -186,6 +186,16 @@ def test_no_value_anywhere_raises_anything_but_a_refusal(plan):
 )
 def test_no_text_raises_anything_but_a_refusal(text):
     assert "somewhere/kept" in refusal(text)
+    assert "somewhere/kept" in refusal(with_checksum(text))
+
+
+def test_any_character_that_changed_is_noticed(plan):
+    text = description(plan).to_json()
+    assert SweepDescription.from_json(text, PATH) == description(plan)
+    for at in range(len(text)):
+        refusal(f"{text[:at]}{chr(ord(text[at]) ^ 1)}{text[at + 1 :]}")
+    refusal(f"{text}\n")
+    refusal(json.dumps(json.loads(without_checksum(text))))
 
 
 def test_what_is_no_file_of_a_sane_size_is_not_read(plan, tmp_path):
@@ -223,3 +233,4 @@ def test_what_is_no_file_of_a_sane_size_is_not_read(plan, tmp_path):
 @given(value=plain)
 def test_any_other_json_is_refused(value):
     assert "somewhere/kept" in refusal(json.dumps(value))
+    assert "somewhere/kept" in refusal(with_checksum(json.dumps(value)))

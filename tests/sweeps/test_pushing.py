@@ -4,7 +4,10 @@ import hashlib
 import io
 import json
 import os
+import random
+import resource
 import shutil
+import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -19,6 +22,8 @@ from sqlalchemy.pool import Pool
 from pipeline.results.rows import opened, write
 from pipeline.results.spool import Spool
 from pipeline.store import bulk
+from pipeline.store.write import Store
+from pipeline.sweeps.description import with_checksum, without_checksum
 from tests.stores import CHUNKS, SWEEP, TRIALS, after, kept_folder, sweeps_in, sweeps_with_runs
 
 BROKEN = {"full": "max_page_count = 1", "read-only": "query_only = on"}
@@ -193,11 +198,7 @@ def test_a_sweep_whose_description_lacks_its_parent_is_found_or_begun(found, sto
     after(monkeypatch, 2, interrupt)
     command("train", *SWEEP)
     path = kept_folder()
-    description = json.loads((path / "sweep.json").read_text())
-    del description["parent"]
-    if not found:
-        description["key"] = "0" * 64
-    (path / "sweep.json").write_text(json.dumps(description))
+    edit(path / "sweep.json", parent=None, **({} if found else {"key": "0" * 64}))
     assert command("push").code == 0
     before, *rest = [len(sweep["children"]) for sweep in compared(store)]
     assert (before, rest) == (8, []) if found else (before <= 8 and rest == [8])
@@ -257,6 +258,18 @@ def kept(store, command, monkeypatch) -> Path:
     return kept_folder()
 
 
+def edit(file: Path, **changes) -> None:
+    """Gives a description other values, and the checksum of them."""
+    file.write_text(with_checksum(json.dumps({**json.loads(without_checksum(file.read_text())), **changes})))
+
+
+def replaced(file: Path, old: str, new: str) -> None:
+    """Gives a description another text in place of one that it has, and the checksum of that."""
+    text = without_checksum(file.read_text())
+    assert old in text
+    file.write_text(with_checksum(text.replace(old, new)))
+
+
 def copies(kept: Path, names: list[str]) -> dict[str, Path]:
     """Copies of a folder under multirun/, by name."""
     return {name: shutil.copytree(kept, Path("multirun", f"{number:03d}", "kept")) for number, name in enumerate(names)}
@@ -283,27 +296,28 @@ UNREADABLE = {
     "a link": lambda file: file.symlink_to(shutil.move(file, "elsewhere.json")),
     "empty": lambda file: file.write_text(""),
     "truncated": lambda file: file.write_text(file.read_text()[:-40]),
+    "a character changed": lambda file: file.write_text(file.read_text().replace("0", "1", 1)),
     "not JSON": lambda file: file.write_text("results"),
     "another program's": lambda file: file.write_text('{"sweep": {"method": "grid"}}'),
     "of gigabytes": lambda file: os.truncate(file, 2**34),
-    "a name outside": lambda file: file.write_text(file.read_text().replace('"config.yaml"', '"../config.yaml"')),
-    "a name of another file": lambda file: file.write_text(file.read_text().replace('"config.yaml"', '"results.parquet"')),
+    "a name outside": lambda file: replaced(file, '"config.yaml"', '"../config.yaml"'),
+    "a name of another file": lambda file: replaced(file, '"config.yaml"', '"results.parquet"'),
     "controls in a name": lambda file: (
         file.parent.parent.rename("multirun/\x1b[2J") and (Path("multirun/\x1b[2J/kept/sweep.json").write_text(""))
     ),
     "a lock that is a pipe": lambda file: ((file.parent / "lock").unlink(), os.mkfifo(file.parent / "lock")),
-    "trials that are none": lambda file: file.write_text(file.read_text().replace('"momentum": 0', '"momentum": 7')),
-    "more trials than memory": lambda file: file.write_text(of_many_trials(file.read_text())),
+    "trials that are none": lambda file: replaced(file, '"momentum": 0', '"momentum": 7'),
+    "more trials than memory": lambda file: of_many_trials(file),
 }
 
 
-def of_many_trials(text: str) -> str:
-    """A description of a sweep of 10¹² trials."""
-    data = json.loads(text)
-    for axis in data["jobs"]["axes"]:
+def of_many_trials(file: Path) -> None:
+    """Makes it a description of very many trials."""
+    jobs = json.loads(file.read_text())["jobs"]
+    free = [axis for axis in jobs["axes"] if axis["path"]]
+    for axis in free:
         axis["values"], axis["texts"] = axis["values"][:1] * 10_000, axis["texts"][:1] * 10_000
-    data["trials"] = 10_000 ** len(data["jobs"]["axes"])
-    return json.dumps(data)
+    edit(file, jobs=jobs, trials=10_000 ** len(free))
 
 
 def test_push_goes_on_with_the_next_folder_after_one_that_it_cannot_read(kept, store, command):
@@ -315,7 +329,7 @@ def test_push_goes_on_with_the_next_folder_after_one_that_it_cannot_read(kept, s
     lines = ended.err.splitlines()
     assert ended.code == 2
     assert len(lines) == len(UNREADABLE), ended.err
-    for name, line in zip(sorted(UNREADABLE, key=lambda name: name == "controls in a name"), lines, strict=True):
+    for name, line in zip(sorted(UNREADABLE, key=lambda name: name != "controls in a name"), lines, strict=True):
         where = f"folder={Path.cwd()}/multirun/" + (r"\x1b[2J" if name == "controls in a name" else folders[name].parent.name)
         assert line.startswith(f"{where}/kept: "), name
     assert "\x1b" not in ended.err
@@ -341,6 +355,9 @@ FILES = {
     "another result": lambda file: rewritten(file, lambda table: shuffled(table, "epochs")),
     "beyond the sweep": lambda file: rewritten(file, lambda table: with_places(table, range(14, 18))),
     "of the other file": lambda file: rewritten(file, lambda table: opened(max(file.parent.glob("*.arrow")))),
+    "no epochs": lambda file: rewritten(
+        file, lambda table: table.replace_schema_metadata({**table.schema.metadata, b"curve_epochs": b"?"})
+    ),
     "another network": lambda file: rewritten(
         file, lambda table: table.replace_schema_metadata({**table.schema.metadata, b"network": b"{}"})
     ),
@@ -389,6 +406,62 @@ def test_a_damaged_file_is_told_kept_and_not_recorded(kept, store, command):
         assert recorded.items() <= right.items()
 
 
+def damaged(content: bytes, chance: random.Random) -> bytes:
+    """The content with a part cut off, overwritten, repeated, left out, or with bits turned."""
+    start = chance.randrange(len(content))
+    end = min(len(content), start + chance.choice((1, 8, 100, 5000)))
+    match chance.randrange(5):
+        case 0:
+            return content[:start]
+        case 1:
+            return content[:start] + chance.randbytes(end - start) + content[end:]
+        case 2:
+            return content[:end] + content[start:]
+        case 3:
+            return content[:start] + content[end:]
+    changed = bytearray(content)
+    for _ in range(chance.choice((1, 3))):
+        changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
+    return bytes(changed)
+
+
+@pytest.mark.slow
+def test_of_thousands_of_damaged_files_none_is_recorded(kept, command, monkeypatch):
+    """Ten pushes of 200 folders with a damaged file each: what comes to the store is what comes from the good folder."""
+    given: dict[str, set[str]] = {}
+
+    def record_all(self, records, parent, check):
+        for record in records:
+            given.setdefault(record.tags["trial.place"], set()).add(repr(record))
+            yield "0" * 32
+
+    monkeypatch.setattr(Store, "record_all", record_all)
+    monkeypatch.setattr(Store, "recorded", lambda *_: {})
+    assert command("push", f"folder={kept}").code == 0
+    right, good = given.copy(), {file.name: file.read_bytes() for file in kept.iterdir()}
+    assert len(right) == 8
+    chance = random.Random(0)
+    for _ in range(10):
+        given.clear()
+        shutil.rmtree("multirun")
+        for number in range(200):
+            folder = Path("multirun", f"{number:03d}", "kept")
+            folder.mkdir(parents=True)
+            for name, content in good.items():
+                (folder / name).write_bytes(content)
+            wrong = folder / chance.choice([name for name in good if name != "lock"])
+            content = damaged(wrong.read_bytes(), chance)
+            wrong.write_bytes(content[:-1] if content == good[wrong.name] else content)
+        started = time.monotonic()
+        pushed = command("push")
+        assert pushed.code == 2
+        assert "Traceback" not in pushed.err
+        assert pushed.err.count("\n") == 200
+        assert given == right
+        assert time.monotonic() - started < 200
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2**20  # KiB
+
+
 @pytest.mark.usefixtures("without_figures")
 def test_what_was_damaged_is_trained_again_and_the_rest_is_not(kept, store, command):
     flipped(min(kept.glob("*.arrow")), 0.5)
@@ -408,8 +481,7 @@ def test_results_are_left_alone_where_what_they_were_made_from_has_changed(kept,
     file = kept / "sweep.json"
     text = file.read_text()
     before = sorted(kept.iterdir())
-    file.write_text(text.replace('"range": 1', '"range": 2'))
-    assert file.read_text() != text
+    replaced(file, '"range": 1', '"range": 2')
     pushed = command("push")
     assert (pushed.code, pushed.err.count("\n"), pushed.out) == (2, 1, "")
     assert "has results of other trials" in pushed.err
@@ -421,12 +493,10 @@ def test_results_are_left_alone_where_what_they_were_made_from_has_changed(kept,
 @pytest.mark.parametrize("named", ["another sweep's", "a trial's", "no run", "'; drop", "of no text"])
 def test_results_go_only_to_a_parent_run_of_their_own_sweep(named, kept, store, command):
     client = MlflowClient(f"sqlite:///{store}")
-    description = json.loads((kept / "sweep.json").read_text())
     [(parent, children)] = sweeps_with_runs(client)
     other = client.create_run(parent.info.experiment_id, tags={"kind": "sweep", "sweep.key": "0" * 64}).info.run_id
     names = {"another sweep's": other, "a trial's": children[0].info.run_id if children else other, "no run": "0" * 32}
-    description["parent"] = names.get(named, {"'; drop": "'; drop", "of no text": "\x00é"}.get(named))
-    (kept / "sweep.json").write_text(json.dumps(description))
+    edit(kept / "sweep.json", parent=names.get(named, {"'; drop": "'; drop", "of no text": "\x00é"}.get(named)))
     pushed = command("push")
     assert (pushed.code, pushed.err) == (0, "")
     found = {run.info.run_id: children for run, children in sweeps_with_runs(client)}
