@@ -14,7 +14,7 @@ from pipeline.results.spool import DESCRIPTION, LOCK, NAME, Spool
 from pipeline.store.failures import STORE_ERRORS
 from pipeline.store.write import SWEEP_FOLDER_TAG, Store
 from pipeline.sweeps.description import SweepDescription
-from pipeline.sweeps.estimate import PROGRAM, TRIAL_IN_MEMORY, free_memory, refuse_above
+from pipeline.sweeps.estimate import TRIAL_IN_MEMORY, free_memory, refuse_above
 from pipeline.sweeps.plan import Plan
 from pipeline.sweeps.session import NotRecordedError, SweepSession, start_parent, verify
 from pipeline.trials.settings import Tracking
@@ -81,7 +81,7 @@ def push_spool(spool: Spool, description: SweepDescription, plan: Plan, elsewher
 
 def plan_of(description: SweepDescription, path: Path) -> Plan:
     """The sweep's trials. Raises ConfigError, which names the folder, where they cannot be read."""
-    memory = PROGRAM + description.trials * TRIAL_IN_MEMORY
+    memory = description.trials * TRIAL_IN_MEMORY
     try:
         refuse_above("limits.memory", description.trials, memory, None, free_memory(), "of memory are free")
         return description.plan

@@ -87,7 +87,7 @@ def verify(spool: Spool, plan: Plan, key: str | None = None) -> None:
 
 
 def has_key(plan: Plan, key: str, rows: Iterable[RunRows]) -> bool:
-    """Whether this is the plan's key with some number of curve points: the default, those of the rows, or if that is quick, any."""
+    """Whether this is the plan's key with some number of curve points: the default, the rows', or if that is quick, any."""
     points = {CURVE_POINTS}
     for some in rows:
         with suppress(DamagedError):
