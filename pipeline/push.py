@@ -1,16 +1,17 @@
 """`python -m pipeline.push` records results that sweeps have kept because the store was full, locked or unreachable."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from pipeline.app.application import run
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, printable
 from pipeline.results.spool import SpoolInUseError
 from pipeline.trials.checks import refuse_unknown, section, text
 
 
 def main(config: dict[str, Any]) -> int:
-    """Records one folder of kept results, or all; gives 1 if a store has not taken everything."""
+    """Records one folder of kept results, or all; gives 2 if one cannot be read, 1 if a store has not taken everything."""
     refuse_unknown(config, ("folder", "tracking"))
     elsewhere = {
         key: text(f"tracking.{key}", value, "as for pipeline.train, or null")
@@ -27,7 +28,12 @@ def main(config: dict[str, Any]) -> int:
         except SpoolInUseError:
             if folder is not None:
                 raise ConfigError("folder", folder, "is in use: a process works on this sweep") from None
-            print(f"{path}: in use, a process works on this sweep")
+            print(f"{printable(str(path))}: in use, a process works on this sweep")
+        except ConfigError as error:
+            if folder is not None:
+                raise
+            print(error, file=sys.stderr)
+            code = 2
     if not paths:
         print(f"nothing waits under {EVERYWHERE}/")
     return code

@@ -6,6 +6,7 @@ overrides are an input: `python -m pipeline.reproduce baseline=update` fills in 
 """
 
 import csv
+import io
 import os
 import re
 import shlex
@@ -20,6 +21,7 @@ from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError, printable
 from pipeline.reproducibility.drift import ExpectedRun, train_again
 from pipeline.results.run_result import Curve, RunResult
+from pipeline.results.whole_file import write_output
 from pipeline.sweeps.axes import expand
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
@@ -66,12 +68,11 @@ def read(path: Path) -> list[Row]:
 
 def write(path: Path, rows: Sequence[Row]) -> None:
     """Writes the rows, in one step."""
-    draft = path.with_suffix(".new")
-    with open(draft, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    draft.replace(path)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_output(path, text.getvalue().encode())
 
 
 def read_row(where: str, row: Row) -> ExpectedRun:

@@ -91,7 +91,7 @@ class AbsentError(ConfigError):
 
 @contextmanager
 def artifact(client: MlflowClient, run: Run, name: str) -> Iterator[Path]:
-    """One of the run's artifacts as a file. Raises AbsentError if there is none of that name, ConfigError if it cannot be read."""
+    """One of the run's artifacts as a file. Raises AbsentError where there is none of that name, else ConfigError."""
     with TemporaryDirectory() as folder:
         try:
             path = Path(client.download_artifacts(run.info.run_id, name, folder))
