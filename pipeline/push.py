@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.app.application import run
-from pipeline.errors import HIDDEN, ConfigError, masked
+from pipeline.errors import HIDDEN, ConfigError, masked, printable
 from pipeline.results.spool import SpoolInUseError
 from pipeline.trials.checks import refuse_unknown, section, text
 
@@ -21,7 +21,7 @@ COPY_KEYS = {
 
 
 def main(config: dict[str, Any]) -> int:
-    """Records one folder of kept results, or all; gives 1 if a store has not taken everything."""
+    """Records one folder of kept results, or all; gives 2 if one cannot be read, 1 if a store has not taken everything."""
     refuse_unknown(config, ("folder", *COPY_KEYS, "tracking"))
     elsewhere = {
         key: text(f"tracking.{key}", value, "as for pipeline.train, or null")
@@ -40,7 +40,12 @@ def main(config: dict[str, Any]) -> int:
         except SpoolInUseError:
             if folder is not None:
                 raise ConfigError("folder", folder, "is in use: a process works on this sweep") from None
-            print(f"{path}: in use, a process works on this sweep")
+            print(f"{printable(str(path))}: in use, a process works on this sweep")
+        except ConfigError as error:
+            if folder is not None:
+                raise
+            print(error, file=sys.stderr)
+            code = 2
     if not paths:
         print(f"nothing waits under {EVERYWHERE}/")
     return code

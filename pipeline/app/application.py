@@ -17,10 +17,10 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from pipeline.app.composition import COMPOSITION_ERRORS, CONF, one_line, plain
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, printable
 
 Command = Callable[[dict[str, Any]], int | None]  # from the composed configuration to the exit code; None is 0
 
@@ -35,7 +35,7 @@ def is_refusal(error: Exception) -> bool:
 
 def refuse(error: Exception) -> NoReturn:
     """Prints the error in one line and ends the program with exit code 2."""
-    print(one_line(error), file=sys.stderr)
+    print(printable(one_line(error)), file=sys.stderr)
     sys.exit(2)
 
 
@@ -51,12 +51,14 @@ def forget_interrupts() -> None:
 class CheckBeforeWork(Callback):
     """Hydra's callback that refuses a configuration before an output folder is made: by exit, as Hydra swallows an Exception.
 
-    A single run is checked by the function `check_run`, given as `package.module:function`.
+    A single run is checked by the function `check_run`, the tracking of a multirun by `check_tracking`, both given as
+    `package.module:function`.
     """
 
-    def __init__(self, check_run: str | None, allow_multirun: bool) -> None:
+    def __init__(self, check_run: str | None, allow_multirun: bool, check_tracking: str | None = None) -> None:
         self.check_run = check_run
         self.allow_multirun = allow_multirun
+        self.check_tracking = check_tracking
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Called by Hydra with the composed configuration."""
@@ -74,6 +76,11 @@ class CheckBeforeWork(Callback):
         """Called by Hydra before it expands the multirun."""
         if not self.allow_multirun:
             refuse(ConfigError("hydra.mode", "MULTIRUN", "must be RUN: leave out -m"))
+        if self.check_tracking:
+            try:
+                resolve_name(self.check_tracking)({"tracking": OmegaConf.to_container(config.tracking, resolve=True)})
+            except COMPOSITION_ERRORS as error:
+                refuse(error)
 
 
 def multirun_tags() -> dict[str, str]:
@@ -89,9 +96,11 @@ def run(main: Command, config_name: str) -> NoReturn:
     atexit.unregister(gc.freeze)  # once, however often commands run in this process
     atexit.register(gc.freeze)  # what must be closed is closed before
     codes: list[int] = []
+    folder = Path.cwd()
     full_error = os.environ.get("HYDRA_FULL_ERROR", "")  # 1: tracebacks are shown
 
     def task(config: DictConfig) -> None:
+        os.chdir(folder)  # with hydra.job.chdir, too: paths count from where the command was given
         try:
             codes.append(main(plain(config)) or 0)
         except COMPOSITION_ERRORS as error:

@@ -5,7 +5,6 @@ in one transaction. Only schemas whose rows were compared with the client's are 
 everywhere else `pipeline.store.write` goes through the client.
 """
 
-import atexit
 import io
 import math
 import sys
@@ -22,10 +21,9 @@ from mlflow.entities import Experiment
 from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
 
 from pipeline.store.addresses import Address
-from pipeline.store.leftovers import Journal, remove_weights
+from pipeline.store.leftovers import journal, remove_weights
 from pipeline.store.records import RecordedRun
 from pipeline.store.schema import current
-from pipeline.store.sqlite import one_at_a_time
 
 KNOWN_SCHEMAS = ("dc11669786a5",)  # MLflow 3.17
 BUSY_SECONDS = 0.5  # after which a store that others write to is tried again
@@ -41,13 +39,9 @@ class BulkWriter:
     at_once = 200  # runs
 
     def __init__(self, place: Address, experiment: Experiment, user: str) -> None:
-        assert place.path
         assert place.artifacts
         self.artifacts, self.experiment, self.user = place.artifacts, experiment, user
         self.engine = sqlalchemy.create_engine(place.uri, connect_args={"timeout": BUSY_SECONDS})
-        with one_at_a_time(place.path.parent):
-            self.journal = Journal(place.artifacts)
-        atexit.register(self.journal.close)
 
     @classmethod
     def open(cls, place: Address, experiment: Experiment, user: str) -> "BulkWriter | None":
@@ -63,15 +57,15 @@ class BulkWriter:
         The weights are in place before the rows that speak of them, and the rows of all runs come in one transaction.
         """
         ids = [uuid.uuid4().hex for _ in records]
-        self.journal.note(ids)
-        try:
-            for run_id, record in zip(ids, records, strict=True):
-                write_weights(self.artifacts / run_id, record)
-            self._insert(self._rows(ids, records, tags))
-        except BaseException:
-            for run_id in ids:
-                remove_weights(self.artifacts / run_id)
-            raise
+        with journal(self.artifacts, ids):
+            try:
+                for run_id, record in zip(ids, records, strict=True):
+                    write_weights(self.artifacts / run_id, record)
+                self._insert(self._rows(ids, records, tags))
+            except BaseException:
+                for run_id in ids:
+                    remove_weights(self.artifacts / run_id)
+                raise
         return ids
 
     def _rows(self, ids: Sequence[str], records: Sequence[RecordedRun], tags: Mapping[str, str]) -> list[Rows]:

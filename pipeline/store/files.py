@@ -1,7 +1,8 @@
 """Files from a store, which may hold anything: read as plain data, within limits, or refused with the reason.
 
-Nothing in them is resolved, executed or unpickled. JSON has at most 16 MiB, YAML at most 4 MiB and no aliases; both are nested
-at most 32 deep. A table or an archive has at most 256 MiB in memory, or 64 times the size of its file where that is more.
+Nothing in them is resolved, executed or unpickled. JSON has at most 8 MiB; YAML at most 4 MiB, 200,000 values and no aliases;
+both are nested at most 32 deep. A table or an archive has at most 256 MiB in memory, or 64 times the size
+of its file.
 """
 
 import json
@@ -22,7 +23,8 @@ import yaml
 
 from pipeline.backprop.arithmetic import Array
 
-MOST_JSON, MOST_YAML = 2**24, 2**22  # bytes
+MOST_JSON, MOST_YAML = 2**23, 2**22  # bytes
+MOST_EVENTS = 200_000  # of YAML: a value, or the beginning or end of some; 15 µs each
 MOST_NESTED, MOST_INTEGER = 32, 2**64
 MOST_CELLS, MOST_COLUMNS = 2**24, 1000  # of a table; more cells only if its file has as many more bytes
 MOST_BYTES, MOST_INFLATED = 2**28, 64  # in memory; or so many times the size of the file
@@ -72,13 +74,18 @@ def read_yaml(path: Path) -> Any:
     with damage("YAML"):
         text = read_bytes(path, MOST_YAML).decode("utf-8")
         depth = 0
-        for event in yaml.parse(text, Loader=YAML_LOADER):  # before objects are made, as aliases may make any number
+        for number, event in enumerate(yaml.parse(text, Loader=YAML_LOADER)):  # before aliases make any number of objects
+            if number > MOST_EVENTS:
+                raise DamagedError(f"has more than {MOST_EVENTS:,} values")
             if isinstance(event, yaml.AliasEvent):
                 raise DamagedError("has aliases, which are not read")
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MOST_NESTED:
                 raise DamagedError(f"is nested more than {MOST_NESTED} deep")
-        return check_plain(yaml.load(text, Loader=YAML_LOADER))
+        loaded = check_plain(yaml.load(text, Loader=YAML_LOADER))
+        if loaded is None:
+            raise DamagedError("is empty")
+        return loaded
 
 
 def check_plain(data: Any) -> Any:

@@ -1,15 +1,15 @@
 """What a killed process leaves beside a store, removed by the next one: drafts of stores, weights of runs without rows.
 
 Only what this program writes is removed, by its names, and nothing through a link. Whoever makes or removes any of it has the
-folder of the store locked (`pipeline.store.sqlite.one_at_a_time`).
+folder of the store locked (`one_at_a_time`).
 """
 
 import fcntl
 import os
 import re
 import sqlite3
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +17,17 @@ DRAFTS, JOURNALS = ".new-store-", ".recording-"
 DRAFT = re.compile(r"(draft|copy)\.db(-wal|-shm|-journal)?")
 RUN_ID = re.compile(rb"[0-9a-f]{32}")
 MOST_BYTES = 2**20  # of a journal
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Keeps other processes from making or tidying the store in that folder."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def remove_drafts(folder: Path) -> None:
@@ -30,24 +41,20 @@ def remove_drafts(folder: Path) -> None:
                 draft.rmdir()
 
 
-class Journal:
-    """A file that names the runs whose weights are being written, locked by the process that writes them."""
-
-    def __init__(self, artifacts: Path) -> None:
+@contextmanager
+def journal(artifacts: Path, ids: Sequence[str]) -> Iterator[None]:
+    """Meanwhile a locked file names the runs whose weights are written, for the case that the process is killed."""
+    path = artifacts / f"{JOURNALS}{uuid4().hex}"
+    with one_at_a_time(artifacts.parent):
         artifacts.mkdir(exist_ok=True)
-        self.path = artifacts / f"{JOURNALS}{uuid4().hex}"
-        self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self.file, fcntl.LOCK_EX)
-
-    def note(self, ids: Sequence[str]) -> None:
-        """Names these runs instead of those before."""
-        os.ftruncate(self.file, 0)
-        os.pwrite(self.file, " ".join(ids).encode(), 0)
-
-    def close(self) -> None:
-        """Removes the file: all runs have their rows, or their weights were removed."""
-        self.path.unlink(missing_ok=True)
-        os.close(self.file)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        os.write(file, " ".join(ids).encode())
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(file)
 
 
 def remove_unrecorded(artifacts: Path, connection: sqlite3.Connection) -> None:

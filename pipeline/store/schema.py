@@ -68,8 +68,13 @@ def upgrade(place: Address) -> Path:
     """Upgrades a SQLite store of an older MLflow; gives the copy as it was before. Raises ConfigError for any other store."""
     if place.path is None:
         raise ConfigError("tracking.uri", place.shown, "is no SQLite store; back it up and use: mlflow db upgrade")
+    if not place.path.is_file():
+        raise ConfigError("tracking.uri", place.shown, "no such store")
     with closing(sqlite3.connect(f"{place.path.as_uri()}?mode=rw", uri=True)) as source:
-        [schema] = source.execute("SELECT version_num FROM alembic_version").fetchone()
+        try:
+            [schema] = source.execute("SELECT version_num FROM alembic_version").fetchone()
+        except (sqlite3.Error, TypeError):
+            raise ConfigError("tracking.uri", place.shown, "is no store of MLflow") from None
         if not is_older(schema) or schema == current():
             raise ConfigError("tracking.uri", place.shown, f"has no older schema than {current()}, but {schema}")
         copy = place.path.with_name(f"{place.path.name}.{schema}")

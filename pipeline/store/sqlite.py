@@ -5,7 +5,6 @@ and closing in the process drops the locks that SQLite holds on it ("How To Corr
 """
 
 import atexit
-import fcntl
 import os
 import sqlite3
 import stat
@@ -22,7 +21,7 @@ from sqlalchemy import Connection, Engine, event
 from pipeline.errors import ConfigError
 from pipeline.store.addresses import Address, address
 from pipeline.store.failures import reason, retry_while_locked
-from pipeline.store.leftovers import DRAFTS, remove_drafts, remove_unrecorded
+from pipeline.store.leftovers import DRAFTS, one_at_a_time, remove_drafts, remove_unrecorded
 from pipeline.store.schema import check_schema
 
 SQLITE_SECONDS = 0.5
@@ -100,17 +99,6 @@ def refused(place: Address) -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error) as error:
         raise ConfigError("tracking.uri", place.shown, f"cannot be opened: {reason(error)}") from None
-
-
-@contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Keeps other processes from making or mending the store in that folder."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def has_content(path: Path) -> bool:

@@ -211,3 +211,10 @@ class Store:
     def set_experiment_note(self, text: str) -> None:
         """Sets the description on the experiment's page of the UI, in Markdown."""
         self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", text)
+
+    def sweep_key(self, run_id: str) -> str | None:
+        """The key of the sweep that this is the parent run of; None if this experiment has no such parent run."""
+        if not (run_id.isascii() and run_id.isalnum() and self.status(run_id)):
+            return None
+        tags = self.client.get_run(run_id).data.tags
+        return str(tags[SWEEP_KEY_TAG]) if SWEEP_KEY_TAG in tags else None

@@ -26,7 +26,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from pipeline.errors import ConfigError
-from pipeline.results.spool import whole_file
+from pipeline.results.whole_file import whole_file
 from pipeline.store.copies.children import from_arrow, to_arrow
 from pipeline.store.copies.sweep import (
     MOST_NUMBER,

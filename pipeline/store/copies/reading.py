@@ -135,7 +135,7 @@ def read_child(client: MlflowClient, parent: Run, curves: Mapping[str, Curve], r
         params=run.data.params,
         metrics={key: restored(value) for key, value in run.data.metrics.items() if key != "error"},
         tags={key: value for key, value in tags.items() if key not in OWN_TAGS},
-        curve=curves[run_id] if run_id in curves else curve_at_server(client, run_id),
+        curve=curves[run_id] if run_id in curves else error_curve(client, run_id),
         arrays=arrays,
     )
     return Child(run_id, recorded)
@@ -144,12 +144,6 @@ def read_child(client: MlflowClient, parent: Run, curves: Mapping[str, Curve], r
 def is_server(client: MlflowClient) -> bool:
     """Whether its store is behind HTTP."""
     return str(client.tracking_uri).startswith(("http://", "https://"))
-
-
-def curve_at_server(client: MlflowClient, run_id: str) -> Curve:
-    """The curve of a run."""
-    epochs, errors = error_curve(client, run_id)
-    return epochs, np.array(list(map(restored, errors.tolist())))
 
 
 def curves_in_database(client: MlflowClient, ids: Sequence[str]) -> dict[str, Curve]:
