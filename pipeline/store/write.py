@@ -99,6 +99,10 @@ class Store:
         allowed = f"must be s3://… or a shared folder: a database holds no artifacts of the new experiment {name}"
         raise ConfigError("tracking.artifacts", None, allowed)
 
+    def how_to_look(self, run_id: str) -> str:
+        """What a person does to see a run in the UI, from the current folder."""
+        return self.address.how_to_look(self.experiment_id, run_id)
+
     def begin(self, kind: str, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
         """A run that is not a trial's, such as a sweep's parent run, RUNNING until `end`; gives its id."""
         tags = {**source_tags(), **environment_tags(), **tags, "kind": kind}

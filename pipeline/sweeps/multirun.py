@@ -24,23 +24,23 @@ def sweep(request: SweepRequest) -> None:
     """Trains and records every job of a multirun and prints the summary."""
     print(request)
     try:
-        summary, parent, uri = run(request)
+        summary, parent, store = run(request)
     except UnfinishedError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
     print()
     print(report(summary))
-    print(f"\nrecorded as run {parent} in {uri}; look at it with: make ui")
+    print(f"\nrecorded as run {parent} in {store.uri}; {store.how_to_look(parent)}")
 
 
-def run(request: SweepRequest) -> tuple[Summary, str, str]:
-    """Trains and records the sweep, started or resumed; gives its summary, its parent run and the store's address.
+def run(request: SweepRequest) -> tuple[Summary, str, Store]:
+    """Trains and records the sweep, started or resumed; gives its summary, its parent run and the store.
 
     Raises ConfigError before anything is trained, and UnfinishedError where something is left to be done.
     """
-    settings = request.settings
+    settings, tracking = request.settings, request.settings.tracking
     with Interrupts() as interrupts, closing(executor(settings.executor, interrupts)) as trainer:
-        store = Store(settings.tracking.uri, settings.tracking.experiment)
+        store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
         description = describe(request, store.uri)
         with store_errors_as_config_errors(store.uri):
             spool, description = resumed(store, description, request) or started(store, description, request.multirun)
@@ -56,7 +56,7 @@ def run(request: SweepRequest) -> tuple[Summary, str, str]:
             except OSError as error:  # of the sweep's folder
                 raise UnfinishedError(f"{error}; {session.progress}") from None
     assert summary is not None  # all is trained
-    return summary, parent, store.uri
+    return summary, parent, store
 
 
 def describe(request: SweepRequest, uri: str) -> SweepDescription:

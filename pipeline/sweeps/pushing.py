@@ -54,7 +54,7 @@ def push_spool(spool: Spool, description: SweepDescription, plan: Plan, elsewher
     path = printable(str(spool.path))
     tracking = Tracking(**{**asdict(description.tracking), **elsewhere})
     try:
-        store = Store(tracking.uri, tracking.experiment)
+        store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
         parent = parent_run(store, description, spool)
         if parent not in description.parents:
             description = replace(description, others=[*description.others, parent])

@@ -386,7 +386,7 @@ def test_trials_without_runs_can_be_trained_again_all_the_same(store, command, f
     assert f"reproduced {TRIALS} of {TRIALS}" in again.out
     path = artifacts(parent) / "results.parquet"
     results = pd.read_parquet(path)
-    results.loc[5, "epochs"] += 1
+    results.loc[5, "epochs"] -= 1
     results.to_parquet(path)
     again = command("reproduce", "sweep=latest", "engines=numpy")
     assert again.code == 1
