@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import numpy as np
 from mlflow import MlflowClient
@@ -14,7 +15,8 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.errors import ConfigError
 from pipeline.results.run_result import Curve
 from pipeline.store.addresses import Address, address
-from pipeline.store.failures import store_errors_as_config_errors, unusable
+from pipeline.store.client.server import ServerClient
+from pipeline.store.failures import is_passing, reason, status_of, store_errors_as_config_errors, unusable
 from pipeline.store.schema import check_database
 from pipeline.store.sqlite import readable_sqlite
 
@@ -43,7 +45,8 @@ def reader(uri: str | None) -> tuple[MlflowClient, str]:
             return LocalClient(place), place.shown
         if not place.is_server:
             check_database(place)
-        return MlflowClient(tracking_uri=place.uri), place.shown
+            return MlflowClient(tracking_uri=place.uri), place.shown
+        return cast(MlflowClient, ServerClient(place.uri)), place.shown
 
 
 def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
@@ -85,8 +88,11 @@ def artifact(client: MlflowClient, run: Run, name: str) -> Iterator[Path]:
     with TemporaryDirectory() as folder:
         try:
             path = Path(client.download_artifacts(run.info.run_id, name, folder))
-        except (MlflowException, OSError):
-            raise ConfigError("sweep", run.info.run_id, f"has no artifact {name}") from None
+        except (MlflowException, OSError) as error:
+            why = f"has no artifact {name}"
+            if isinstance(client, ServerClient) and (is_passing(error) or status_of(error) in (401, 403)):
+                why += f" that can be read: {reason(error)}"
+            raise ConfigError("sweep", run.info.run_id, why) from None
         yield path
 
 

@@ -1,0 +1,183 @@
+"""A shared server: MLflow's own, on SQLite and on PostgreSQL, with passwords and without, near, away, silent and forgetful."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from pipeline.store.client import server as client
+from pipeline.store.write import Store
+from tests.servers import FAULTS, Postgres, Proxy, Server, postgres_program, proxy, running, silent_server
+from tests.stores import EXPERIMENT, SWEEP, TRIALS, run_told
+
+PASSWORD = "Wq7-not-to-be-seen"
+LONG_SWEEP = (
+    "-m",
+    "initial=uniform",
+    "seed=range(90)",
+    "learning_rate=0.5,5",
+    "threshold=1e-1,1e-2,1e-3,1e-4",
+    "max_epochs=200",
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """MLflow's server on SQLite."""
+    with running(Server(tmp_path_factory.mktemp("server"))) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """PostgreSQL."""
+    if not postgres_program("postgres"):
+        pytest.skip("PostgreSQL is not installed")
+    database = Postgres(PASSWORD)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Server]:
+    """MLflow's server on PostgreSQL."""
+    with running(Server(tmp_path_factory.mktemp("shared"), postgres.uri, PGPASSWORD=PASSWORD)) as started:
+        yield started
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests end after a second."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+
+
+def start(*command: str, **environment: str) -> subprocess.Popen:
+    """A command in a process of its own, not waited for."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def parents_in(uri: str, experiment: str) -> list:
+    """The parent runs of an experiment."""
+    mlflow = MlflowClient(uri)
+    number = mlflow.get_experiment_by_name(experiment).experiment_id
+    return list(mlflow.search_runs([number], "tags.kind = 'sweep'"))
+
+
+def children_of(uri: str, experiment: str, parent: str) -> list:
+    """The children of a run, whole or not."""
+    mlflow = MlflowClient(uri)
+    number = mlflow.get_experiment_by_name(experiment).experiment_id
+    return list(mlflow.search_runs([number], f"tags.`mlflow.parentRunId` = '{parent}'", max_results=5000))
+
+
+def told(uri: str, experiment: str, parent: str, folder: Path) -> list[dict]:
+    """All that a store tells of a sweep's runs, without what differs between stores."""
+    place = folder / f"told-{time.monotonic_ns()}"
+    place.mkdir()
+    found = [run_told(MlflowClient(uri), run, place) for run in children_of(uri, experiment, parent)]
+    for run in found:
+        del run["place"]
+        run["info"] = run["info"][:4]
+    return sorted(found, key=lambda run: int(run["tags"]["trial.place"]))
+
+
+def is_whole(uri: str, experiment: str, trials: int) -> str:
+    """Asserts that a sweep has one finished run for each trial and nothing else; gives its parent run."""
+    [parent] = [run.info.run_id for run in parents_in(uri, experiment) if run.info.status == "FINISHED"]
+    children = children_of(uri, experiment, parent)
+    assert Counter(int(run.data.tags["trial.place"]) for run in children) == Counter(range(trials))
+    assert {run.info.status for run in children} == {"FINISHED"}
+    from pipeline.store.sweeps import read_sweep
+    from pipeline.trials.settings import Tracking
+
+    table = read_sweep(Tracking(uri, experiment), parent).table
+    assert dict(table["run_id"]) == {int(run.data.tags["trial.place"]): run.info.run_id for run in children}
+    return parent
+
+
+def until_recorded(command, uri: str, experiment: str, sweep: tuple[str, ...], tries: int = 30) -> list[int]:
+    """Runs a sweep, and `push` as long as something is kept, until all is in the store; gives the exit codes."""
+    codes = []
+    while not codes or codes[-1]:
+        assert len(codes) < tries, codes
+        kept = list(Path("multirun").rglob("sweep.json"))
+        if kept and codes[-1] == 1:
+            ended = command("push")
+        else:
+            ended = command("train", *sweep, f"tracking.uri={uri}", f"tracking.experiment={experiment}")
+        assert "Traceback" not in ended.err, ended.err
+        codes.append(ended.code)
+        finished = [run for run in parents_in(direct(uri), experiment) if run.info.status == "FINISHED"]
+        assert bool(finished) == (ended.code == 0), (codes, ended.err)
+    assert not list(Path("multirun").rglob("sweep.json"))
+    return codes
+
+
+DIRECT: dict[str, str] = {}
+
+
+def direct(uri: str) -> str:
+    """The server behind a proxy."""
+    return DIRECT.get(uri, uri)
+
+
+def lossy(command, server: Server, chance: float, seed: int, experiment: str, sweep=SWEEP, **options) -> Proxy:
+    """A sweep through a losing proxy, until it is recorded."""
+    MlflowClient(server.uri).create_experiment(experiment)
+    with proxy(server.uri, chance, seed, **options) as between:
+        DIRECT[between.uri] = server.uri
+        until_recorded(command, between.uri, experiment, sweep)
+    assert set(between.counts) - {name for name, number in between.counts.items() if number} <= {"cut", "delayed"}
+    return between
+
+
+def test_a_sweep_at_a_server_equals_that_of_a_local_store(server, store, folder, command):
+    assert command("train", *SWEEP).code == 0
+    with proxy(server.uri, 0.0) as counting:
+        ended = command("train", *SWEEP, f"tracking.uri={counting.uri}")
+    assert (ended.code, ended.err) == (0, "")
+    assert "View run" not in ended.out
+    local = f"sqlite:///{store}"
+    [there] = [run.info.run_id for run in parents_in(local, EXPERIMENT)]
+    assert told(server.uri, EXPERIMENT, is_whole(server.uri, EXPERIMENT, TRIALS), folder) == told(
+        local, EXPERIMENT, there, folder
+    )
+    asked = Counter(path.split("?")[0] for path in counting.asked)
+    assert asked["POST /api/2.0/mlflow/runs/create"] == TRIALS + 1
+    assert asked["POST /api/2.0/mlflow/runs/log-batch"] == TRIALS + 2
+    assert asked["POST /api/2.0/mlflow/runs/update"] == TRIALS + 1
+    assert len([path for path in counting.asked if path.endswith("/artifacts/weights.npz")]) == TRIALS
+    assert asked["GET /api/2.0/mlflow/runs/get"] <= 6
+    assert command("summary", f"tracking.uri={server.uri}").code == 0
+
+
+def test_answers_are_lost_and_nothing_else(server, store, folder, command, hasty):
+    assert command("train", *SWEEP).code == 0
+    local = f"sqlite:///{store}"
+    [there] = [run.info.run_id for run in parents_in(local, EXPERIMENT)]
+    lossy(command, server, 0.25, 1, "lossy")
+    assert told(server.uri, "lossy", is_whole(server.uri, "lossy", TRIALS), folder) == told(local, EXPERIMENT, there, folder)
+
+
+def test_a_single_run_is_there_once_when_answers_are_lost(server, folder, command, hasty):
+    with proxy(server.uri, 0.5, 3, faults=("lost", "503", "refused")) as between:
+        codes = [
+            command("train", "max_epochs=5", f"tracking.uri={between.uri}", "tracking.experiment=single").code for _ in range(4)
+        ]
+    mlflow = MlflowClient(server.uri)
+    number = mlflow.get_experiment_by_name("single").experiment_id
+    runs = list(mlflow.search_runs([number]))
+    assert Counter(run.info.status for run in runs)["FINISHED"] == codes.count(0)
+    assert "RUNNING" not in {run.info.status for run in runs}
