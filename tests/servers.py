@@ -137,7 +137,8 @@ class Proxy(ThreadingHTTPServer):
     """Forwards requests to a server; with `chance` one of FAULTS happens to a request, by a seeded choice.
 
     lost: the server does the work, the answer is dropped. delayed: the answer comes after `delay` seconds. refused: nothing
-    is forwarded. 503: so is answered. cut: half of the answer comes.
+    is forwarded. 503: so is answered. cut: half of the answer comes. From the `hang` on, where that is set, a request that it
+    is found in and all after it are never answered.
     """
 
     daemon_threads, request_queue_size = True, 100
@@ -149,6 +150,7 @@ class Proxy(ThreadingHTTPServer):
         self.random, self.lock = random.Random(seed), threading.Lock()
         self.counts = dict.fromkeys((*FAULTS, "passed"), 0)
         self.asked: list[str] = []
+        self.hang, self.hangs, self.ended = "", threading.Event(), threading.Event()
         self.connections = threading.local()
 
     def fault(self, path: str) -> str:
@@ -173,6 +175,11 @@ class Forward(BaseHTTPRequestHandler):
         """Forwards a request, or what the proxy makes of it."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = self.server.fault(f"{self.command} {self.path}")
+        if self.server.hang and self.server.hang in f"{self.command} {self.path} {body[:5000]!r}":
+            self.server.hangs.set()
+        if self.server.hangs.is_set():
+            self.server.ended.wait(60)
+            return self.drop()
         if fault == "refused":
             return self.drop()
         if fault == "503":
@@ -228,6 +235,7 @@ def proxy(server: str, chance: float, seed: int = 0, **options) -> Iterator[Prox
     try:
         yield made
     finally:
+        made.ended.set()
         made.shutdown()
         made.server_close()
         thread.join()

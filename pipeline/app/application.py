@@ -20,6 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from pipeline.app.composition import COMPOSITION_ERRORS, CONF, one_line, plain
+from pipeline.app.interrupts import sigterm_as_interrupt
 from pipeline.errors import ConfigError
 
 Command = Callable[[dict[str, Any]], int | None]  # from the composed configuration to the exit code; None is 0
@@ -104,7 +105,8 @@ def run(main: Command, config_name: str) -> NoReturn:
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, which are printed here
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
+        with sigterm_as_interrupt():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
     except Exception as error:
         if full_error == "1" or not is_refusal(error):
             raise

@@ -181,3 +181,50 @@ def test_a_single_run_is_there_once_when_answers_are_lost(server, folder, comman
     runs = list(mlflow.search_runs([number]))
     assert Counter(run.info.status for run in runs)["FINISHED"] == codes.count(0)
     assert "RUNNING" not in {run.info.status for run in runs}
+
+
+def stopped(process: subprocess.Popen, how: signal.Signals) -> tuple[float, int, str]:
+    """Interrupts a command; gives the seconds until it has ended, its exit code, its error output."""
+    process.send_signal(how)
+    asked = time.monotonic()
+    _, err = process.communicate(timeout=150)
+    return time.monotonic() - asked, process.returncode, err
+
+
+SWEEP_OF_ONE = ("pipeline.train", "-m", "initial=uniform", "seed=range(2)", "max_epochs=5")
+PHASES = {
+    "opening": (SWEEP_OF_ONE, "experiments/get-by-name"),
+    "looking for an interrupted sweep": (SWEEP_OF_ONE, "runs/search"),
+    "beginning": (SWEEP_OF_ONE, "runs/create"),
+    "recording": (SWEEP_OF_ONE, "trial.place"),
+    "weights": (SWEEP_OF_ONE, "artifacts/weights.npz"),
+    "artifacts": (SWEEP_OF_ONE, "artifacts/report.html"),
+    "the end": (SWEEP_OF_ONE, "mlflow.note.content"),
+    "one run, opening": (("pipeline.train", "max_epochs=5"), "experiments/get-by-name"),
+    "one run, recording": (("pipeline.train", "max_epochs=5"), "runs/log-batch"),
+    "summary": (("pipeline.summary",), "runs/search"),
+    "summary, an artifact": (("pipeline.summary",), "artifacts/results.parquet"),
+    "push": (("pipeline.push",), "experiments/get-by-name"),
+    "push, artifacts": (("pipeline.push",), "artifacts/report.html"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", PHASES)
+def test_ctrl_c_is_heard_while_a_server_is_silent(phase, server, folder, command):
+    line, hang = PHASES[phase]
+    how = (signal.SIGINT, signal.SIGTERM)[list(PHASES).index(phase) % 2]
+    if line[0] != "pipeline.train":
+        assert command("train", *SWEEP_OF_ONE[1:], f"tracking.uri={server.uri}").code == 0
+    if line[0] == "pipeline.push":
+        with proxy(server.uri, 0.0) as away:
+            away.fault = lambda path: "refused" if "report.html" in path else "passed"
+            assert command("train", *SWEEP_OF_ONE[1:], f"tracking.uri={away.uri}", "resume=never").code == 1
+    with proxy(server.uri, 0.0) as between:
+        between.hang = hang
+        process = start(*line, f"tracking.uri={between.uri}")
+        assert between.hangs.wait(60), process.communicate()
+        time.sleep(0.3)
+        taken, code, err = stopped(process, how)
+    assert (code, "Traceback" in err) == (130, False), err
+    assert taken < 2.0
