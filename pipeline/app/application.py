@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 
 from pipeline.app.composition import COMPOSITION_ERRORS, CONF, one_line, plain
 from pipeline.app.interrupts import sigterm_as_interrupt
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, masked
 
 Command = Callable[[dict[str, Any]], int | None]  # from the composed configuration to the exit code; None is 0
 
@@ -75,6 +75,10 @@ class CheckBeforeWork(Callback):
         """Called by Hydra before it expands the multirun."""
         if not self.allow_multirun:
             refuse(ConfigError("hydra.mode", "MULTIRUN", "must be RUN: leave out -m"))
+        for override in config.hydra.overrides.task:
+            if "://" in override and masked(override) != override:
+                key, _, value = override.partition("=")
+                refuse(ConfigError(key, value, "must hold no password, which would be kept in files: use MLFLOW_TRACKING_URI"))
 
 
 def multirun_tags() -> dict[str, str]:

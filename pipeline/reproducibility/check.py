@@ -70,7 +70,7 @@ def check(settings: Settings) -> int:
     tracking, engines = settings.tracking, settings.engines
     source = recorded_baselines(settings.folder) if settings.sweep is None else recorded_sweep(tracking.uri, settings.sweep)
     expected = source.read(sample(source.runs, settings.sample, settings.seed))
-    store = Store(tracking.uri, tracking.experiment)
+    store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
     store.set_experiment_note(NOTE)
     params = {"checked": source.name, "engines": " ".join(engines), **source.params}
     if settings.sample is not None:

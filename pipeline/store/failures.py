@@ -13,10 +13,9 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from requests.exceptions import HTTPError, RequestException, SSLError, Timeout
+from requests.exceptions import ChunkedEncodingError, HTTPError, RequestException, SSLError, Timeout
+from requests.exceptions import ConnectionError as ConnectionLost
 from sqlalchemy.exc import SQLAlchemyError
-from urllib3.exceptions import NameResolutionError, ProtocolError, ResponseError
-from urllib3.exceptions import TimeoutError as TooLate
 
 from pipeline.errors import ConfigError, masked
 
@@ -25,6 +24,7 @@ BUSY_SECONDS, BUSY_PAUSE = 60.0, 0.05
 A_MOMENT = 0.3  # seconds, instead of BUSY_SECONDS
 HTTP = ("requests", "urllib3", "http")
 FAILED_WITH = re.compile(r"failed with error code (\d{3}) != 200")
+TOO_MANY = re.compile(r"too many (\d{3}) error responses")
 NO_JSON = "not in a valid JSON format"
 
 
@@ -68,20 +68,20 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 def of_network(error: BaseException) -> str | None:
     """What went wrong on the way to a server."""
     match error:
-        case socket.gaierror() | NameResolutionError():
+        case socket.gaierror():
             return "the name of the server is not known"
         case ssl.SSLError() | SSLError():
             return f"TLS: {error}"
         case ConnectionRefusedError():
             return "Connection refused"
-        case TimeoutError() | Timeout() | TooLate():
+        case TimeoutError() | Timeout():
             return "it does not answer in time"
-        case ProtocolError() | ConnectionError():
+        case ConnectionError() | ConnectionLost() | ChunkedEncodingError():
             return "the connection was cut"
         case OSError() if error.errno and not isinstance(error, RequestException):
             return error.strerror
-        case ResponseError():
-            return str(error).replace("too many ", "it answers with ").removesuffix(" error responses")
+        case RequestException() if found := TOO_MANY.search(str(error)):
+            return f"it answers with {found[1]}"
     return None
 
 
@@ -92,7 +92,7 @@ def of_answer(error: BaseException) -> str | None:
         return "the server wants a user name and password: MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD"
     if status == 403:
         return "this user may not do that there: MLFLOW_TRACKING_USERNAME"
-    if type(error) is MlflowException and (status == 404 or NO_JSON in text):
+    if type(error) is MlflowException and (status in (404, 405, 501) or NO_JSON in text):
         return "there is no MLflow server"
     if " != 200. Response body" in text or isinstance(error, HTTPError):
         return f"it answers with {status}"
@@ -114,7 +114,7 @@ def is_passing(error: BaseException) -> bool:
         if isinstance(one, (socket.gaierror, ssl.SSLError)) and not isinstance(one, ssl.SSLEOFError):
             return False
     status = status_of(error)
-    return status in (408, 429) or status >= 500
+    return status in (408, 429) or (status >= 500 and status != 501)
 
 
 def retry_while_locked(call: Callable[..., Any], *arguments: Any, seconds: float | None = None, **options: Any) -> Any:

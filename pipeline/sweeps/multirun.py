@@ -40,7 +40,7 @@ def run(request: SweepRequest) -> tuple[Summary, str, str]:
     """
     settings = request.settings
     with Interrupts() as interrupts, closing(executor(settings.executor, interrupts)) as trainer:
-        store = Store(settings.tracking.uri, settings.tracking.experiment)
+        store = Store(settings.tracking.uri, settings.tracking.experiment, settings.tracking.artifacts)
         description = describe(request, store.uri)
         with store_errors_as_config_errors(store.uri):
             spool, parent = resumed(store, description, request) or started(store, description, request.multirun)

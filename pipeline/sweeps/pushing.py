@@ -32,7 +32,7 @@ def push(path: Path, elsewhere: Mapping[str, str]) -> int:
     description = replace(description, tracking=tracking)
     plan, spool = description.plan, Spool(path)
     try:
-        store = Store(tracking.uri, tracking.experiment)
+        store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
         parent = parent_run(store, description, spool)
         if store.status(parent) == "FINISHED":  # only its removal was missed
             spool.remove()

@@ -82,11 +82,12 @@ def children_of(uri: str, experiment: str, parent: str) -> list:
     return list(mlflow.search_runs([number], f"tags.`mlflow.parentRunId` = '{parent}'", max_results=5000))
 
 
-def told(uri: str, experiment: str, parent: str, folder: Path) -> list[dict]:
-    """All that a store tells of a sweep's runs, without what differs between stores."""
+def told(uri: str, experiment: str, parent: str, folder: Path, step: int = 1) -> list[dict]:
+    """All that a store tells of a sweep's runs, or of each step-th of them, without what differs between stores."""
     place = folder / f"told-{time.monotonic_ns()}"
     place.mkdir()
-    found = [run_told(MlflowClient(uri), run, place) for run in children_of(uri, experiment, parent)]
+    children = children_of(uri, experiment, parent)
+    found = [run_told(MlflowClient(uri), run, place) for run in children if not int(run.data.tags["trial.place"]) % step]
     for run in found:
         del run["place"]
         run["info"] = run["info"][:4]
@@ -189,6 +190,141 @@ def stopped(process: subprocess.Popen, how: signal.Signals) -> tuple[float, int,
     asked = time.monotonic()
     _, err = process.communicate(timeout=150)
     return time.monotonic() - asked, process.returncode, err
+
+
+@pytest.mark.parametrize("more", [(), ("-m",), ("-m", "hydra/sweeper=basic")])
+def test_a_password_in_an_address_is_refused_before_anything_is_written(more, folder, command):
+    ended = command("train", *more, "seed=1,2" if more else "seed=1", f"tracking.uri=http://user:{PASSWORD}@127.0.0.1:9")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "must hold no password" in ended.err
+    assert PASSWORD not in ended.err
+    assert not list(folder.iterdir())
+
+
+@pytest.fixture
+def guarded(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Server]:
+    """MLflow's server on PostgreSQL, which wants a user and a password."""
+    secrets = {"PGPASSWORD": PASSWORD, "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD, "MLFLOW_FLASK_SERVER_SECRET_KEY": "any"}
+    store = postgres.new_database("guarded")
+    with running(Server(tmp_path_factory.mktemp("guarded"), store, "--app-name", "basic-auth", **secrets)) as started:
+        yield started
+
+
+@pytest.mark.slow
+def test_a_password_is_nowhere(guarded, postgres, folder):
+    user = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": PASSWORD, "MLFLOW_TRACKING_URI": guarded.uri}
+    in_address = {"MLFLOW_TRACKING_URI": guarded.uri.replace("://", f"://admin:{PASSWORD}@")}
+    wrong = {**user, "MLFLOW_TRACKING_PASSWORD": f"{PASSWORD}-wrong"}
+    nowhere = {**user, "MLFLOW_TRACKING_URI": f"http://admin:{PASSWORD}@127.0.0.1:9"}
+    one, sweep = (
+        ("pipeline.train", "max_epochs=5"),
+        ("pipeline.train", "-m", "initial=uniform", "seed=range(3)", "max_epochs=5"),
+    )
+    said = []
+    for line, environment, code in (
+        (one, user, 0),
+        (sweep, in_address, 0),
+        (("pipeline.summary",), user, 0),
+        (one, {**user, "MLFLOW_TRACKING_PASSWORD": ""}, 2),
+        (sweep, wrong, 2),
+        (sweep, nowhere, 2),
+    ):
+        process = start(*line, **environment)
+        out, err = process.communicate(timeout=100)
+        assert (process.returncode, "Traceback" in err) == (code, False), (line, err)
+        assert code == 0 or (err.count("\n") == 1 and "tracking.uri" in err), err
+        said += [out, err]
+    with proxy(guarded.uri, 0.0) as away:
+        away.fault = lambda path: "refused" if "report.html" in path else "passed"
+        for line in (("pipeline.train", *sweep, "resume=never"), ("pipeline.push",)):
+            environment = {**in_address, "MLFLOW_TRACKING_URI": away.uri.replace("://", f"://admin:{PASSWORD}@")}
+            out, err = (process := start(*line, **environment)).communicate(timeout=100)
+            assert (process.returncode, err.count("\n")) == (1, 1), (line, err)
+            said += [out, err]
+    [description] = Path("multirun").rglob("sweep.json")
+    process = start("pipeline.push", f"folder={description.parent}", f"tracking.uri={guarded.uri}", **user)
+    said += process.communicate(timeout=100)
+    assert process.returncode == 0, said
+    assert not any(PASSWORD in text for text in said)
+    written = [path for top in (folder, guarded.folder) for path in top.rglob("*") if path.is_file()]
+    assert len([path for path in written if path.suffix in (".npz", ".html", ".yaml")]) > 20
+    for path in written:
+        assert PASSWORD.encode() not in path.read_bytes(), path
+    dump = postgres.dump("guarded")
+    assert "trial.key" in dump
+    assert PASSWORD not in dump
+
+
+@pytest.mark.slow
+def test_a_database_without_a_server(postgres, folder, monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    uri = postgres.new_database("alone")
+    sweep = ("pipeline.train", "-m", "initial=uniform", "seed=range(3)", "max_epochs=5", f"tracking.uri={uri}")
+
+    def said(*line: str, seconds: float = 60.0, **environment: str) -> tuple[int, str]:
+        begun = time.monotonic()
+        out, err = (process := start(*line, **environment)).communicate(timeout=seconds)
+        assert time.monotonic() - begun < seconds
+        assert PASSWORD not in out + err
+        return process.returncode, err
+
+    refused = [
+        (sweep, {}, "tracking.artifacts=null: must be s3://"),
+        (sweep, {"PGPASSWORD": "no-password"}, "password authentication failed"),
+        (("pipeline.summary", f"tracking.uri={uri}"), {"PGPASSWORD": "no-password"}, "password authentication failed"),
+        ((*sweep[:-1], f"tracking.uri={uri.replace(str(postgres.port), '9')}"), {}, "Connection refused"),
+        ((*sweep[:-1], f"tracking.uri={uri.replace('+psycopg:', '+pg8000:')}"), {}, "pip install pg8000"),
+    ]
+    for line, environment, words in refused:
+        code, err = said(*line, seconds=20.0, **environment)
+        assert (code, err.count("\n")) == (2, 1), err
+        assert words in err
+    assert not (folder / "multirun").exists()
+    assert said(*sweep, f"tracking.artifacts={folder}/files") == (0, "")
+    assert said("pipeline.train", "max_epochs=5", f"tracking.uri={uri}") == (0, "")
+    assert said("pipeline.summary", f"tracking.uri={uri}") == (0, "")
+    assert len(list(Path(folder, "files").rglob("weights.npz"))) == 4
+    assert list(Path(folder, "files").rglob("report.html"))
+    assert is_whole(uri, EXPERIMENT, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chance", [0.1, 0.65])
+def test_720_runs_through_a_server_on_postgresql_that_loses_answers(chance, shared, store, folder, command, hasty):
+    experiment = f"lossy-{chance}"
+    between = lossy(command, shared, chance, 7, experiment, LONG_SWEEP, delay=1.2)
+    is_whole(shared.uri, experiment, 720)
+    assert sum(between.counts.values()) > 720 * 4
+
+
+@pytest.mark.slow
+def test_720_runs_at_a_server_on_postgresql_equal_those_of_a_local_store(shared, store, folder, command):
+    begun = time.monotonic()
+    ended = command("train", *LONG_SWEEP, f"tracking.uri={shared.uri}")
+    print(f"{1000 * (time.monotonic() - begun) / 720:.0f} ms a run")
+    assert (ended.code, ended.out.count("View run")) == (0, 0), ended.err
+    assert command("train", *LONG_SWEEP).code == 0
+    local = f"sqlite:///{store}"
+    [there] = [run.info.run_id for run in parents_in(local, EXPERIMENT)]
+    here = is_whole(shared.uri, EXPERIMENT, 720)
+    assert told(shared.uri, EXPERIMENT, here, folder, 37) == told(local, EXPERIMENT, there, folder, 37)
+
+
+@pytest.mark.slow
+def test_what_is_wrong_with_a_server_is_said_in_a_line(server, folder, command, hasty, monkeypatch):
+    monkeypatch.setattr(client, "RETRY_SECONDS", 0.3)
+    with silent_server() as silent:
+        for uri, words in (
+            ("http://127.0.0.1:9", "Connection refused"),
+            ("http://no-such-host.invalid", "the name of the server is not known"),
+            (server.uri.replace("http:", "https:"), "TLS: "),
+            (server.uri + "/elsewhere", "there is no MLflow server"),
+            (silent, "it does not answer in time"),
+        ):
+            for line in (("train", "max_epochs=5"), ("train", "-m", "max_epochs=5,6"), ("summary",)):
+                ended = command(*line, f"tracking.uri={uri}")
+                assert (ended.code, ended.err.count("\n"), uri in ended.err) == (2, 1, True), ended.err
+                assert words in ended.err
 
 
 SWEEP_OF_ONE = ("pipeline.train", "-m", "initial=uniform", "seed=range(2)", "max_epochs=5")
