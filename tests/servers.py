@@ -31,6 +31,16 @@ def postgres_program(name: str) -> str | None:
     return str(found[-1]) if found else shutil.which(name)
 
 
+def wait_for_port(port: int) -> None:
+    """Waits until a server on this machine listens."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise AssertionError("no server listens")
+
+
 class Postgres:
     """A PostgreSQL server in a temporary folder, with the user and the database `mlflow`."""
 
@@ -51,19 +61,11 @@ class Postgres:
             cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **AS_USER,
         )  # fmt: skip
         try:
-            self._wait()
+            wait_for_port(self.port)
             self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "mlflow", "mlflow")
         except BaseException:
             self.close()
             raise
-
-    def _wait(self) -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
-            time.sleep(0.05)
-        raise AssertionError("PostgreSQL does not answer")
 
     def run(self, program: str, *arguments: str) -> str:
         """What one of PostgreSQL's programs prints."""
@@ -143,7 +145,7 @@ class Proxy(ThreadingHTTPServer):
 
     daemon_threads, request_queue_size = True, 100
 
-    def __init__(self, server: str, chance: float, seed: int, delay: float = 1.5, faults: tuple[str, ...] = FAULTS) -> None:
+    def __init__(self, server: str, chance: float, seed: int, delay: float = 2.5, faults: tuple[str, ...] = FAULTS) -> None:
         super().__init__(("127.0.0.1", 0), Forward)
         self.server_uri, self.chance, self.delay, self.faults = server, chance, delay, faults
         self.uri = f"http://127.0.0.1:{self.server_port}"

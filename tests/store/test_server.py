@@ -2,21 +2,36 @@
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
 from pipeline.store.client import server as client
-from pipeline.store.write import Store
-from tests.servers import FAULTS, Postgres, Proxy, Server, postgres_program, proxy, running, silent_server
+from pipeline.ui import free_port
+from tests import ROOT
+from tests.servers import (
+    AS_USER,
+    ENVIRONMENT,
+    Postgres,
+    Proxy,
+    Server,
+    postgres_program,
+    proxy,
+    running,
+    silent_server,
+    wait_for_port,
+)
 from tests.stores import EXPERIMENT, SWEEP, TRIALS, run_told
 
 PASSWORD = "Wq7-not-to-be-seen"
@@ -55,9 +70,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iter
 
 
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests end after a second."""
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+def hasty(command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SimpleNamespace]:
+    """Runs commands whose requests end after two seconds, and are repeated soon."""
+
+    def run(*line: str) -> SimpleNamespace:
+        with monkeypatch.context() as patch:
+            patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+            patch.setattr(client, "LONGEST_PAUSE", 0.1)
+            return command(*line)
+
+    return run
 
 
 def start(*command: str, **environment: str) -> subprocess.Popen:
@@ -134,7 +156,7 @@ def direct(uri: str) -> str:
     return DIRECT.get(uri, uri)
 
 
-def lossy(command, server: Server, chance: float, seed: int, experiment: str, sweep=SWEEP, **options) -> Proxy:
+def lossy(hasty, server: Server, chance: float, seed: int, experiment: str, sweep=SWEEP, **options) -> Proxy:
     """A sweep through a losing proxy, until it is recorded."""
     MlflowClient(server.uri).create_experiment(experiment)
     with proxy(server.uri, chance, seed, **options) as between:
@@ -168,14 +190,14 @@ def test_answers_are_lost_and_nothing_else(server, store, folder, command, hasty
     assert command("train", *SWEEP).code == 0
     local = f"sqlite:///{store}"
     [there] = [run.info.run_id for run in parents_in(local, EXPERIMENT)]
-    lossy(command, server, 0.25, 1, "lossy")
+    lossy(hasty, server, 0.25, 1, "lossy")
     assert told(server.uri, "lossy", is_whole(server.uri, "lossy", TRIALS), folder) == told(local, EXPERIMENT, there, folder)
 
 
-def test_a_single_run_is_there_once_when_answers_are_lost(server, folder, command, hasty):
+def test_a_single_run_is_there_once_when_answers_are_lost(server, folder, hasty):
     with proxy(server.uri, 0.5, 3, faults=("lost", "503", "refused")) as between:
         codes = [
-            command("train", "max_epochs=5", f"tracking.uri={between.uri}", "tracking.experiment=single").code for _ in range(4)
+            hasty("train", "max_epochs=5", f"tracking.uri={between.uri}", "tracking.experiment=single").code for _ in range(4)
         ]
     mlflow = MlflowClient(server.uri)
     number = mlflow.get_experiment_by_name("single").experiment_id
@@ -292,7 +314,8 @@ def test_a_database_without_a_server(postgres, folder, monkeypatch):
 @pytest.mark.parametrize("chance", [0.1, 0.65])
 def test_720_runs_through_a_server_on_postgresql_that_loses_answers(chance, shared, store, folder, command, hasty):
     experiment = f"lossy-{chance}"
-    between = lossy(command, shared, chance, 7, experiment, LONG_SWEEP, delay=1.2)
+    faults = ("lost", "refused", "503", "cut") * 4 + ("delayed",)
+    between = lossy(hasty, shared, chance, 7, experiment, LONG_SWEEP, delay=2.5, faults=faults)
     is_whole(shared.uri, experiment, 720)
     assert sum(between.counts.values()) > 720 * 4
 
@@ -311,7 +334,7 @@ def test_720_runs_at_a_server_on_postgresql_equal_those_of_a_local_store(shared,
 
 
 @pytest.mark.slow
-def test_what_is_wrong_with_a_server_is_said_in_a_line(server, folder, command, hasty, monkeypatch):
+def test_what_is_wrong_with_a_server_is_said_in_a_line(server, folder, hasty, monkeypatch):
     monkeypatch.setattr(client, "RETRY_SECONDS", 0.3)
     with silent_server() as silent:
         for uri, words in (
@@ -322,7 +345,7 @@ def test_what_is_wrong_with_a_server_is_said_in_a_line(server, folder, command, 
             (silent, "it does not answer in time"),
         ):
             for line in (("train", "max_epochs=5"), ("train", "-m", "max_epochs=5,6"), ("summary",)):
-                ended = command(*line, f"tracking.uri={uri}")
+                ended = hasty(*line, f"tracking.uri={uri}")
                 assert (ended.code, ended.err.count("\n"), uri in ended.err) == (2, 1, True), ended.err
                 assert words in ended.err
 
@@ -364,3 +387,52 @@ def test_ctrl_c_is_heard_while_a_server_is_silent(phase, server, folder, command
         taken, code, err = stopped(process, how)
     assert (code, "Traceback" in err) == (130, False), err
     assert taken < 2.0
+
+
+HEALTHY = "python -c 'import urllib.request as r; r.urlopen(\"http://127.0.0.1:{port}/health\")' 2>/dev/null"
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_on_servers(tmp_path):
+    if not postgres_program("initdb"):
+        pytest.skip("PostgreSQL is not installed")
+    page = (ROOT / "docs" / "servers.md").read_text()
+    srv = Path(tempfile.mkdtemp(prefix="servers-"))
+    database, port = str(free_port()), str(free_port())
+    for name, value in (("/srv", str(srv)), ("5432", database), ("5000", port)):
+        page = re.sub(rf"(?<![\w/]){re.escape(name)}\b", value, page)
+    making, plain, guarded, recording = re.findall(r"^```\n(.*?)^```", page, re.M | re.S)
+    programs = f"{Path(str(postgres_program('initdb'))).parent}:{Path(sys.executable).parent}"
+    environment = {
+        **ENVIRONMENT,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": "",
+    }
+    (srv / "password").write_text(PASSWORD)
+    for path in (srv, srv / "password"):
+        shutil.chown(path, **({"user": "nobody"} if AS_USER else {"user": os.geteuid()}))
+    initdb, postgres = making.splitlines()
+    subprocess.run(["bash", "-euc", initdb], env=environment, cwd=srv, check=True, capture_output=True, **AS_USER)
+    running_postgres = subprocess.Popen(shlex.split(postgres), env=environment, cwd=srv, stderr=subprocess.DEVNULL, **AS_USER)
+    try:
+        wait_for_port(int(database))
+        for block in (plain, guarded):
+            ready = f" >{tmp_path}/log 2>&1 &\nuntil {HEALTHY.format(port=port)}; do sleep 0.2; done\n"
+            script = block.rstrip() + ready + recording
+            process = subprocess.Popen(
+                ["bash", "-euc", script], env=environment, cwd=tmp_path, text=True, start_new_session=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )  # fmt: skip
+            try:
+                code = process.wait(timeout=120)
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+            out, err = process.communicate()
+            assert code == 0, err
+            assert f"http://127.0.0.1:{port}" in out
+            assert PASSWORD not in out + err
+    finally:
+        running_postgres.send_signal(signal.SIGINT)
+        running_postgres.wait(20)
+        shutil.rmtree(srv, ignore_errors=True)
