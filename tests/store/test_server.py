@@ -156,7 +156,7 @@ def direct(uri: str) -> str:
     return DIRECT.get(uri, uri)
 
 
-def lossy(hasty, server: Server, chance: float, seed: int, experiment: str, sweep=SWEEP, **options) -> Proxy:
+def lossy(command, server: Server, chance: float, seed: int, experiment: str, sweep=SWEEP, **options) -> Proxy:
     """A sweep through a losing proxy, until it is recorded."""
     MlflowClient(server.uri).create_experiment(experiment)
     with proxy(server.uri, chance, seed, **options) as between:
