@@ -166,6 +166,7 @@ def lossy(command, server: Server, chance: float, seed: int, experiment: str, sw
     return between
 
 
+@pytest.mark.slow
 def test_a_sweep_at_a_server_equals_that_of_a_local_store(server, store, folder, command):
     assert command("train", *SWEEP).code == 0
     with proxy(server.uri, 0.0) as counting:
@@ -186,6 +187,7 @@ def test_a_sweep_at_a_server_equals_that_of_a_local_store(server, store, folder,
     assert command("summary", f"tracking.uri={server.uri}").code == 0
 
 
+@pytest.mark.slow
 def test_answers_are_lost_and_nothing_else(server, store, folder, command, hasty):
     assert command("train", *SWEEP).code == 0
     local = f"sqlite:///{store}"
@@ -194,6 +196,7 @@ def test_answers_are_lost_and_nothing_else(server, store, folder, command, hasty
     assert told(server.uri, "lossy", is_whole(server.uri, "lossy", TRIALS), folder) == told(local, EXPERIMENT, there, folder)
 
 
+@pytest.mark.slow
 def test_a_single_run_is_there_once_when_answers_are_lost(server, folder, hasty):
     with proxy(server.uri, 0.5, 3, faults=("lost", "503", "refused")) as between:
         codes = [
@@ -311,7 +314,13 @@ def test_a_database_without_a_server(postgres, folder, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chance", [0.1, 0.65])
+def test_most_answers_are_lost(server, folder, hasty):
+    lossy(hasty, server, 0.65, 5, "most", (*SWEEP_OF_ONE[1:], "seed=range(6)"), faults=("lost", "refused", "503", "cut"))
+    is_whole(server.uri, "most", 6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chance", [0.1, 0.3])
 def test_720_runs_through_a_server_on_postgresql_that_loses_answers(chance, shared, store, folder, command, hasty):
     experiment = f"lossy-{chance}"
     faults = ("lost", "refused", "503", "cut") * 4 + ("delayed",)
