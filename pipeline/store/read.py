@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from mlflow import MlflowClient
@@ -18,7 +18,13 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.errors import ConfigError
 from pipeline.results.run_result import Curve
 from pipeline.store.addresses import Address, address
-from pipeline.store.failures import STORE_ERRORS, reason, store_errors_as_config_errors, unusable
+from pipeline.store.client.server import ServerClient
+from pipeline.store.failures import (
+    STORE_ERRORS,
+    reason,
+    store_errors_as_config_errors,
+    unusable,
+)
 from pipeline.store.files import DamagedError, read_arrays
 from pipeline.store.schema import check_database
 from pipeline.store.sqlite import readable_sqlite
@@ -49,7 +55,8 @@ def reader(uri: str | None) -> tuple[MlflowClient, str]:
             return LocalClient(place), place.shown
         if not place.is_server:
             check_database(place)
-        return MlflowClient(tracking_uri=place.uri), place.shown
+            return MlflowClient(tracking_uri=place.uri), place.shown
+        return cast(MlflowClient, ServerClient(place.uri)), place.shown
 
 
 def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:

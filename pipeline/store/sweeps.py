@@ -45,8 +45,8 @@ def read_sweep(tracking: Tracking, which: str) -> SweepResults:
         return read_runs(tracking)
     try:
         client, parent = find_sweep(tracking.uri, which)
-    except ConfigError:
-        if which != "latest":
+    except ConfigError as error:
+        if which != "latest" or str(error).startswith("tracking.uri="):  # the store itself cannot be used
             raise
         try:
             return read_runs(tracking)  # a store that has runs, but no sweep
