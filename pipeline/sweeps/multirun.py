@@ -14,6 +14,7 @@ from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.stats.summary import Summary
 from pipeline.store.failures import store_errors_as_config_errors
 from pipeline.store.write import SWEEP_FOLDER_TAG, Store
+from pipeline.report.announcement import announce
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import executor
 from pipeline.sweeps.request import SweepRequest
@@ -22,6 +23,7 @@ from pipeline.sweeps.session import SweepSession, UnfinishedError, start_parent
 
 def sweep(request: SweepRequest) -> None:
     """Trains and records every job of a multirun and prints the summary."""
+    announce(trial.batch_key for trial in request.plan.groups)
     print(request)
     try:
         summary, parent, uri = run(request)

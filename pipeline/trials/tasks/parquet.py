@@ -1,0 +1,55 @@
+"""A table in a Parquet file, whose columns have types: as text, so that it is read like any other."""
+
+import io
+from typing import Any
+
+from pipeline.errors import ConfigError
+from pipeline.trials.tasks.table import Table
+from pipeline.trials.tasks.wording import cut, refused, shown
+
+MAGIC = b"PAR1"
+MOST_CELLS = 2**26
+
+
+def parquet_table(path: str, data: bytes) -> Table:
+    """The table in the bytes of a Parquet file. Raises ConfigError where it cannot be read."""
+    import pandas
+
+    try:
+        engine: Any = pandas.io.parquet.get_engine("pyarrow")  # type: ignore[attr-defined]
+        metadata = engine.api.parquet.read_metadata(io.BytesIO(data))
+        if metadata.num_rows * max(1, metadata.num_columns) > MOST_CELLS:
+            raise refused(path, f"has {metadata.num_rows:,} rows of {metadata.num_columns:,} columns: too many")
+        frame = pandas.read_parquet(io.BytesIO(data), engine="pyarrow")
+    except ConfigError:
+        raise
+    except ImportError:
+        raise refused(path, "is a Parquet file, and pyarrow is not installed") from None
+    except Exception as error:  # pyarrow's own are of many kinds
+        raise refused(path, f"is no Parquet file that can be read: {cut(' '.join(str(error).split()), 80)}") from None
+    names = list(map(str, frame.columns))
+    if len(set(names)) < len(names):
+        raise refused(path, "has two columns of one name")
+    columns, labels = [], set()
+    for index, name in enumerate(names):
+        column = frame.iloc[:, index]
+        if column.dtype.kind in "OUST" or str(column.dtype) in ("category", "string", "str"):
+            labels.add(name)
+        columns.append(as_text(path, name, column))
+    rows = list(zip(*columns, strict=True))
+    return Table(path, {name: at for at, name in enumerate(names)}, rows, range(1, len(rows) + 1), frozenset(labels))
+
+
+def as_text(path: str, name: str, column: Any) -> list[str]:
+    """A column's cells as text; of a missing value the text is empty."""
+    missing = column.isna().tolist()
+    values = column.astype(object).tolist()
+    wrong = next(
+        (v for v, hole in zip(values, missing, strict=True) if not hole and not isinstance(v, str | bool | int | float)), None
+    )
+    if wrong is not None:
+        raise refused(
+            path,
+            f"column {shown(name)} has values of type {type(wrong).__name__}, not numbers or words; task.ignore leaves it out",
+        )
+    return ["" if hole else str(value) for value, hole in zip(values, missing, strict=True)]
