@@ -8,13 +8,13 @@ from pathlib import Path
 from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
 from pipeline.errors import ConfigError
+from pipeline.report.announcement import announce
 from pipeline.report.html import command_of
 from pipeline.report.tables import report
 from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.stats.summary import Summary
 from pipeline.store.failures import store_errors_as_config_errors
 from pipeline.store.write import SWEEP_FOLDER_TAG, Store
-from pipeline.report.announcement import announce
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import executor
 from pipeline.sweeps.request import SweepRequest

@@ -52,6 +52,9 @@ def read_columns(
     The numbers of columns in `labels` are classes. Raises ConfigError for a cell that is not what its column is.
     """
     labels = table.labels.union(labels)
+    for name in set(names) & set(table.unreadable):
+        reason = f"has values of type {table.unreadable[name]}, not numbers or words"
+        raise refused(table.path, f"column {shown(name)} {reason}; {override('task.ignore', name)} leaves it out")
     cells = {name: table.column(name) for name in names}
     kept = [True] * len(table.rows)
     for name, column in cells.items():
@@ -117,11 +120,6 @@ class Read:
                 raise self.wrong(cell, self.no_number(cell.strip(), bool(numbers)))
         if all(cell.strip() in TRUTHS for cell in different):
             return self.classes({cell: TRUTHS[cell.strip()] for cell in different})
-        if self.name in different:
-            reason = (
-                "is its name too, so line 1 looks like values: write task.header=none, or task.header=first if it has names"
-            )
-            raise self.wrong(self.name, reason)
         if len(different) > max(FEW_CLASSES, len(self.cells) // 2):
             raise refused(self.path, self.no_classes(len(different)))
         return self.classes({cell: cell for cell in different})

@@ -5,10 +5,11 @@ from typing import Any
 
 from pipeline.errors import ConfigError
 from pipeline.trials.tasks.table import Table
-from pipeline.trials.tasks.wording import cut, refused, shown
+from pipeline.trials.tasks.wording import cut, refused
 
 MAGIC = b"PAR1"
 MOST_CELLS = 2**26
+PLAIN = (str, bool, int, float)
 
 
 def parquet_table(path: str, data: bytes) -> Table:
@@ -30,26 +31,17 @@ def parquet_table(path: str, data: bytes) -> Table:
     names = list(map(str, frame.columns))
     if len(set(names)) < len(names):
         raise refused(path, "has two columns of one name")
-    columns, labels = [], set()
+    columns, labels, unreadable = [], set(), {}
     for index, name in enumerate(names):
         column = frame.iloc[:, index]
         if column.dtype.kind in "OUST" or str(column.dtype) in ("category", "string", "str"):
             labels.add(name)
-        columns.append(as_text(path, name, column))
+        holes, values = column.isna().tolist(), column.astype(object).tolist()
+        others = (value for value, hole in zip(values, holes, strict=True) if not (hole or isinstance(value, PLAIN)))
+        if (other := next(others, None)) is not None:
+            unreadable[name] = type(other).__name__
+        columns.append(["" if hole else str(value) for value, hole in zip(values, holes, strict=True)])
     rows = list(zip(*columns, strict=True))
-    return Table(path, {name: at for at, name in enumerate(names)}, rows, range(1, len(rows) + 1), frozenset(labels))
-
-
-def as_text(path: str, name: str, column: Any) -> list[str]:
-    """A column's cells as text; of a missing value the text is empty."""
-    missing = column.isna().tolist()
-    values = column.astype(object).tolist()
-    wrong = next(
-        (v for v, hole in zip(values, missing, strict=True) if not hole and not isinstance(v, str | bool | int | float)), None
+    return Table(
+        path, {name: at for at, name in enumerate(names)}, rows, range(1, len(rows) + 1), frozenset(labels), unreadable
     )
-    if wrong is not None:
-        raise refused(
-            path,
-            f"column {shown(name)} has values of type {type(wrong).__name__}, not numbers or words; task.ignore leaves it out",
-        )
-    return ["" if hole else str(value) for value, hole in zip(values, missing, strict=True)]

@@ -5,7 +5,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 from pipeline.trials.tasks.recognition import (
@@ -27,7 +27,8 @@ NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 class Table:
     """Rows of as many cells as there are names; its columns by name are in `index`.
 
-    `lines`: the line of the file in which each row begins; `labels`: the columns that the file itself says are words.
+    `lines`: the line of the file in which each row begins; `labels`: the columns that the file itself says are words;
+    `unreadable`: those that are neither words nor numbers, and the type that they have.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Table:
     rows: Sequence[Sequence[str]]
     lines: Sequence[int]
     labels: frozenset[str] = frozenset()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:

@@ -14,7 +14,7 @@ from pipeline.trials.tasks.file_bytes import file_bytes
 from pipeline.trials.tasks.scaling import scaled
 from pipeline.trials.tasks.table import UNNAMED, Table, table_of
 from pipeline.trials.tasks.table_options import DECIMALS, LEVELS, SEPARATORS
-from pipeline.trials.tasks.wording import listed, override, refused, shown, shown_path, wrong_column
+from pipeline.trials.tasks.wording import listed, override, quoted, refused, shown, shown_path, wrong_column
 
 MOST_NUMBERS = 2**26  # in all patterns: 512 MiB
 
@@ -66,6 +66,8 @@ def table_patterns(
     if not table.rows:
         raise refused(path, "has no patterns: there is no row below the header")
     columns, lines = read_columns(table, [*used, *targets], classes, missing, decimal)
+    if header == "auto" and not table.labels:
+        refuse_class_as_name(path, columns)
     source = Source(path, sha256, len(table.rows), lines, columns[: len(used)], columns[len(used) :])
     width = sum(len(column.classes or [0]) for column in columns)
     if width * len(lines) > MOST_NUMBERS:
@@ -106,6 +108,14 @@ def known(key: str, names: Iterable[str], allowed: Sequence[str], table: Table) 
         hint = f"; did you mean {shown(near[0])}?" if near else ""
         where = shown_path(table.path)[-60:]
         raise wrong_column(key, unknown[0], f"no such column in {where}; it has {listed(allowed)}{hint}")
+
+
+def refuse_class_as_name(path: str, columns: Iterable[Column]) -> None:
+    """Raises ConfigError for a header that has a class of its column, as a row of values has."""
+    for column in columns:
+        if column.name in (column.classes or ()):
+            reason = f"line 1 has {quoted(column.name)}, and so has its column, so it looks like values without a header"
+            raise refused(path, f"{reason}: write task.header=none, or task.header=first if it has names")
 
 
 def input_numbers(column: Column, scaling: str) -> Array:
