@@ -192,7 +192,7 @@ def test_a_word_per_row_is_no_class(file):
 
 def test_a_header_that_is_a_row_of_values_is_refused_and_can_be_told_otherwise(file):
     path = file("1990,1991,y\n1,2,3\n4,5,6\n")
-    assert "line 1 has the number '1990'" in refusal(path)
+    assert "the header has the number '1990'" in refusal(path)
     assert table(path, header="first").inputs.tolist() == [[1, 2], [4, 5]]
     assert "'y' in column 2 is no number" in refusal(path, 0, header="none")
     two = file("0,1\n0,3\n1,2\n")
@@ -200,7 +200,7 @@ def test_a_header_that_is_a_row_of_values_is_refused_and_can_be_told_otherwise(f
     assert table(two, 1, header="none").inputs.tolist() == [[0], [0], [1]]
     assert table(two, 1, header="first").inputs.tolist() == [[0], [1]]
     mushrooms = file("p,x,s\ne,x,y\np,b,y\ne,b,w\n")
-    assert "line 1 has 'x', and so has its column, so it looks like values without a header: write task.header=none" in refusal(
+    assert "the header has 'x', and so has its column, so it looks like a row of values: write task.header=none" in refusal(
         mushrooms, "p"
     )
     assert table(mushrooms, "p", header="first").targets.tolist() == [[1, 0], [0, 1], [1, 0]]

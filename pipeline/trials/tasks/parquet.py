@@ -4,11 +4,12 @@ import io
 from typing import Any
 
 from pipeline.errors import ConfigError
+from pipeline.trials.tasks.file_bytes import MOST_BYTES, too_large
 from pipeline.trials.tasks.table import Table
 from pipeline.trials.tasks.wording import cut, refused
 
 MAGIC = b"PAR1"
-MOST_CELLS = 2**26
+MOST_CELLS = 2**24
 PLAIN = (str, bool, int, float)
 
 
@@ -20,7 +21,9 @@ def parquet_table(path: str, data: bytes) -> Table:
         engine: Any = pandas.io.parquet.get_engine("pyarrow")  # type: ignore[attr-defined]
         metadata = engine.api.parquet.read_metadata(io.BytesIO(data))
         if metadata.num_rows * max(1, metadata.num_columns) > MOST_CELLS:
-            raise refused(path, f"has {metadata.num_rows:,} rows of {metadata.num_columns:,} columns: too many")
+            raise refused(path, f"has {metadata.num_rows * metadata.num_columns:,} cells: at most {MOST_CELLS:,} are read")
+        if sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)) > MOST_BYTES:
+            raise too_large(path)
         frame = pandas.read_parquet(io.BytesIO(data), engine="pyarrow")
     except ConfigError:
         raise

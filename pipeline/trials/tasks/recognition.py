@@ -143,7 +143,8 @@ def why_not_a_table(text: str, separator: str, quote: str) -> str:
     if likely := likely_separator(lines, separator, quote):
         return f"write {likely}"
     for name, mark in QUOTES.items():
-        widths = {len(row) for row in split(lines, separator, mark)} if mark != quote else {1}
+        possible = mark != quote and (not mark or any(mark in line for line in lines))
+        widths = {len(row) for row in split(lines, separator, mark)} if possible else {1}
         if len(widths) == 1 and max(widths) > 1:
             return f"write task.quote={name}"
     return ""

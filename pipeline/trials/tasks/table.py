@@ -59,8 +59,10 @@ def table_of(path: str, data: bytes, *, header: str, separator: str, quote: str,
         raise refused(path, "must be a table with a header, and is empty")
     names = list(map(str, range(len(rows[0])))) if header == "none" else rows.pop(0)
     lines = lines[len(lines) - len(rows) :]
-    while header != "none" and not names[-1].strip():
+    while header != "none" and names and not names[-1].strip():
         names.pop()
+    if not names:
+        raise refused(path, "has a header without names: its first line has nothing but separators")
     refuse_other_shape(path, text, names, rows, separator, QUOTES[quote])
     rows = [fitted(path, row, len(names), line, rows) for row, line in zip(rows, lines, strict=True)]
     names, rows = without_empty_columns([name if name.strip() else f"{UNNAMED}{at}" for at, name in enumerate(names)], rows)
@@ -115,11 +117,13 @@ def fitted(path: str, row: list[str], width: int, line: int, rows: list[list[str
     if len(row) == width:
         return row
     if len(row) < width:
-        raise refused(path, f"line {line} has fewer cells ({len(row)}) than line 1 ({width}); its last is {quoted(row[-1])}")
-    if filled(row) > width:
-        hint = "; line 1 may lack a name for the first column" if all(len(other) == width + 1 for other in rows) else ""
         raise refused(
-            path, f"line {line} has more cells ({filled(row)}) than line 1 ({width}), such as {quoted(row[width])}{hint}"
+            path, f"line {line} has fewer cells ({len(row)}) than the first row ({width}); its last is {quoted(row[-1])}"
+        )
+    if filled(row) > width:
+        hint = "; the header may lack a name for the first column" if all(len(other) == width + 1 for other in rows) else ""
+        raise refused(
+            path, f"line {line} has more cells ({filled(row)}) than the first row ({width}), such as {quoted(row[width])}{hint}"
         )
     return row[:width]
 
@@ -137,7 +141,7 @@ def refuse_values_as_names(path: str, names: Sequence[str], decimal: str) -> Non
     numbers = [name for name in names if is_number(name, decimal)]
     if numbers and not (len(names) > 2 and all(map(str.__eq__, names, map(str, count())))):
         columns = f"columns are then 0 to {len(names) - 1}"
-        reason = f"line 1 has the number {quoted(numbers[0])}, so it looks like values without a header: write task.header=none"
+        reason = f"the header has the number {quoted(numbers[0])}, so it looks like a row of values: write task.header=none"
         raise refused(path, f"{reason} ({columns}), or task.header=first if it has names")
 
 
@@ -158,7 +162,9 @@ def refuse_wrong_names(path: str, names: Sequence[str], quote: str) -> None:
     """Raises ConfigError for a name that occurs twice, and for names in quotes that were not asked for."""
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
-        raise refused(path, f"line 1 has the name {quoted(name)} twice: rename one, or write task.header=none if it has values")
+        raise refused(
+            path, f"the header has the name {quoted(name)} twice: rename one, or write task.header=none if it has values"
+        )
     for kind in ("single", "double"):
         mark = QUOTES[kind]
         if kind != quote and all(len(name) > 1 and name[0] == name[-1] == mark for name in names):

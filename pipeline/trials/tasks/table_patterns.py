@@ -114,7 +114,7 @@ def refuse_class_as_name(path: str, columns: Iterable[Column]) -> None:
     """Raises ConfigError for a header that has a class of its column, as a row of values has."""
     for column in columns:
         if column.name in (column.classes or ()):
-            reason = f"line 1 has {quoted(column.name)}, and so has its column, so it looks like values without a header"
+            reason = f"the header has {quoted(column.name)}, and so has its column, so it looks like a row of values"
             raise refused(path, f"{reason}: write task.header=none, or task.header=first if it has names")
 
 

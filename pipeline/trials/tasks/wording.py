@@ -20,14 +20,16 @@ def wrong_column(key: str, name: object, reason: str) -> ConfigError:
 
 
 def cut(text: str, most: int) -> str:
-    """At most that many characters of a text."""
+    """At most that many characters of a text, and only those that can be printed."""
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def shown_path(path: str) -> str:
     """The end of a path, printable."""
     short = path if len(path) <= MOST_PATH else "…" + path[1 - MOST_PATH :]
-    return short if short.isprintable() else repr(short)[1:-1]
+    return cut(short, 2 * MOST_PATH)
 
 
 def quoted(cell: str) -> str:
