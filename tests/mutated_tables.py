@@ -84,7 +84,7 @@ CHOICES = {  # the default first
     "outputs_of_two_classes": (2, 1),
     "classes": ((), ("y",), ("a",)),
     "ignore": ((), ("b",), ("0",)),
-    "inputs": (None, ("a",), ("b", "a")),
+    "inputs": ((), ("a",), ("b", "a")),
 }
 LARGER = b"length,width,kind,count,y\n" + b"".join(
     b"%d.%d,%.2f,%s,%d,%s\n" % (n % 7, n % 10, n / 3, (b"u", b"v", b"w")[n % 3], n * n, (b"yes", b"no")[n % 2])

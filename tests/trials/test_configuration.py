@@ -55,7 +55,7 @@ OPTIONS = {
     "bits": counts(2, 12),
     "size": st.integers(2, 1000),
     "targets": names | st.lists(names, min_size=1, max_size=3, unique=True),
-    "inputs": st.none() | names | st.lists(names, min_size=1, max_size=3, unique=True),
+    "inputs": names | st.lists(names, max_size=3, unique=True),
     "ignore": names | st.lists(names, max_size=3, unique=True),
     "classes": names | st.lists(names, max_size=3, unique=True),
     "missing": st.sampled_from(words("task.missing", task=TABLE)),

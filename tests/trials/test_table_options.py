@@ -1,6 +1,8 @@
 """The keys of a table do what conf/task/csv.yaml says; what no key can mend is refused."""
 
+import contextlib
 import hashlib
+import time
 
 import numpy as np
 import pandas as pd
@@ -83,7 +85,8 @@ def test_names_that_are_no_columns_or_play_two_parts_are_refused(file, options, 
         ("targets", ["y", "y"], "must name one column or more, each once"),
         ("targets", "???", "must be a column's name, or a list of them"),
         ("targets", None, "must be a column's name, or a list of them"),
-        ("inputs", [], "must name one column or more, each once"),
+        ("inputs", ["a", "a"], "must name columns, each once"),
+        ("inputs", None, "must be a column's name, or a list of them"),
         ("ignore", ["a", "a"], "must name columns, each once"),
         ("missing", "drop", "must be one of refuse, drop_rows"),
         ("coding", "hot", "must be one of binary, soft, bipolar"),
@@ -348,3 +351,33 @@ def test_the_table_is_read_once_for_all_trials(file, monkeypatch):
         configuration(task={"name": "csv", "path": str(path), "targets": "y", "scaling": "none"}, initial=uniform())
     )
     assert load(trial.batch_key.task) is first
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,y\n" + "9" * 131_000 + "x,1\n",
+        "a,y\n" + " " * 131_000 + "x,1\n",
+        "a,y\n" + "1," * 60_000 + "\n",
+        ",".join(f"n{number}" for number in range(60_000)) + "\n" + ",".join("1" * 60_000) + "\n",
+        ",".join(["n"] * 60_000) + "\n",
+        "a,y\n" + "|" * 100_000 + "\n" + "-" * 100_000,
+        "\n" * 500_000,
+        " \t" * 50_000 + "\n" + " \t" * 50_000,
+        "a,y\n" + '"' * 100_001,
+        "@" * 100_000,
+        "a b y\n" + "1 2  " * 30_000,
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+@pytest.mark.parametrize("separator", ["comma", "space"])
+def test_no_text_takes_long(file, text, separator):
+    started = time.process_time()
+    with contextlib.suppress(ConfigError):
+        table(file(text), "y", separator=separator)
+    assert time.process_time() - started < 2.0
+
+
+def test_labels_that_are_too_large_for_numbers_are_labels(file):
+    loaded = table(file("a,y\n1,1e999\n2,1e998\n3,7\n"), classes="y")
+    assert loaded.source.targets[0].classes == ("1e998", "1e999", "7")

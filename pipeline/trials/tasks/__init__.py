@@ -30,7 +30,7 @@ class Task:
 def load(task: TaskChoice) -> Task:
     """The task of that name and with those options. Raises ConfigError where a file does not hold it."""
     make, _ = TASKS[task.name]
-    *patterns, source = make(**dict(task.options)) if task.name in DEFAULTS else (*make(**dict(task.options)), None)
+    *patterns, source = (*make(**dict(task.options)), None)[:3]
     inputs, targets = (np.ascontiguousarray(array, float) + 0.0 for array in patterns)
     inputs.flags.writeable = targets.flags.writeable = False
     return Task(task.name, inputs, targets, source)

@@ -146,10 +146,10 @@ class Read:
         return number
 
     def is_exact(self, cell: str, number: float) -> bool:
-        """Whether a number is the integer that the cell has, or the cell has none."""
+        """Whether a number is finite, and the integer that the cell has, if it has one."""
         written = plain_number(cell, self.decimal)
         if abs(number) < EXACT or not written.lstrip("+-").isdigit():
-            return True
+            return math.isfinite(number)
         return math.isfinite(number) and int(written) == int(number)
 
     def no_number(self, cell: str, among_numbers: bool) -> str:

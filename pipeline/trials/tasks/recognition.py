@@ -26,7 +26,7 @@ TEXTUAL = {
     re.compile(
         r"\A\s*bool_in[ \t]*=", re.I
     ): "a Proben1 file: leave its first lines out; task.separator=space task.header=none",
-    re.compile(r"\A[^\n]*\n[ \t]*\|?[ \t]*:?-{3,}:?[ \t]*\|"): "a Markdown table, not CSV",
+    re.compile(r"\A[^\n]*\n[ \t|]*:?-{3,}:?[ \t]*\|"): "a Markdown table, not CSV",
     re.compile(r"\Aversion https://git-lfs"): "a pointer of Git LFS: fetch the file itself by git lfs pull",
 }
 HEAD = 20_000  # characters that are looked at
@@ -125,7 +125,7 @@ def likely_separator(lines: Sequence[str], separator: str, quote: str) -> str | 
 
 def spaced(line: str) -> str:
     """A line whose cells are separated by any number of spaces and tabs, with single spaces."""
-    return line.replace("\t", " ").strip(" \r\n")
+    return line.replace("\t", " ").strip(" \r\n") + "\n"
 
 
 def sample(text: str) -> list[str]:

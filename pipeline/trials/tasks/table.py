@@ -20,7 +20,7 @@ from pipeline.trials.tasks.table_options import QUOTES
 from pipeline.trials.tasks.wording import quoted, refused
 
 UNNAMED = "Unnamed: "  # and its number: what pandas calls a column without a name
-NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ LEVELS = {"binary": (0.0, 1.0), "soft": (0.1, 0.9), "bipolar": (-1.0, 1.0)}  # o
 NOT_FOR_TABLES = ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf-7", "mbcs", "oem")
 
 TABLE_DEFAULTS: Mapping[str, object] = {
-    "inputs": None,
+    "inputs": [],
     "ignore": [],
     "classes": [],
     "missing": "refuse",
@@ -43,11 +43,6 @@ def read_name(key: str, value: object) -> str:
     """The name of a column."""
     allowed = "a column's name, or a list of them"
     return text(key, as_override(value) if isinstance(value, bool | int | float) else value, allowed)
-
-
-def read_inputs(key: str, value: object) -> tuple[str, ...] | None:
-    """The names of the input columns; None: all that are no targets."""
-    return None if value is None else read_names(key, value, fewest=1)
 
 
 def read_separator(key: str, value: object) -> str:
@@ -87,7 +82,7 @@ def read_two(key: str, value: object) -> int:
 TABLE_OPTIONS: Mapping[str, Callable[[str, object], Any]] = {
     "path": partial(text, allowed="the path of a table: CSV, compressed CSV, or Parquet"),
     "targets": partial(read_names, fewest=1),
-    "inputs": read_inputs,
+    "inputs": read_names,
     "ignore": read_names,
     "classes": read_names,
     "missing": partial(choice, allowed=("refuse", "drop_rows")),

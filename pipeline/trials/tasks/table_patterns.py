@@ -38,7 +38,7 @@ def table_patterns(
     *,
     path: str,
     targets: tuple[str, ...],
-    inputs: tuple[str, ...] | None,
+    inputs: tuple[str, ...],
     ignore: tuple[str, ...],
     classes: tuple[str, ...],
     missing: str,
@@ -79,14 +79,14 @@ def table_patterns(
     )
 
 
-def input_columns(table: Table, targets: Sequence[str], inputs: Sequence[str] | None, ignore: Sequence[str]) -> list[str]:
+def input_columns(table: Table, targets: Sequence[str], inputs: Sequence[str], ignore: Sequence[str]) -> list[str]:
     """The names of the input columns. Raises ConfigError for a name that is none, or that has two parts to play."""
-    for key, names in (("task.targets", targets), ("task.ignore", ignore), ("task.inputs", inputs or ())):
+    for key, names in (("task.targets", targets), ("task.ignore", ignore), ("task.inputs", inputs)):
         known(key, names, table.names, table)
-    for key, names in (("task.inputs", inputs or ()), ("task.ignore", ignore)):
+    for key, names in (("task.inputs", inputs), ("task.ignore", ignore)):
         for name in set(names) & set(targets):
             raise wrong_column(key, name, "is in task.targets too")
-    if inputs is not None:
+    if inputs:
         for name in set(inputs) & set(ignore):
             raise wrong_column("task.inputs", name, "is in task.ignore too")
         return list(inputs)
@@ -102,7 +102,8 @@ def input_columns(table: Table, targets: Sequence[str], inputs: Sequence[str] | 
 
 def known(key: str, names: Iterable[str], allowed: Sequence[str], table: Table) -> None:
     """Raises ConfigError for a name that is not among those allowed."""
-    unknown = [name for name in names if name not in set(allowed)] if names else []
+    columns = set(allowed)
+    unknown = [name for name in names if name not in columns]
     if unknown:
         near = get_close_matches(unknown[0], allowed[:1000], n=1)
         hint = f"; did you mean {shown(near[0])}?" if near else ""
