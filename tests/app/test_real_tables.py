@@ -1,6 +1,7 @@
 """Ten real tables, each with the command that docs/tables.md has for it: read as scikit-learn has them, trained, recorded."""
 
 import sqlite3
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -53,3 +54,26 @@ def test_each_command_trains_and_records_what_it_read(tables, store, command):
         assert "targets from" not in ended.err
     tags = dict(sqlite3.connect(store).execute("select key, value from tags where key like 'table.%' order by run_uuid"))
     assert {f"table.{key}" for key in ("sha256", "rows", "patterns", "inputs", "targets", "classes")} == set(tags)
+
+
+def test_a_sweep_says_and_records_what_its_tables_are(store, folder, command):
+    (folder / "table.csv").write_text("a,b,kind\n1,2,no\n2,1,Yes\n3,3,yes\n")
+    sweep = ("-m", "task=csv", "task.path=table.csv", "task.targets=kind", "initial=uniform", "seed=0,1", "max_epochs=2")
+    ended = command("train", *sweep)
+    assert ended.out.startswith("3 patterns, inputs a, b, target kind → Yes, no, yes\n")
+    assert ended.err.startswith("table.csv: classes of kind that differ only in case or spaces: Yes, yes\n")
+    ended = command("train", *sweep, "task.inputs=[a],[a,b]")
+    assert ended.out.startswith("3 patterns, input a, target kind → Yes, no, yes\n3 patterns, inputs a, b, target")
+    tags = sqlite3.connect(store).execute("select key, value from tags where key like 'table.%inputs'").fetchall()
+    assert Counter(tags) == {
+        ("table.inputs", '["a", "b"]'): 1 + 2 + 2,  # a parent run and its runs, and runs of the other sweep
+        ("table.inputs", '["a"]'): 2,
+        ("table.1.inputs", '["a"]'): 1,
+        ("table.2.inputs", '["a", "b"]'): 1,
+    }
+
+
+def test_a_built_in_task_says_and_records_nothing_of_it(store, command):
+    ended = command("train", "max_epochs=2")
+    assert ended.out.startswith("task seed_example")
+    assert not sqlite3.connect(store).execute("select key from tags where key like 'table.%'").fetchall()

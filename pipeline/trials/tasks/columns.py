@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.errors import ConfigError
-from pipeline.trials.tasks.table import Table, is_number, plain_number
+from pipeline.trials.tasks.table import NUMBER, Table, is_number, plain_number
 from pipeline.trials.tasks.wording import override, quoted, refused, shown
 
 # What pandas takes for a missing value, and the ? of the UCI repository.
@@ -69,7 +69,7 @@ def read_columns(
     columns = []
     for name in names:
         column = [cell for cell, keep in zip(cells.pop(name), kept, strict=True) if keep]
-        columns.append(Read(table.path, name, column, lines, decimal).column(name in labels))
+        columns.append(Cells(table.path, name, column, lines, decimal).column(name in labels))
     return columns, lines
 
 
@@ -93,7 +93,7 @@ def hole(table: Table, cells: dict[str, list[str]], labels: Iterable[str], decim
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class Cells:
     """The cells of one column, none of them missing, and the lines of their rows."""
 
     path: str
@@ -105,14 +105,16 @@ class Read:
     def column(self, label: bool) -> Column:
         """The column, as numbers if all cells are, else as classes; with `label`, always as classes."""
         different = dict.fromkeys(self.cells)
-        numbers = {cell for cell in different if is_number(cell, self.decimal)}
+        written = ((cell, plain_number(cell, self.decimal)) for cell in different)
+        numbers = {cell: float(number) for cell, number in written if NUMBER.fullmatch(number)}
+        large = {cell for cell, number in numbers.items() if not -EXACT < number < EXACT}
         if label:
-            value = {cell: float(plain_number(cell, self.decimal)) for cell in numbers}
-            ordered = len(value) == len(different) and all(map(self.is_exact, value, value.values()))
-            return self.labels(value) if ordered else self.classes({cell: cell for cell in different})
+            ordered = len(numbers) == len(different) and all(self.is_exact(cell, numbers[cell]) for cell in large)
+            return self.labels(numbers) if ordered else self.classes({cell: cell for cell in different})
         if len(numbers) == len(different):
-            value = {cell: self.number(cell) for cell in different}
-            return self.checked(Column(self.name, np.array([value[cell] for cell in self.cells]) + 0.0))
+            for cell in (cell for cell in different if cell in large):
+                self.refuse_inexact(cell, numbers[cell])
+            return self.checked(Column(self.name, np.array([numbers[cell] for cell in self.cells]) + 0.0))
         for cell in different:
             if cell not in numbers and (
                 numbers or any(kind.fullmatch(cell.strip()) for kind in (OTHER_NUMBER, INFINITE, DATE))
@@ -136,21 +138,17 @@ class Read:
             self.path, f"line {self.lines[self.cells.index(cell)]}: {quoted(cell)} in column {shown(self.name)} {reason}"
         )
 
-    def number(self, cell: str) -> float:
-        """The number in a cell, the float64 next to it. Raises ConfigError where an integer would not stay what it is."""
-        number = float(plain_number(cell, self.decimal))
+    def refuse_inexact(self, cell: str, number: float) -> None:
+        """Raises ConfigError where a number is not finite, or is not the integer that the cell has."""
         if not math.isfinite(number):
             raise self.wrong(cell, "is too large for a float64")
         if not self.is_exact(cell, number):
             raise self.wrong(cell, f"is not exact as float64; {override('task.ignore', self.name)} leaves the column out")
-        return number
 
     def is_exact(self, cell: str, number: float) -> bool:
         """Whether a number is finite, and the integer that the cell has, if it has one."""
         written = plain_number(cell, self.decimal)
-        if abs(number) < EXACT or not written.lstrip("+-").isdigit():
-            return math.isfinite(number)
-        return math.isfinite(number) and int(written) == int(number)
+        return math.isfinite(number) and (not written.lstrip("+-").isdigit() or int(written) == int(number))
 
     def no_number(self, cell: str, among_numbers: bool) -> str:
         """Why a cell is no number, and what to write."""

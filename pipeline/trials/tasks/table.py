@@ -16,9 +16,11 @@ from pipeline.trials.tasks.recognition import (
     spaced,
     why_not_a_table,
 )
-from pipeline.trials.tasks.table_options import QUOTES
+from pipeline.trials.tasks.table_options import QUOTES, SEPARATORS
 from pipeline.trials.tasks.wording import quoted, refused
 
+SHORT = 9  # characters: equal cells up to here are one text, which saves memory
+MOST_LINES, MOST_CELLS = 2**21, 2**26
 UNNAMED = "Unnamed: "  # and its number: what pandas calls a column without a name
 NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
@@ -52,6 +54,7 @@ class Table:
 def table_of(path: str, data: bytes, *, header: str, separator: str, quote: str, decimal: str, encoding: str) -> Table:
     """The table in the bytes of a file. Raises ConfigError, which says what to write, where it is not one."""
     refuse_binary(path, data)
+    refuse_too_many(path, data, SEPARATORS.get(separator, separator))
     text = decoded(path, data, encoding)
     refuse_other_text(path, text)
     rows, lines = split_rows(path, text, separator, QUOTES[quote])
@@ -73,6 +76,13 @@ def table_of(path: str, data: bytes, *, header: str, separator: str, quote: str,
     return Table(path, {name: at for at, name in enumerate(names)}, rows, lines)
 
 
+def refuse_too_many(path: str, data: bytes, separator: str) -> None:
+    """Raises ConfigError for more lines or cells than can be held."""
+    for what, most, characters in (("lines", MOST_LINES, "\n\r"), ("cells", MOST_CELLS, separator)):
+        if max(data.count(character.encode()) for character in characters) > most:
+            raise refused(path, f"is too large: at most {most:,} {what} are read")
+
+
 def refuse_other_shape(path: str, text: str, names: list[str], rows: list[list[str]], separator: str, quote: str) -> None:
     """Raises ConfigError for rows of other lengths than the header's, and for one column, if it is seen why."""
     width = len(names)
@@ -91,7 +101,7 @@ def split_rows(path: str, text: str, separator: str, quote: str) -> tuple[list[l
     try:
         for row in reading:
             if len(row) > 1 or (row and row[0].strip()):
-                rows.append([cells.setdefault(cell, cell) for cell in row])  # equal cells are one text: saves memory
+                rows.append([cells.setdefault(cell, cell) if len(cell) < SHORT else cell for cell in row])
                 lines.append(end + 1)
             end = reading.line_num
     except csv.Error as error:
