@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,8 @@ def read_columns(
 
     The numbers of columns in `labels` are classes. Raises ConfigError for a cell that is not what its column is.
     """
-    labels = table.labels.union(labels)
+    declared = frozenset(labels)
+    labels = table.labels | declared
     for name in set(names) & set(table.unreadable):
         reason = f"has values of type {table.unreadable[name]}, not numbers or words"
         raise refused(table.path, f"column {shown(name)} {reason}; {override('task.ignore', name)} leaves it out")
@@ -69,7 +70,7 @@ def read_columns(
     columns = []
     for name in names:
         column = [cell for cell, keep in zip(cells.pop(name), kept, strict=True) if keep]
-        columns.append(Cells(table.path, name, column, lines, decimal).column(name in labels))
+        columns.append(Cells(table.path, name, column, lines, decimal).column(name in labels, name in declared))
     return columns, lines
 
 
@@ -102,29 +103,41 @@ class Cells:
     lines: Sequence[int]
     decimal: str
 
-    def column(self, label: bool) -> Column:
-        """The column, as numbers if all cells are, else as classes; with `label`, always as classes."""
+    def column(self, label: bool, declared: bool = False) -> Column:
+        """The column, as numbers if all cells are, else as classes; with `label`, always as classes.
+
+        Raises ConfigError for a cell of another kind than the others, and for too many classes that were not `declared`.
+        """
         different = dict.fromkeys(self.cells)
         written = ((cell, plain_number(cell, self.decimal)) for cell in different)
         numbers = {cell: float(number) for cell, number in written if NUMBER.fullmatch(number)}
-        large = {cell for cell, number in numbers.items() if not -EXACT < number < EXACT}
-        if label:
-            ordered = len(numbers) == len(different) and all(self.is_exact(cell, numbers[cell]) for cell in large)
-            return self.labels(numbers) if ordered else self.classes({cell: cell for cell in different})
-        if len(numbers) == len(different):
-            for cell in (cell for cell in different if cell in large):
-                self.refuse_inexact(cell, numbers[cell])
-            return self.checked(Column(self.name, np.array([numbers[cell] for cell in self.cells]) + 0.0))
-        for cell in different:
-            if cell not in numbers and (
-                numbers or any(kind.fullmatch(cell.strip()) for kind in (OTHER_NUMBER, INFINITE, DATE))
-            ):
-                raise self.wrong(cell, self.no_number(cell.strip(), bool(numbers)))
-        if all(cell.strip() in TRUTHS for cell in different):
-            return self.classes({cell: TRUTHS[cell.strip()] for cell in different})
-        if len(different) > max(FEW_CLASSES, len(self.cells) // 2):
+        only_numbers = len(numbers) == len(different)
+        if only_numbers and not label:
+            return self.numbers(numbers)
+        if not label:
+            self.refuse_other_kinds(different, numbers)
+        if len(different) > max(FEW_CLASSES, len(self.cells) // 2) and not declared:
             raise refused(self.path, self.no_classes(len(different)))
+        if only_numbers and all(self.is_exact(cell, number) for cell, number in numbers.items()):
+            return self.labels(numbers)
+        if not label and all(cell.strip() in TRUTHS for cell in different):
+            return self.classes({cell: TRUTHS[cell.strip()] for cell in different})
         return self.classes({cell: cell for cell in different})
+
+    def numbers(self, value: dict[str, float]) -> Column:
+        """The column as numbers. Raises ConfigError for one that float64 cannot hold."""
+        for cell, number in value.items():
+            if not -EXACT < number < EXACT:
+                self.refuse_inexact(cell, number)
+        return self.checked(Column(self.name, np.array([value[cell] for cell in self.cells]) + 0.0))
+
+    def refuse_other_kinds(self, cells: Iterable[str], numbers: Mapping[str, float]) -> None:
+        """Raises ConfigError for the first cell that is no number among numbers, or a number or date in another writing."""
+        for cell in cells:
+            if cell not in numbers:
+                text = cell.strip()
+                if numbers or any(kind.fullmatch(text) for kind in (OTHER_NUMBER, INFINITE, DATE)):
+                    raise self.wrong(cell, self.no_number(text, bool(numbers)))
 
     def no_classes(self, words: int) -> str:
         """Why so many different words are no classes, and what to write."""
@@ -147,6 +160,8 @@ class Cells:
 
     def is_exact(self, cell: str, number: float) -> bool:
         """Whether a number is finite, and the integer that the cell has, if it has one."""
+        if -EXACT < number < EXACT:
+            return True
         written = plain_number(cell, self.decimal)
         return math.isfinite(number) and (not written.lstrip("+-").isdigit() or int(written) == int(number))
 
