@@ -12,11 +12,14 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.results.rows import SCALARS, RunRows
 from pipeline.results.run_result import weight_arrays
 from pipeline.trials.configuration import params_of
+from pipeline.trials.tasks import load
+from pipeline.trials.tasks.description import recorded
 from pipeline.trials.trial import Trial
 
 PLACE_TAG = "trial.place"  # the index of the trial: its row in results.parquet, from 0
 ENGINE_TAG = "engine"
 MAY_BE_INFINITE = ("final_error", "gradient_norm")
+MOST_TABLES = 10  # of a sweep, that its parent run tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,17 @@ def records(
                 PLACE_TAG: str(run["place"]),
                 ENGINE_TAG: rows.engine,
                 **infinite,
+                **table_tags(trial),
                 **tags,
             },
             curve=rows.curve(row),
             arrays=weight_arrays(network, initial[row], parameters[row]),
         )
+
+
+def table_tags(*trials: Trial) -> dict[str, str]:
+    """What the table of trials was read as, or the first tables, numbered; nothing of other tasks."""
+    tasks = list(dict.fromkeys(trial.batch_key.task for trial in trials))
+    sources = [source for task in tasks if (source := load(task).source)][:MOST_TABLES]
+    names = [f"table.{number}" if len(sources) > 1 else "table" for number in range(1, len(sources) + 1)]
+    return {key: value for name, source in zip(names, sources, strict=True) for key, value in recorded(source, name).items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
 from pipeline.errors import ConfigError, printable
+from pipeline.report.announcement import announce
 from pipeline.report.html import command_of
 from pipeline.report.tables import report
 from pipeline.results.spool import Spool, SpoolInUseError
@@ -22,6 +23,7 @@ from pipeline.sweeps.session import SweepSession, UnfinishedError, start_parent,
 
 def sweep(request: SweepRequest) -> None:
     """Trains and records every job of a multirun and prints the summary."""
+    announce(trial.batch_key for trial in request.plan.groups)
     print(request)
     try:
         summary, parent, store = run(request)

@@ -23,6 +23,7 @@ from pipeline.results.spool import DESCRIPTION, Spool
 from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_points, verify_trials
 from pipeline.stats.summary import Summary
 from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors_as_config_errors
+from pipeline.store.records import table_tags
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, Store
 from pipeline.sweeps.artifacts import NO_RUN, RESULTS, write_artifacts, write_results
 from pipeline.sweeps.chunks import Chunk
@@ -60,6 +61,8 @@ def start_parent(store: Store, description: SweepDescription, spool: Spool) -> s
         SWEEP_KEY_TAG: description.key,
         SWEEP_FOLDER_TAG: str(spool.path),
     }
+    if any(base["task"]["name"] == "csv" for base in description.jobs["bases"]):
+        tags |= table_tags(*description.plan.groups)
     return store.begin("sweep", description.study, description.params, tags)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from pipeline.app.progress import progress_bar
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import as_override
+from pipeline.report.announcement import announce
 from pipeline.sweeps.chunks import Chunk
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
@@ -32,6 +33,7 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> int:
     key = trial.batch_key
     chunk = Chunk(np.zeros(1, np.int64), make_batch([trial], settings.curve_points), settings.engine)
     store = Store(settings.tracking.uri, settings.tracking.experiment, settings.tracking.artifacts)
+    announce([key])
     with progress_bar() as bar:
         result = chunk.train(bar("training", 1))
     [run] = records([trial], chunk.rows(result), [f"{key.task.name} {setting(trial)}"], tags)

@@ -15,7 +15,7 @@ from pipeline.backprop.network import BIASES
 from pipeline.backprop.trainer import CRITERIA, UPDATES
 from pipeline.errors import ConfigError, as_override
 from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, text, truth, variant
-from pipeline.trials.tasks import TASKS
+from pipeline.trials.tasks import TASKS, with_defaults
 from pipeline.trials.trial import BatchKey, InitialChoice, TaskChoice, Trial
 
 NETWORK_KEYS = ("hidden", "activation", "output_activation", "bias", "train_bias")
@@ -46,6 +46,7 @@ def read_batch_key(config: Mapping[str, Any]) -> BatchKey:
     bias = choice("network.bias", network["bias"], BIASES)
     train_bias = truth("network.train_bias", network["train_bias"])
     tolerance = number("gradient_tolerance", config["gradient_tolerance"], "0 (off) or greater", lambda value: value >= 0.0)
+    config = {**config, "task": with_defaults(config["task"])}
     task, options = variant(config, "task", "name", {name: readers for name, (_, readers) in TASKS.items()})
     return BatchKey(
         task=TaskChoice(task, tuple((key, read(f"task.{key}", options[key])) for key, read in sorted(TASKS[task][1].items()))),

@@ -17,6 +17,7 @@ from pipeline.trials.configuration import (
     params_of,
     read_trial,
 )
+from pipeline.trials.tasks.table_options import SEPARATORS
 from tests.configurations import PUBLISHED, composed, configuration
 from tests.strategies import counts, examples
 
@@ -36,6 +37,7 @@ def words(key: str, **config) -> list[str]:
     return str(refusal.value).partition("must be one of ")[2].split(", ")
 
 
+TABLE = {"name": "csv", "path": "table.csv", "targets": "y", "scaling": "none"}
 CODED, SCALED = ({"name": "xor", "coding": "binary"}, {"name": "iris", "scaling": "none"})
 CODINGS, SCALINGS = words("task.coding", task=CODED), words("task.scaling", task=SCALED)
 ACTIVATIONS, BIASES = words("network.activation"), words("network.bias")
@@ -53,6 +55,17 @@ OPTIONS = {
     "bits": counts(2, 12),
     "size": st.integers(2, 1000),
     "targets": names | st.lists(names, min_size=1, max_size=3, unique=True),
+    "inputs": names | st.lists(names, max_size=3, unique=True),
+    "ignore": names | st.lists(names, max_size=3, unique=True),
+    "classes": names | st.lists(names, max_size=3, unique=True),
+    "missing": st.sampled_from(words("task.missing", task=TABLE)),
+    "outputs_of_two_classes": st.sampled_from((1, 2)),
+    "scale_targets": st.sampled_from(words("task.scale_targets", task=TABLE)),
+    "header": st.sampled_from(words("task.header", task=TABLE)),
+    "separator": st.sampled_from(("comma", "semicolon", "tab", "space", "pipe", ",", ";", "\t", " ", "|", ":", "&", "#")),
+    "decimal": st.sampled_from((*words("task.decimal", task=TABLE), ".", ",")),
+    "quote": st.sampled_from(words("task.quote", task=TABLE)),
+    "encoding": st.sampled_from(("utf-8", "UTF8", "latin-1", "cp1252", "437", "utf-16", "shift_jis")),
     "path": names,
     "range": positive.filter(lambda bound: bound < 1e300) | spread,
     "values": st.dictionaries(st.sampled_from(sorted(PUBLISHED)), st.lists(st.lists(numbers, max_size=3)), min_size=1),
@@ -130,7 +143,11 @@ def test_trials_have_the_same_params_only_if_they_are_the_same(one, other):
 
 @pytest.mark.parametrize("path", sorted((*CONF.glob("task/*.yaml"), *CONF.glob("network/*.yaml"))), ids=lambda path: path.stem)
 def test_comments_in_conf_name_all_words_that_are_allowed(path: Path):
-    allowed = {"coding": CODINGS, "scaling": SCALINGS, "activation": ACTIVATIONS, "bias": BIASES}
+    if path.stem == "csv":
+        choices = ("missing", "coding", "scale_targets", "header", "decimal", "quote")
+        allowed = {key: words(f"task.{key}", task=TABLE) for key in choices} | {"separator": SEPARATORS, "scaling": SCALINGS}
+    else:
+        allowed = {"coding": CODINGS, "scaling": SCALINGS, "activation": ACTIVATIONS, "bias": BIASES}
     for key in yaml.safe_load(path.read_text()).keys() & allowed.keys():
         [line] = [line for line in path.read_text().splitlines() if line.startswith(f"{key}:")]
         assert [word for word in allowed[key] if word not in line] == []

@@ -1,0 +1,193 @@
+"""A file that is no table of a size that can be held is refused at once, whatever it is."""
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import os
+import subprocess
+import sys
+import zipfile
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors import ConfigError
+from tests import ROOT
+from tests.tables import table
+
+XOR = b"a,b,y\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n"
+SECONDS, MEBIBYTES = 2.0, 200
+
+MEASURED = """
+import json, resource, sys, time
+import numpy, pandas, pandas.io.parquet
+from pipeline.errors import ConfigError
+from tests.tables import table
+if sys.argv[1].endswith("parquet"):
+    import pyarrow.parquet
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before, started, said = peak(), time.process_time(), ""
+try:
+    table(sys.argv[1])
+except ConfigError as error:
+    said = str(error)
+print(json.dumps([said, time.process_time() - started, peak() - before]))
+"""
+
+
+def measured(path) -> tuple[str, float, float]:
+    """What is said of a file, after how many seconds of work, and with how many MiB more than before."""
+    code = [sys.executable, "-c", MEASURED, str(path)]
+    ended = subprocess.run(code, capture_output=True, text=True, timeout=60, check=True, cwd=ROOT)
+    assert ended.stderr == ""
+    return tuple(json.loads(ended.stdout))
+
+
+def many(compress):
+    """2 GiB of zeros, compressed: as many streams one after another."""
+    return compress(bytes(2**26)) * 32
+
+
+def zipped(**files: bytes) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+def sparse(path) -> None:
+    """8 GiB that take no space."""
+    with open(path, "wb") as file:
+        file.truncate(2**33)
+
+
+def many_rows(path) -> None:
+    """A Parquet file of many rows in less than a MiB."""
+    piece = pa.table({"a": pa.array([1.0] * 10**6), "y": pa.array([0.0] * 10**6)})
+    with pq.ParquetWriter(path, piece.schema) as writer:
+        for _ in range(20):
+            writer.write_table(piece, row_group_size=10**6)
+
+
+def long_words(path) -> None:
+    """A Parquet file of a word that is as long as it is compressible."""
+    pq.write_table(pa.table({"a": ["a" * 2**20 + str(number) for number in range(130)], "y": range(130)}), path)
+
+
+def many_lines(path) -> None:
+    """100 million bytes of valid lines, compressed."""
+    path.write_bytes(gzip.compress(b"a,y\n") + gzip.compress(b"1,2\n" * 2**20) * 25)
+
+
+def many_cells(path) -> None:
+    path.write_bytes(gzip.compress(b"," * 10**8))
+
+
+BOMBS = {
+    "bomb.csv.gz": lambda path: path.write_bytes(many(gzip.compress)),
+    "bomb.csv.bz2": lambda path: path.write_bytes(many(bz2.compress)),
+    "bomb.csv.xz": lambda path: path.write_bytes(many(lzma.compress)),
+    "bomb.zip": lambda path: path.write_bytes(zipped(a=bytes(3 * 2**26))),
+    "bomb.csv": sparse,
+    "lines.csv.gz": many_lines,
+    "cells.csv.gz": many_cells,
+    "bomb.parquet": many_rows,
+    "words.parquet": long_words,
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_what_is_too_large_is_refused_at_once_and_never_held(name, tmp_path):
+    path = tmp_path / name
+    BOMBS[name](path)
+    said, seconds, mebibytes = measured(path)
+    assert "is too large: at most " in said or "40,000,000 cells" in said
+    assert seconds < SECONDS
+    assert mebibytes < MEBIBYTES
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "/dev/zero", "/dev/stdin", "missing", "loop", "nul", "long"])
+def test_what_is_no_file_is_refused_and_never_waited_for(kind, tmp_path):
+    path = tmp_path / "it"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "loop":
+        path.symlink_to(path)
+    said = {"fifo": "is no plain file", "folder": "is a folder", "missing": "cannot be read: No such file"}
+    path = {"nul": f"{path}\0", "long": "a" * 5000}.get(kind, kind if kind.startswith("/dev") else str(path))
+    with pytest.raises(
+        ConfigError, match=said.get(kind, "is no plain file" if path.startswith("/dev") else "cannot be read")
+    ) as one:
+        table(path)
+    assert len(str(one.value)) <= 300
+
+
+GOOD = {
+    "gzip": gzip.compress(XOR),
+    "gzip of two parts": gzip.compress(XOR[:9]) + gzip.compress(XOR[9:]),
+    "bzip2": bz2.compress(XOR),
+    "xz": lzma.compress(XOR),
+    "zip": zipped(**{"table.csv": XOR}),
+    "zip from a Mac": zipped(**{"table.csv": XOR, "__MACOSX/._table.csv": b"x"}),
+    "plain": XOR,
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("file", ["table.csv", "table.csv.gz", "table"])
+def test_compressed_tables_are_read_by_what_is_in_them_and_not_by_their_name(name, file, tmp_path):
+    (tmp_path / file).write_bytes(GOOD[name])
+    assert table(tmp_path / file).inputs.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+
+
+def encrypted() -> bytes:
+    """A zip file whose member says that it needs a password."""
+    data = bytearray(zipped(**{"table.csv": XOR}))
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(data)
+
+
+def workbook() -> bytes:
+    return zipped(**{"[Content_Types].xml": b"<x/>", "xl/workbook.xml": b"<x/>"})
+
+
+BROKEN = {
+    "gzip cut off": (gzip.compress(XOR)[:-9], "cannot be inflated"),
+    "gzip with a wrong sum": (gzip.compress(XOR)[:-8] + bytes(8), "cannot be inflated"),
+    "bzip2 cut off": (bz2.compress(XOR)[:-9], "cannot be inflated"),
+    "xz cut off": (lzma.compress(XOR)[:-9], "cannot be inflated"),
+    "zip cut off": (zipped(a=XOR)[:-9], "cannot be inflated"),
+    "zip of two": (zipped(a=XOR, b=XOR), "must hold one file, and holds a, b"),
+    "zip of none": (zipped(), "is a zip archive without a file in it"),
+    "zip with a password": (encrypted(), "cannot be inflated"),
+    "Excel": (workbook(), "is a spreadsheet, not a table as text: save it as CSV"),
+    "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "is an old Excel workbook"),
+    "PDF": (b"%PDF-1.4\n", "is a PDF document"),
+    "NumPy": (b"\x93NUMPY\x01\0", "is a NumPy array"),
+    "random bytes": (bytes(range(256)), "is not utf-8"),
+    "NUL": (b"a,b,y\n0,\0,0\n0,1,1\n", "it has a NUL character in line 2"),
+    "Parquet cut off": (b"PAR1", "is no Parquet file that can be read"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_and_other_files_are_refused_with_what_they_are(name, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(BROKEN[name][0])
+    with pytest.raises(ConfigError) as error:
+        table(path)
+    assert BROKEN[name][1] in str(error.value)
+    assert str(error.value).isprintable()
+
+
+def test_a_parquet_file_is_read_whatever_it_is_called(tmp_path):
+    pd.DataFrame({"a": [0, 1], "y": [0.5, 1.5]}).to_parquet(tmp_path / "table.csv")
+    assert table(tmp_path / "table.csv").targets.tolist() == [[0.5], [1.5]]
