@@ -2,10 +2,10 @@
 
 import os
 import re
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote as shell_quote
 from urllib.parse import quote, unquote
 
 from pipeline.errors import HIDDEN, ConfigError, as_override, masked
@@ -44,8 +44,10 @@ class Address:
         if self.path == sqlite_file(DEFAULT_URI) and Path("Makefile").exists() and Path("pipeline").is_dir():
             return "look at it with: make ui"
         python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
-        uri = "tracking.uri=" + as_override(self.shown, quoted=True)
-        return f"look at it with: {shell_quote(python)} -m pipeline.ui {shell_quote(uri)}"
+        words = [python, "-m", "pipeline.ui"]
+        if self != address(None):
+            words.append("tracking.uri=" + as_override(self.shown, quoted=True))
+        return f"look at it with: {shlex.join(words)}"
 
 
 def address(uri: str | None) -> Address:
