@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, one_line, project_folder
+from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, project_folder
+from pipeline.app.refusals import one_line
 from pipeline.app.progress import progress_bar
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError

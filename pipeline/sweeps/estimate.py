@@ -66,11 +66,9 @@ def runs_recorded(runs: str | int | None, trials: int) -> int:
     return {"all": trials, "none": 0}[runs] if isinstance(runs, str) else min(runs, trials)
 
 
-def check_number(trials: int, settings: Settings) -> None:
-    """Raises ConfigError if that number of trials alone, before any is read, takes more memory than it may."""
-    refuse_above(
-        "limits.memory", trials, PROGRAM + trials * TRIAL_IN_MEMORY, settings.memory, free_memory(), "of memory are free"
-    )
+def check_number(trials: int, limit: float | None) -> None:
+    """Raises ConfigError if that number of trials alone, before any is made, takes more memory than it may."""
+    refuse_above("limits.memory", trials, PROGRAM + trials * TRIAL_IN_MEMORY, limit, free_memory(), "of memory are free")
 
 
 def check(estimated: Estimate, settings: Settings, folder: Path) -> None:

@@ -47,7 +47,9 @@ class Plan:
         for config in map(jobs.config, digits):
             for key, value in settings.items():
                 if config[key] != value:
-                    raise ConfigError(key, "…", "cannot be swept: it belongs to the sweep as a whole")
+                    swept = [axis for axis in jobs.axes if axis.varies and f"{axis.name}.".startswith(f"{key}.")]
+                    name, values = (swept[0].name, ",".join(map(as_override, swept[0].values))) if swept else (key, "…")
+                    raise ConfigError(name, values, "cannot be swept: it belongs to the sweep as a whole")
             groups.append(read_trial({key: value for key, value in config.items() if key not in settings}))
         return cls(jobs, groups, [keys(make_batch([trial]))[0] for trial in groups], free)
 
@@ -140,6 +142,23 @@ class Plan:
     def axis_columns(self, indices: Indices) -> dict[str, pa.Array]:
         """The values of the axes that vary, as columns of a table."""
         return {name: taken(axis.values, self.digit(axis, indices)) for name, axis in self.axes.items()}
+
+    @cached_property
+    def idle_axes(self) -> list[str]:
+        """The axes whose values all make one trial, a line on each."""
+        grouped = [axis for axis in self.product.axes if axis.path not in self.free]
+        group_keys = np.array(self.group_keys).reshape([len(axis.values) for axis in grouped])
+        drawn = any(trial.initial.kind == "uniform" for trial in self.groups)
+        lines = []
+        for name, axis in self.axes.items():
+            if axis.path in self.free:
+                idle = len(set(self.free[axis.path])) == 1 or (axis.path == "seed" and not drawn)
+            else:
+                keys_by_value = np.moveaxis(group_keys, grouped.index(axis), 0)
+                idle = bool((keys_by_value == keys_by_value[0]).all())
+            if idle:
+                lines.append(f"{name}: has no effect: its {len(axis.values):,} values all make the same trial")
+        return lines
 
     def fixed_columns(self, indices: Indices) -> dict[str, pa.Array]:
         """The keys of these trials that are no axes, as columns of a table."""

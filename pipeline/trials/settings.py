@@ -75,6 +75,12 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     )
 
 
+def limit_of_memory(limits: object) -> float | None:
+    """The GiB that `limits.memory` allows, None without such a limit, as far as can be told before a job is read."""
+    size = limits.get("memory") if isinstance(limits, Mapping) else None
+    return float(size) if isinstance(size, int | float) and not isinstance(size, bool) and size > 0 else None
+
+
 def read_engine(key: str, value: object) -> str:
     """The name of an engine, by any of its names; raises ConfigError."""
     return choice(key, canonical(value) if isinstance(value, str) else value, ENGINES)
