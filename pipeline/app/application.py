@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.app import notices
 from pipeline.app.axis_values import jobs, overrides_of
 from pipeline.app.command_line import flags_first
-from pipeline.app.composition import COMPOSITION_ERRORS, CONF, as_job, plain, refuse_strays
+from pipeline.app.composition import CONF, as_job, plain, refuse_strays
 from pipeline.app.refusals import is_refusal, one_line, shortened
 from pipeline.errors import ConfigError, as_override
 
@@ -63,7 +63,9 @@ def check_job_by_job(config: DictConfig) -> None:
     if any(override.is_sweep_override() and override.key_or_group == "study" for override in overrides):
         raise ConfigError("study", "…", "cannot be swept: each has axes of its own")
     if (number := jobs(overrides)) > MOST_JOBS:
-        raise ConfigError("hydra/sweeper", "basic", f"takes at most {MOST_JOBS:,} jobs, not {number:,}; see hydra/sweeper=batch")
+        raise ConfigError(
+            "hydra/sweeper", "basic", f"takes at most {MOST_JOBS:,} jobs, not {number:,}; see hydra/sweeper=batch"
+        )
 
 
 def forget_interrupts() -> None:

@@ -118,7 +118,7 @@ def steps(value: RangeSweep, written: str) -> int:
 
 
 def range_values(value: RangeSweep) -> Iterator[int | float]:
-    """start + k × step, computed in decimal arithmetic: 0.3 and not 0.30000000000000004."""
+    """Start + k × step, computed in decimal arithmetic: 0.3 and not 0.30000000000000004."""
     start, _, step = decimals(value)
     with localcontext() as context:
         context.prec = 700

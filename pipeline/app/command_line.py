@@ -12,7 +12,6 @@ from pipeline.app.help import help_of
 from pipeline.errors import ConfigError
 
 
-
 def flags_first(arguments: Sequence[str], command: str) -> list[str]:
     """The words with flags before overrides, as Hydra wants them; `--help` and `--version` are answered here.
 

@@ -67,7 +67,9 @@ def as_job(config: DictConfig, *folders: str) -> Iterator[None]:
     try:
         state.set_config(config)
         with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
-            config.hydra.runtime.output_dir = os.path.abspath(os.path.join(*(str(OmegaConf.select(config, key)) for key in folders)))
+            config.hydra.runtime.output_dir = os.path.abspath(
+                os.path.join(*(str(OmegaConf.select(config, key)) for key in folders))
+            )
         state.set_config(config)
         with env_override(HydraConfig.get().job.env_set):
             yield
@@ -184,4 +186,3 @@ def compose_multirun(overrides: Sequence[str], config_name: str = "train") -> Mu
     config = loader().load_configuration(config_name, list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False)
     refuse_strays(config)
     return Multirun(loader(), config, list(config.hydra.overrides.task))
-

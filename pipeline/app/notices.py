@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from omegaconf import DictConfig
 
+from pipeline.app.composition import overrides_in
+
 SWEEPS_ONLY = (
     "hydra.sweep.", "hydra/sweeper", "hydra.sweeper", "hydra/launcher", "hydra.launcher", "executor", "resume=",
     "tracking.runs=", "tracking.curves=", "tracking.weights=", "limits.disk=",
@@ -14,7 +16,7 @@ JOB_CALLBACKS = ("on_job_start", "on_job_end")
 
 def given(config: DictConfig) -> list[str]:
     """The overrides of the command line, Hydra's own too, without their prefixes."""
-    return [str(text).lstrip("+") for text in (*config.hydra.overrides.hydra, *config.hydra.overrides.task)]
+    return [text.lstrip("+") for kind in ("hydra", "task") for text in overrides_in(config, kind)]
 
 
 def of_any(config: DictConfig) -> Iterator[str]:

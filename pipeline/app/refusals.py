@@ -22,7 +22,7 @@ NO_SUCH_CHOICE = re.compile(
     r"Available options in '(?P<group>[^']+)':\s+(?P<options>[^:]*?)\s*(?:Config search path:|$)"
 )
 LEXER = "LexerNoViableAltException: "
-LOOKALIKES = dict(zip("−–—“”„‘’，＝\u00a0", "---\"\"\"'',= ", strict=True))
+LOOKALIKES = dict(zip("−–—“”„‘’，＝\u00a0", '---"""\'\',= ', strict=True))
 KEY = re.compile(r"(\+\+?|~)?[A-Za-z_$][\w$/.:@-]*")
 
 
@@ -111,7 +111,9 @@ def unknown(given: str, key: str, parent: object) -> str:
         return f"{given}: belongs to {group}={', '.join(owners)}{f'; in a sweep over {group} write ++{given}' if swept else ''}"
     names = tuple(str(name) for name in parent if name != "hydra") if isinstance(parent, DictConfig) else ()
     said = unknown_key(key.rpartition(".")[2], names)
-    return f"{given}: {said if names and 'did you mean' in said or group != 'hydra' else f'to add a key write +{given}'}"
+    return (
+        f"{given}: {said if (names and 'did you mean' in said) or group != 'hydra' else f'unknown key; + adds one: +{given}'}"
+    )
 
 
 def misread(override: str, told: str) -> str:
@@ -150,4 +152,3 @@ def misread(override: str, told: str) -> str:
         return reason
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
     return "quote the value: " + shlex.quote(f'{key}="{quoted}"')
-

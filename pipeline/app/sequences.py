@@ -6,7 +6,6 @@ from itertools import pairwise
 
 from pipeline.errors import ConfigError
 
-
 MOST_POINTS = 100_000
 
 

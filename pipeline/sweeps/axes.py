@@ -286,7 +286,9 @@ def refuse_dropped_axes(master: DictConfig, config: DictConfig, axes: Sequence[A
     if any(key not in here or here[key] != value for key, value in there.items()):
         swept = [axis for axis in axes if len(axis.values) > 1 and all(value.composed for value in axis.values)]
         values = ",".join(str(value.override.value()) for axis in swept[:1] for value in axis.values)
-        raise ConfigError(swept[0].key if swept else "hydra.sweeper.params", values, "cannot be swept: each has axes of its own")
+        raise ConfigError(
+            swept[0].key if swept else "hydra.sweeper.params", values, "cannot be swept: each has axes of its own"
+        )
 
 
 def interpolations(data: Any) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """What a sweep will take, printed before it starts, and refused if that is more than is free."""
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,9 +11,8 @@ from pipeline.report.numbers import count
 from pipeline.results.rows import Indices
 from pipeline.sweeps.chunks import row_bytes
 from pipeline.sweeps.plan import Plan
+from pipeline.trials.memory import GIB, free_memory
 from pipeline.trials.settings import RECORDED_BY_DEFAULT, Settings
-
-GIB = 2**30
 
 # Bytes, measured; tests/sweeps/test_estimate.py compares them with what sweeps really take.
 PROGRAM = 540 * 2**20  # Python with all that is imported
@@ -83,17 +81,6 @@ def refuse_above(key: str, trials: int, needed: int, limit: float | None, free: 
     if needed > (free if limit is None else limit * GIB):
         why = f"{size(free)} {where}" if limit is None else f"the limit is {size(int(limit * GIB))}"
         raise ConfigError(key, limit, f"{count(trials, 'trial')} may take {size(needed)}, and {why}")
-
-
-def free_memory() -> int:
-    """Bytes of memory that this process may still take."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 def free_disk(folder: Path) -> int:

@@ -16,10 +16,12 @@ from pipeline.errors import ConfigError, as_override
 from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
 from pipeline.sweeps.chunks import Chunk, chunk_trainings
-from pipeline.trials.batching import Column, batch_of, distinct, make_batch, trainings
+from pipeline.trials.batching import Column, batch_of, distinct, make_batch, network_of, trainings
 from pipeline.trials.configuration import INDEPENDENT, TRIAL_KEYS, fixed_keys, read_trial
 from pipeline.trials.fingerprint import keys
+from pipeline.trials.memory import check_size
 from pipeline.trials.settings import Settings
+from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, Trial
 
 FIELDS = tuple(field.name for field in fields(Trial))
@@ -51,6 +53,8 @@ class Plan:
                     name, values = (swept[0].name, ",".join(map(as_override, swept[0].values))) if swept else (key, "…")
                     raise ConfigError(name, values, "cannot be swept: it belongs to the sweep as a whole")
             groups.append(read_trial({key: value for key, value in config.items() if key not in settings}))
+        for trial in groups:
+            check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), settings.get("limits"))
         return cls(jobs, groups, [keys(make_batch([trial]))[0] for trial in groups], free)
 
     def __len__(self) -> int:

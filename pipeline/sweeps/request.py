@@ -20,7 +20,8 @@ from pipeline.sweeps.axes import expand, number_of_jobs
 from pipeline.sweeps.estimate import Estimate, check, check_number, estimate, runs_recorded
 from pipeline.sweeps.executors.local import Local
 from pipeline.sweeps.plan import Plan
-from pipeline.trials.settings import RECORDED_BY_DEFAULT, RUN_KEYS, Settings, limit_of_memory, read_settings
+from pipeline.trials.memory import limit_of
+from pipeline.trials.settings import RECORDED_BY_DEFAULT, RUN_KEYS, Settings, read_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class SweepRequest:
 
 def read_sweep(multirun: Multirun) -> SweepRequest:
     """The sweep that is requested. Raises ConfigError for a job that cannot be trained and for more than the limits allow."""
-    check_number(number_of_jobs(multirun.loader, multirun.config, multirun.arguments), limit_of_memory(multirun.limits))
+    check_number(number_of_jobs(multirun.loader, multirun.config, multirun.arguments), limit_of(multirun.limits))
     jobs = expand(multirun.loader, multirun.config, multirun.arguments)
     if not len(jobs):
         raise ConfigError("sweep", " ".join(multirun.arguments), "has no jobs: an axis has no values")
