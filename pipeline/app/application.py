@@ -24,9 +24,9 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.app import notices
 from pipeline.app.axis_values import jobs, overrides_of
 from pipeline.app.command_line import flags_first
-from pipeline.app.composition import CONF, as_job, plain, refuse_strays
+from pipeline.app.composition import CONF, as_job, overrides_in, plain, refuse_strays
 from pipeline.app.refusals import is_refusal, one_line, shortened
-from pipeline.errors import ConfigError, as_override
+from pipeline.errors import ConfigError
 
 Command = Callable[[dict[str, Any]], int | float | None]  # gives the exit code, None for 0; or, a float, what is optimized
 MOST_JOBS = 100_000  # of Hydra's own sweeper, which holds them all
@@ -59,7 +59,7 @@ def say(lines: Iterable[str]) -> None:
 def check_job_by_job(config: DictConfig) -> None:
     """Raises ConfigError for a sweep that Hydra's own sweeper, which makes all jobs before the first, could not begin."""
     loader = GlobalHydra.instance().config_loader()
-    overrides = overrides_of(loader, config, list(config.hydra.overrides.task))
+    overrides = overrides_of(loader, config, overrides_in(config, "task"))
     if any(override.is_sweep_override() and override.key_or_group == "study" for override in overrides):
         raise ConfigError("study", "…", "cannot be swept: each has axes of its own")
     if (number := jobs(overrides)) > MOST_JOBS:
@@ -100,9 +100,9 @@ class CheckBeforeWork(Callback):
                 raise ConfigError("study" if study else "hydra.sweeper.params", study or {**axes}, "is a sweep: add -m")
             with as_job(copy.deepcopy(config), "hydra.run.dir"):
                 resolve_name(self.check_run)(plain(config))
+            say(notices.of_run(config))
         except Exception as error:
             refuse_or_raise(error)
-        say(notices.of_run(config))
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Called by Hydra before it expands the multirun."""
@@ -129,8 +129,9 @@ def multirun_tags() -> dict[str, str]:
 
 def job_words() -> str:
     """The number of a job and its overrides."""
-    job = HydraConfig.get()
-    return f"{job.job.get('num', '')} ({' '.join(map(as_override, job.overrides.task))})"
+    config = HydraConfig.instance().cfg
+    assert config is not None  # within a job
+    return f"{OmegaConf.select(config, 'hydra.job.num', default='')} ({' '.join(overrides_in(config, 'task'))})"
 
 
 def run(main: Command, config_name: str) -> NoReturn:

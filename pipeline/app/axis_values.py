@@ -114,7 +114,7 @@ def steps(value: RangeSweep, written: str) -> int:
         raise ConfigError("range", written, "must have an end, and a step other than 0")
     with localcontext() as context:
         context.prec = 700  # of any two floats, exactly
-        return max(0, math.ceil((stop - start) / step)) if isinstance(step, Decimal) else len(range(start, stop, step))
+        return max(0, math.ceil(Decimal(stop - start) / step))
 
 
 def range_values(value: RangeSweep) -> Iterator[int | float]:

@@ -47,6 +47,11 @@ def plain(config: DictConfig) -> dict[str, Any]:
     return OmegaConf.to_container(without_hydra(config), resolve=True)  # type: ignore[return-value]
 
 
+def overrides_in(config: DictConfig, kind: str) -> list[str]:
+    """The overrides of the command line as they were written: `task`, or Hydra's own, `hydra`."""
+    return OmegaConf.to_container(config.hydra.overrides[kind])  # type: ignore[return-value]
+
+
 def near(path: Path) -> Path:
     """A path from the folder that we are in, if it is below that."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
@@ -67,9 +72,8 @@ def as_job(config: DictConfig, *folders: str) -> Iterator[None]:
     try:
         state.set_config(config)
         with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
-            config.hydra.runtime.output_dir = os.path.abspath(
-                os.path.join(*(str(OmegaConf.select(config, key)) for key in folders))
-            )
+            output = os.path.join(*(str(OmegaConf.select(config, key)) for key in folders))
+            config.hydra.runtime.output_dir = os.path.abspath(output)
         state.set_config(config)
         with env_override(HydraConfig.get().job.env_set):
             yield
@@ -152,13 +156,13 @@ class Multirun:
 
     @property
     def words(self) -> list[str]:
-        """What the command line had, flags and Hydra's own overrides included, but for -m: the same words are the same sweep."""
+        """What the command line had, flags and Hydra's own overrides included, without -m: the same words, the same sweep."""
         sources = {source.provider: Path(source.path) for source in self.config.hydra.runtime.config_sources if source.path}
         places = {"--config-path": sources.get("main", CONF), "--config-dir": sources.get("command-line")}
         flags = [f"{flag}={near(path)}" for flag, path in places.items() if path not in (None, CONF)]
         name = self.config.hydra.job.config_name
         flags += [f"--config-name={name}"] if name not in (None, "train") else []
-        return [*flags, *self.config.hydra.overrides.hydra, *self.arguments]
+        return [*flags, *overrides_in(self.config, "hydra"), *self.arguments]
 
     @property
     def files(self) -> dict[str, str]:
@@ -185,4 +189,4 @@ def compose_multirun(overrides: Sequence[str], config_name: str = "train") -> Mu
     """The multirun that `-m` and these overrides make. Raises Hydra's errors."""
     config = loader().load_configuration(config_name, list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False)
     refuse_strays(config)
-    return Multirun(loader(), config, list(config.hydra.overrides.task))
+    return Multirun(loader(), config, overrides_in(config, "task"))

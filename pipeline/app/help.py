@@ -37,7 +37,7 @@ def own(path: Path) -> dict[str, object]:
     for entry in content.get("defaults", []):
         if isinstance(entry, str) and entry != "_self_":
             content = {**own(path.with_name(f"{entry}.yaml")), **content}
-    return content  # type: ignore[no-any-return]
+    return content
 
 
 def header(path: Path) -> str:

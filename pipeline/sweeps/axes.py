@@ -281,14 +281,20 @@ def compose(
 
 
 def refuse_dropped_axes(master: DictConfig, config: DictConfig, axes: Sequence[Axis]) -> None:
-    """Raises ConfigError where a choice that is swept, such as one of two studies, has axes of its own: Hydra would drop them."""
-    here, there = (OmegaConf.to_container(one.hydra.sweeper).get("params") or {} for one in (master, config))  # type: ignore[union-attr]
+    """Raises ConfigError where a choice that is swept, such as one of two studies, has axes of its own, which Hydra drops."""
+    here, there = (params_of(one) for one in (master, config))
     if any(key not in here or here[key] != value for key, value in there.items()):
         swept = [axis for axis in axes if len(axis.values) > 1 and all(value.composed for value in axis.values)]
         values = ",".join(str(value.override.value()) for axis in swept[:1] for value in axis.values)
         raise ConfigError(
             swept[0].key if swept else "hydra.sweeper.params", values, "cannot be swept: each has axes of its own"
         )
+
+
+def params_of(config: DictConfig) -> dict[str, Any]:
+    """`hydra.sweeper.params`, unresolved."""
+    params = OmegaConf.to_container(config.hydra.sweeper).get("params")  # type: ignore[union-attr]
+    return dict(params or {})
 
 
 def interpolations(data: Any) -> Iterator[str]:

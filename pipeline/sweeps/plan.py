@@ -155,7 +155,7 @@ class Plan:
         drawn = any(trial.initial.kind == "uniform" for trial in self.groups)
         lines = []
         for name, axis in self.axes.items():
-            if axis.path in self.free:
+            if axis.path is not None and axis.path in self.free:
                 idle = len(set(self.free[axis.path])) == 1 or (axis.path == "seed" and not drawn)
             else:
                 keys_by_value = np.moveaxis(group_keys, grouped.index(axis), 0)

@@ -24,7 +24,7 @@ CURVE_POINTS = 100  # kept of an error curve unless a configuration says otherwi
 
 
 def network_of(key: BatchKey) -> Network:
-    """The network of this key; its task gives the numbers of inputs and outputs. Raises ConfigError for one that is too large."""
+    """The network of this key; its task gives the numbers of inputs and outputs. Raises ConfigError if it is too large."""
     task = load(key.task)
     units = (task.inputs.shape[1], *key.hidden, task.targets.shape[1])
     network = Network(units, key.activation, key.output_activation, key.bias, key.train_bias)

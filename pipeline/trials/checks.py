@@ -30,13 +30,16 @@ def integer(key: str, value: object, low: int, high: int | None = None) -> int:
     return value
 
 
+TEXT = """; this is text: write it without quotes, or a variable as 'KEY="${oc.decode:${oc.env:NAME}}"'"""
+
+
 def decoding(value: object) -> str:
     """How a text that looks like a number, such as a variable of the environment, becomes one."""
     try:
         is_number = isinstance(value, str) and value.isascii() and float(value) is not None
     except ValueError:
         is_number = False
-    return "; this is text: write ${oc.decode:${oc.env:NAME}}, or no quotes" if is_number else ""
+    return TEXT if is_number else ""
 
 
 def choice(key: str, value: object, allowed: Collection[str]) -> str:

@@ -37,7 +37,8 @@ def check_size(network: Network, patterns: int, limits: object = None) -> None:
     needed = 8 * COPIES * (network.size + patterns * sum(network.units))
     allowed = free_memory() if limit is None else limit * GIB
     if needed > allowed:
-        what = f"a run may take {needed / GIB:.3g} GiB of memory, and {allowed / GIB:.3g} GiB are {'free' if limit is None else 'allowed'}"
+        what = f"a run may take {needed / GIB:.3g} GiB of memory, and "
+        what += f"{allowed / GIB:.3g} GiB are {'free' if limit is None else 'allowed'}"
         raise ConfigError("network.hidden", hidden, what)
 
 
