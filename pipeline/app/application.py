@@ -129,8 +129,7 @@ def multirun_tags() -> dict[str, str]:
 
 def job_words() -> str:
     """The number of a job and its overrides."""
-    config = HydraConfig.instance().cfg
-    assert config is not None  # within a job
+    config: Any = HydraConfig.instance().cfg
     return f"{OmegaConf.select(config, 'hydra.job.num', default='')} ({' '.join(overrides_in(config, 'task'))})"
 
 

@@ -60,5 +60,6 @@ def refuse_unknown_flag(word: str, after: Sequence[str], words: Sequence[Any]) -
     follows = words.index(word) + 1 if word in words else len(words)
     if not value and follows < len(words) and words[follows] in after and "=" not in words[follows]:
         value = str(words[follows])
-    written = f"write {name.replace('-', '_')}={value or '…'}" if name.isidentifier() or "." in name else "--help lists all"
+    key = name.replace("-", "_")
+    written = f"write {key}={value or '…'}" if len(key) > 1 and key.replace(".", "_").isidentifier() else "--help lists all"
     raise ConfigError("flag", word, f"is not known; {written}")

@@ -130,7 +130,8 @@ def misread(override: str, told: str) -> str:
         return f"an element of a list is written {element[1]}.{element[2]}={value}"
     if not KEY.fullmatch(key):
         return "a key is made of letters, digits, _ and dots"
-    if function := re.search(r"Unknown function '(\w+)'", told):
+    function = re.search(r"Unknown function '(\w+)'", told)
+    if function and f"{function[1]}(" in value:
         if function[1] in SEQUENCES:
             inner = re.search(rf"{function[1]}\(([^()]*)\)", value)
             return f"is written '{key}=${{{function[1]}:{inner[1] if inner else '…'}}}'"
