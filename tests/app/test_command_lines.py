@@ -54,7 +54,7 @@ STUDIES = {
     "package": ("# @package a b\nseed: 1\n", "package.yaml: Too many components"),
     "nowhere": (
         "seed: 1\nhydra: {sweeper: {params: {seed: '1,2'}}}\n",
-        "study=nowhere: its file must begin with the line '# @pa",
+        "study=nowhere: its file must begin with the line",
     ),
     "empty": ("", "study=empty: its file must begin with"),
     "list": ("- a\n- b\n", "study=list: its file must begin with"),
@@ -170,7 +170,7 @@ HUGE = {
         "network.hidden=[9000,9000]",
         "initial=uniform",
         "limits.memory=1",
-    ): "may take 4.83 GiB of memory, and 1 GiB are all",
+    ): "may take 4.83 GiB of memory, and 1 GiB are",
     ("train", "-m", "network.hidden=[9000,9000]", "initial=uniform", "limits.memory=1"): "may take 4.83 GiB",
     ("explain", "network.hidden=[9000,9000]", "initial=uniform", "limits.memory=1"): "may take 4.83 GiB",
     ("train", "initial=file", "initial.path=bomb.npz"): "array of shape (20000, 20000): must have shape (2, 2)",

@@ -7,7 +7,6 @@ import pytest
 
 from pipeline.api import load
 from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose
-from pipeline.app.refusals import one_line
 from pipeline.errors import ConfigError
 from pipeline.store.write import Store
 from pipeline.trials.batching import make_batch
@@ -53,8 +52,7 @@ def accepted(offer: tuple[str, ...]) -> bool:
     try:
         trial, settings = read_run(compose(start_of(offer)))
         make_batch([trial], settings.curve_points)
-    except COMPOSITION_ERRORS as error:
-        assert one_line(error)
+    except COMPOSITION_ERRORS:
         return False
     return True
 

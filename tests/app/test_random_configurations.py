@@ -1,4 +1,4 @@
-"""Ten thousand configurations that nobody would write: each is trained, or refused in one line, quickly and in little memory."""
+"""Ten thousand configurations that nobody would write: each is read, or refused in one line, quickly, in little memory."""
 
 import random
 import resource
@@ -23,14 +23,18 @@ KEYS = (
 VALUES = (
     "0", "1", "2", "-1", "0.5", "1e-3", "1e308", "1e309", "1e400", "-0", "nan", "inf", "-inf", "true", "null", "???", "", "''",
     "xor", "parity", "encoder", "symmetry", "iris", "seed_example", "uniform", "explicit", "file", "published", "trained",
-    "sigmoid", "tanh", "relu", "identity", "shared", "per_unit", "none", "batch", "online", "numpy", "compiled", "dask", "local",
+    "sigmoid", "tanh", "relu", "identity", "shared", "per_unit", "none", "batch", "online", "numpy", "compiled", "dask",
+    "local",
     "bipolar", "binary", "minmax", "standard", "total_error", "worst_output", "convergence", "final_error", "epochs", "all",
     "[]", "[2]", "[2,2]", "[0]", "[-1]", "[20000,20000]", "[100000]", "[1.5]", "[a]", "[[1]]", "[null]", "[1,0]", "[0,1]",
-    "[-1e308,1e308]", "{}", "{a:1}", "{weights_1:[[1,2],[3,4]],weights_2:[[1,2],[3,4]],bias_1:[1],bias_2:[1]}", "{weights_1:[a]}",
+    "[-1e308,1e308]", "{}", "{a:1}", "{weights_1:[[1,2],[3,4]],weights_2:[[1,2],[3,4]],bias_1:[1],bias_2:[1]}",
+    "{weights_1:[a]}",
     "{name:xor}", "${seed}", "${nope}", "${learning_rate}", "${oc.env:NOPE}", "${oc.env:HOME}", "${logspace:1,10,3}", "${",
-    "18446744073709551615", "18446744073709551616", "1000000000000", "1_000", "0x10", "−1", "“a”", "a b", "a=b", "a,b", "1,2", "1,",
+    "18446744073709551615", "18446744073709551616", "1000000000000", "1_000", "0x10", "−1", "“a”", "a b", "a=b", "a,b", "1,2",
+    "1,",
     ",", "[", "]", "(", "'", '"', "\\", "/dev/zero", "/dev/null", "/proc/self/mem", "/nowhere", ".", "~/x", "\x00", "\x1b[31m",
-    "range(3)", "range(0,1,0.1)", "range(1,0)", "range(0,1,0)", "range(0,1000000000)", "range(0,inf)", "choice()", "choice(1,2)",
+    "range(3)", "range(0,1,0.1)", "range(1,0)", "range(0,1,0)", "range(0,1000000000)", "range(0,inf)", "choice()",
+    "choice(1,2)",
     "sort(range(0,10,3),reverse=true)", "sort(1,a)", "shuffle(range(3))", "interval(0,1)", "glob(*)", "glob(x*)", "int(a)",
     "int(1e400)", "str(range(3))", "tag(a,choice(1))", "unknown(1)", "[" * 60, "[" * 3000, "x" * 5000, "1," * 5000 + "1", "🙂",
 )  # fmt: skip
@@ -93,7 +97,7 @@ def watched(monkeypatch, folder):
 
 
 @pytest.mark.parametrize(
-    ("runs", "sweeps"), [(300, 10), pytest.param(9000, 1000, marks=pytest.mark.slow)], ids=["some", "ten thousand"]
+    ("runs", "sweeps"), [(80, 5), pytest.param(9000, 1000, marks=pytest.mark.slow)], ids=["some", "ten thousand"]
 )
 def test_a_random_configuration_is_read_or_refused_in_one_line(runs, sweeps, watched):
     numbers, accepted = random.Random(13), 0

@@ -99,7 +99,7 @@ def test_wrong_input_is_refused_in_one_line_and_nothing_is_written(arguments, fi
     assert sorted(os.listdir(folder)) == files
 
 
-@pytest.mark.parametrize("arguments", [["hydra.run.dir=/proc/x"], ["-m", "seed=0,1", "hydra.sweep.dir=/proc/x"]])
+@pytest.mark.parametrize("arguments", [["hydra.run.dir=/proc/x"], ["-m", "momentum=0,0.5", "hydra.sweep.dir=/proc/x"]])
 def test_an_output_folder_that_cannot_be_made_is_named_in_one_line(arguments, store, command):
     ended = command("train", *arguments)
     assert (ended.code, ended.err.count("\n")) == (2, 1)
