@@ -105,6 +105,9 @@ def load_npz(path: str, network: Network) -> dict[str, Array]:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise ConfigError("initial.path", path, "must be a .npz file, and is no file at all")
+        with open(path, "rb") as beginning:
+            if beginning.read(6) == b"\x93NUMPY":
+                raise ConfigError("initial.path", path, "must be a .npz file, not a single array")
         with zipfile.ZipFile(path) as file:
             shapes = dict(zip(network.names, network.shapes, strict=True))
             entries = {entry.filename.removesuffix(".npy"): entry for entry in file.infolist()}
@@ -133,9 +136,11 @@ def read_array(file: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str, shape: 
     major = np.lib.format.read_magic(header)[0]
     read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
     found, _, dtype = read(header)
+    if dtype.hasobject:
+        raise ValueError(name)
     if found != shape:
         raise ConfigError(f"initial.path={path}: {name}", f"array of shape {found}", f"must have shape {shape}")
-    if dtype.hasobject or entry.file_size > MOST_HEADER + dtype.itemsize * prod(shape):
+    if entry.file_size > MOST_HEADER + dtype.itemsize * prod(shape):
         raise ValueError(name)
     with file.open(entry) as member:
         return np.lib.format.read_array(member, allow_pickle=False)

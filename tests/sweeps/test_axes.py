@@ -467,7 +467,7 @@ def test_a_range_without_end_is_refused(values, multirun):
 @pytest.mark.parametrize("groups", [["study=xor,convergence"], ["study=xor,null"], ["study=null,xor", "seed=1,2"]])
 def test_choices_with_axes_of_their_own_are_not_swept(groups, multirun):
     loader, master, _ = multirun()
-    with pytest.raises((ConfigError, HydraException)):
+    with pytest.raises((ConfigError, HydraException, ValueError)):
         expand(loader, master, groups)
 
 
