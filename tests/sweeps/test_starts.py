@@ -1,4 +1,4 @@
-"""Files and explicit values are starts, as seeds are: settings are repeated over them, in every table; lists keep their order."""
+"""Files and explicit values are starts, as seeds are: settings are repeated over them in every table; lists keep order."""
 
 import numpy as np
 import pytest
