@@ -67,7 +67,7 @@ STUDIES = {
 
 
 @pytest.mark.parametrize("name", STUDIES)
-@pytest.mark.parametrize("flags", [["-m"], []], ids=["sweep", "run"])
+@pytest.mark.parametrize("flags", [["-m"], pytest.param([], marks=pytest.mark.slow)], ids=["sweep", "run"])
 def test_a_mistake_in_a_study_is_named_with_file_and_line(name, flags, folder, command):
     text, says = STUDIES[name]
     (folder / "own" / "study").mkdir(parents=True)

@@ -97,7 +97,7 @@ def watched(monkeypatch, folder):
 
 
 @pytest.mark.parametrize(
-    ("runs", "sweeps"), [(80, 5), pytest.param(9000, 1000, marks=pytest.mark.slow)], ids=["some", "ten thousand"]
+    ("runs", "sweeps"), [(60, 4), pytest.param(9000, 1000, marks=pytest.mark.slow)], ids=["some", "ten thousand"]
 )
 def test_a_random_configuration_is_read_or_refused_in_one_line(runs, sweeps, watched):
     numbers, accepted = random.Random(13), 0

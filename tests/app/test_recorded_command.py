@@ -38,7 +38,7 @@ def in_this_process(recorded, command):
     return command("train", *shlex.split(recorded)[3:]).code
 
 
-FAST = ("config-dir", "params", "a formula")
+FAST = ("config-dir", "params")
 
 
 @pytest.mark.parametrize(
