@@ -34,11 +34,15 @@ class BatchSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Called by Hydra with the command line's overrides."""
-        from pipeline.app.composition import Multirun
+        from pipeline.app import notices
+        from pipeline.app.application import say
+        from pipeline.app.composition import Multirun, as_job
         from pipeline.sweeps.request import read_sweep
 
         assert self.config is not None  # Hydra has called setup
         request = read_sweep(Multirun(self.context.config_loader, self.config, arguments))
+        say([*notices.of_sweep(self.config), *request.plan.idle_axes])
         from pipeline.sweeps.multirun import sweep  # with MLflow, which takes long to import
 
-        return sweep(request)
+        with as_job(self.config, "hydra.sweep.dir"):
+            return sweep(request)

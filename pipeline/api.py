@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.app.composition import COMPOSITION_ERRORS, compose, compose_multirun, one_line
+from pipeline.app.composition import COMPOSITION_ERRORS, compose, compose_multirun
+from pipeline.app.refusals import one_line
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override, printable
 from pipeline.report.documents import together

@@ -11,10 +11,12 @@ from typing import Any
 from pipeline.app.application import run
 from pipeline.errors import ConfigError
 from pipeline.results.whole_file import write_output
-from pipeline.trials.batching import make_batch
+from pipeline.trials.batching import make_batch, network_of
 from pipeline.trials.checks import choice, integer, refuse_unknown, section, text
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
+from pipeline.trials.memory import check_size
 from pipeline.trials.settings import RUN_KEYS
+from pipeline.trials.tasks import load
 from pipeline.walkthrough import numbers as walkthrough
 from pipeline.walkthrough.text import FORMATS, Block, lesson, with_pictures
 
@@ -24,6 +26,7 @@ def main(config: dict[str, Any]) -> None:
     refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS, "explain"))
     settings = section(config, "explain", ("weight", "pattern", "iteration", "format", "output"))
     trial = read_trial({key: config[key] for key in TRIAL_KEYS})
+    check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), config["limits"])
     batch = make_batch([trial])
     layers, weight = batch.network.layers, settings["weight"]
     first, last = (walkthrough.weights_before(batch.network, layer) for layer in (layers, layers + 1))

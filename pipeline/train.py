@@ -5,8 +5,8 @@ from typing import Any
 from pipeline.app.application import multirun_tags, run
 
 
-def main(config: dict[str, Any]) -> int:
-    """One run, or one job of `hydra/sweeper=basic`."""
+def main(config: dict[str, Any]) -> float:
+    """One run, or one job of `hydra/sweeper=basic`; gives its objective."""
     from pipeline.sweeps.single import single
 
     return single(config, multirun_tags())

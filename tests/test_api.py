@@ -164,7 +164,7 @@ WRONG = {
     "task=sine: must be one of": lambda: bp.train("task=sine"),
     "overrides=learning_rate=1,2: must be key=value, with one value": lambda: bp.train("learning_rate=1,2"),
     "seed=-1: must be a whole number": lambda: bp.sweep("initial=uniform", seed=[0, -1]),
-    "engine=…: cannot be swept": lambda: bp.sweep(engine=["numpy", "numba"]),
+    "engine=numpy,numba: cannot be swept": lambda: bp.sweep(engine=["numpy", "numba"]),
     "no such store": lambda: bp.load("latest", uri="sqlite:///nowhere/mlflow.db"),
     "axis=momentum: is no axis of this sweep; it has seed": lambda: bp.sweep(*XOR, seed=range(2)).by("momentum"),
     "figure=costs: must be one of rate_map, heat_maps, cost,": lambda: bp.sweep(*XOR, seed=range(2)).figure("costs"),

@@ -1,8 +1,9 @@
-"""The configuration as Hydra composes it, within a Hydra application or without one; its folder; its errors in one line."""
+"""The configuration as Hydra composes it, within a Hydra application or without one; its folder."""
 
 import copy
-import re
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -12,24 +13,23 @@ import yaml
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
-from hydra.errors import HydraException, OverrideParseException
+from hydra.core.utils import env_override
+from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.app.sequences import logspace
+from pipeline.app.sequences import linspace, logspace
 from pipeline.backprop.status import Status
-from pipeline.errors import ConfigError, unknown_key
+from pipeline.errors import ConfigError
 
-COMPOSITION_ERRORS = (ConfigError, HydraException, OmegaConfBaseException)  # what a wrong configuration raises
-NO_SUCH_CHOICE = re.compile(
-    r"Could not (?:find|load) '(?:.*/)?(?P<choice>[^'/]+)'\s+"
-    r"Available options in '(?P<group>[^']+)':\s+(?P<options>[^:]*?)\s*(?:Config search path:|$)"
-)
+COMPOSITION_ERRORS = (ConfigError, HydraException, OmegaConfBaseException, yaml.YAMLError)  # what a wrong configuration raises
 
 OmegaConf.register_new_resolver("logspace", logspace, replace=True)
+OmegaConf.register_new_resolver("linspace", linspace, replace=True)
 OmegaConf.register_new_resolver("statuses", lambda: "\n".join(f"  {one.word}: {one.meaning}" for one in Status), replace=True)
 
 
@@ -45,6 +45,40 @@ CONF = project_folder("conf")
 def plain(config: DictConfig) -> dict[str, Any]:
     """The composed configuration as a dictionary, interpolations resolved, without Hydra's own part."""
     return OmegaConf.to_container(without_hydra(config), resolve=True)  # type: ignore[return-value]
+
+
+def overrides_in(config: DictConfig, kind: str) -> list[str]:
+    """The overrides of the command line as they were written: `task`, or Hydra's own, `hydra`."""
+    return OmegaConf.to_container(config.hydra.overrides[kind])  # type: ignore[return-value]
+
+
+def near(path: Path) -> Path:
+    """A path from the folder that we are in, if it is below that."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def refuse_strays(config: DictConfig) -> None:
+    """Raises ConfigError for a choice, such as a study, whose keys went under the name of its group."""
+    for group, choice in config.hydra.runtime.choices.items():
+        if group in config and not group.startswith("hydra") and (group == "study" or not (CONF / group).is_dir()):
+            raise ConfigError(group, choice, "its file must begin with the line '# @package _global_', and have keys")
+
+
+@contextmanager
+def as_job(config: DictConfig, *folders: str) -> Iterator[None]:
+    """Interpolations of Hydra's own node, and variables of `hydra.job.env_set`, are within as they are in a job of Hydra's."""
+    state = HydraConfig.instance()
+    before = state.cfg
+    try:
+        state.set_config(config)
+        with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+            output = os.path.join(*(str(OmegaConf.select(config, key)) for key in folders))
+            config.hydra.runtime.output_dir = os.path.abspath(output)
+        state.set_config(config)
+        with env_override(HydraConfig.get().job.env_set):
+            yield
+    finally:
+        state.cfg = before
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
@@ -116,6 +150,21 @@ class Multirun:
         return plain(self.config)
 
     @property
+    def limits(self) -> Any:
+        """The configuration's `limits`, before any job is composed."""
+        return OmegaConf.to_container(self.config, resolve=False).get("limits")  # type: ignore[union-attr]
+
+    @property
+    def words(self) -> list[str]:
+        """What the command line had, flags and Hydra's own overrides included, without -m: the same words, the same sweep."""
+        sources = {source.provider: Path(source.path) for source in self.config.hydra.runtime.config_sources if source.path}
+        places = {"--config-path": sources.get("main", CONF), "--config-dir": sources.get("command-line")}
+        flags = [f"{flag}={near(path)}" for flag, path in places.items() if path not in (None, CONF)]
+        name = self.config.hydra.job.config_name
+        flags += [f"--config-name={name}"] if name not in (None, "train") else []
+        return [*flags, *overrides_in(self.config, "hydra"), *self.arguments]
+
+    @property
     def files(self) -> dict[str, str]:
         """The configuration, resolved, and the overrides, as YAML files by name."""
         return {
@@ -125,9 +174,12 @@ class Multirun:
 
     def write_files(self) -> None:
         """Writes the files that Hydra writes for a job, once for the sweep."""
-        inner = self.folder / (self.config.hydra.output_subdir or ".")
-        inner.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, self.folder / "multirun.yaml")
+        if self.config.hydra.output_subdir is None:
+            return
+        inner = self.folder / self.config.hydra.output_subdir
+        inner.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(without_hydra(self.config), inner / "config.yaml")
         OmegaConf.save(OmegaConf.masked_copy(self.config, ["hydra"]), inner / "hydra.yaml")
         OmegaConf.save(OmegaConf.create(list(self.arguments)), inner / "overrides.yaml")
@@ -136,26 +188,5 @@ class Multirun:
 def compose_multirun(overrides: Sequence[str], config_name: str = "train") -> Multirun:
     """The multirun that `-m` and these overrides make. Raises Hydra's errors."""
     config = loader().load_configuration(config_name, list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False)
-    return Multirun(loader(), config, list(config.hydra.overrides.task))
-
-
-def one_line(error: Exception) -> str:
-    """The error in one line."""
-    if isinstance(error, ConfigError):
-        return str(error)
-    if isinstance(error, OverrideParseException):
-        return f"{error.override}: {(error.message or '').splitlines()[0]}"
-    text = str(error)
-    if match := re.match(r"Could not override '(.+)'\.", text):
-        key = match[1]
-        override = re.search(r"use \+(.+)", text)
-        known = getattr(error.__cause__, "parent_node", None)
-        names = tuple(str(name) for name in known if name != "hydra") if isinstance(known, DictConfig) else ()
-        return f"{override[1] if override else key}: {unknown_key(key.rpartition('.')[2], names)}"
-    if match := NO_SUCH_CHOICE.search(text):
-        return f"{match['group']}={match['choice']}: must be one of {', '.join(match['options'].split())}"
-    cause = error.__cause__
-    lines = [*text.splitlines(), *(str(cause).splitlines() if isinstance(cause, OmegaConfBaseException) else [])]
-    return " ".join(
-        line.strip() for line in lines if line.strip() and not re.match(r"\s*(object_type|full_key|reference_type)", line)
-    )
+    refuse_strays(config)
+    return Multirun(loader(), config, overrides_in(config, "task"))

@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from pipeline.backprop.status import STATUSES, Status
-from pipeline.errors import as_override
+from pipeline.errors import as_override, masked
 from pipeline.report.numbers import count
 from pipeline.report.tables import readable
 from pipeline.report.words import in_words
@@ -59,7 +59,11 @@ TELLING = (
     "initial.range", "learning_rate", "momentum", "update", "criterion", "threshold", "max_epochs", "seed",
 )  # fmt: skip
 # Overrides that say where and how, not what.
-PLACES = ("tracking", "executor", "resume", "limits", "hydra.sweep.dir", "hydra.run.dir", "hydra.mode")
+PLACES = (
+    "tracking", "executor", "resume", "limits", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.run.", "hydra.mode",
+    "hydra.output_subdir", "hydra/launcher", "hydra.launcher", "hydra.verbose", "hydra.job.chdir",
+)  # fmt: skip
+SECRET_VARIABLE = re.compile(r"hydra\.job\.env_set.*(KEY|SECRET|TOKEN|PASS|URI)", re.I)
 SECRET = "tracking"  # says where runs are stored, perhaps with a password: not part of the experiment
 MOST_ROWS, MOST_TABLES = 100, 12
 MOST_COMPARED_AXES, MOST_COMPARED_VALUES = 3, 8  # in pairs: few enough to be read
@@ -116,8 +120,9 @@ def sections(
 
 def command_of(overrides: Sequence[str]) -> str:
     """The command that makes a sweep again, without where it was stored."""
-    kept = [text for text in overrides if not text.lstrip("+~").startswith(PLACES)]
-    return shlex.join(["python", "-m", "pipeline.train", "-m", *kept])
+    named = [(text, text.lstrip("+~")) for text in overrides]
+    kept = [text for text, name in named if not name.startswith(PLACES) and not SECRET_VARIABLE.match(name)]
+    return masked(shlex.join(["python", "-m", "pipeline.train", "-m", *kept]))
 
 
 def render(title: str, parts: Sequence[Section]) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, one_line, project_folder
+from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, project_folder
 from pipeline.app.progress import progress_bar
+from pipeline.app.refusals import one_line
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError, printable
 from pipeline.reproducibility.drift import ExpectedRun, train_again

@@ -12,7 +12,7 @@ from pipeline.backprop.status import STATUSES
 from pipeline.results.columns import RUN_COLUMNS
 from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked
 
-REPLICATE = "seed"  # the axis over which settings are repeated
+REPLICATES = ("seed", "initial.path", "initial.values")  # the axes of starts, over which settings are repeated
 NESTED = "threshold"  # the axis along which runs share their training
 
 
@@ -30,7 +30,7 @@ class Sample:
     def __init__(self, results: pd.DataFrame) -> None:
         self.results = results
         self.axes = axes_of(results)
-        self.settings = [axis for axis in self.axes if axis != REPLICATE]
+        self.settings = [axis for axis in self.axes if axis not in REPLICATES]
         self._factorized: dict[str, tuple[Integers, pd.Series]] = {}
 
     def __len__(self) -> int:
@@ -42,7 +42,9 @@ class Sample:
         Raises KeyError for what is no column.
         """
         if axis not in self._factorized:
-            codes = np.asarray(self.results.groupby([axis], sort=True, dropna=False, observed=True).ngroup(), np.intp)
+            in_order = not is_list(self.results[axis])  # lists keep the order in which they were given
+            grouped = self.results.groupby([axis], sort=in_order, dropna=False, observed=True)
+            codes = np.asarray(grouped.ngroup(), np.intp)
             first = _first(codes, int(codes.max(initial=-1)) + 1)
             values = self.results[axis].iloc[first].set_axis(first)
             self._factorized[axis] = codes.astype(np.min_scalar_type(len(first))), values
@@ -53,8 +55,10 @@ class Sample:
         return len(self.factorized(axis)[1])
 
     def values(self, axis: str) -> list[Any]:
-        """The values of an axis: numbers in order, then texts."""
+        """The values of an axis: numbers in order, then texts; lists as they were given."""
         values = self.factorized(axis)[1].sort_index().tolist()
+        if is_list(self.results[axis]):
+            return values
         return sorted(values, key=lambda value: (not is_number(value), value if is_number(value) else 0.0, str(value)))
 
     def having(self, axis: str | None, value: Any) -> Booleans:
@@ -91,8 +95,9 @@ class Sample:
         Units are the seeds or, where they are no axis, the runs, of which those that differ in their threshold alone are one.
         `but` names axes whose values are compared within a unit.
         """
-        if REPLICATE in self.axes and REPLICATE not in but:
-            return self.codes([REPLICATE])
+        starts = [axis for axis in self.axes if axis in REPLICATES and axis not in but]
+        if starts:
+            return self.codes(starts)
         return self.codes([axis for axis in self.axes if axis not in (NESTED, *but)])
 
     @cached_property
@@ -152,6 +157,11 @@ class Sample:
     def horizon(self) -> float:
         """The epoch up to which the sweep was watched: the largest of `horizons`; 0 of no runs."""
         return float(self.horizons.max(initial=0.0))
+
+
+def is_list(values: pd.Series) -> bool:
+    """Whether the values of an axis are lists, as text, or numbers and lists."""
+    return values.dtype == object and any(str(value).startswith("[") for value in values.unique())
 
 
 def is_number(value: Any) -> bool:

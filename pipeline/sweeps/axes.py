@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -24,18 +23,16 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
-from hydra.core.utils import env_override
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from pipeline.app.composition import plain
+from pipeline.app.axis_values import count, jobs, overrides_of, texts
+from pipeline.app.composition import as_job, plain
 from pipeline.errors import ConfigError
 
 # Interpolations that read nothing of the configuration: they resolve alike in every job.
-INDEPENDENT = re.compile(r"\$\{(oc\.env|logspace|now):[^${}]*\}")
+INDEPENDENT = re.compile(r"\$\{(oc\.env|logspace|linspace|now):[^${}]*\}")
 # Numbers that Hydra's parser, at 50 µs each, reads as Python does.
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
@@ -190,16 +187,16 @@ def expand(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -
 
 def read_overrides(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> dict[str, list[str]]:
     """The overrides of each key, as BasicSweeper reads them: a later duplicate replaces the values, not the position."""
-    params = [f"{key}={value}" for key, value in (master.hydra.sweeper.params or {}).items()]
-    texts: dict[str, list[str]] = {}
-    for override in OverridesParser.create(config_loader=loader).parse_overrides([*params, *arguments]):
-        if override.is_interval_sweep():
-            raise HydraException(f"{override.input_line}: an interval cannot be swept; use range or choice")
-        swept = override.is_sweep_override()
-        values = override.sweep_string_iterator() if swept else [override.get_value_element_as_str()]
-        key = override.get_key_element()
-        texts[key] = [f"{key}={value}" for value in values]
-    return texts
+    overrides: dict[str, Override] = {}
+    for override in overrides_of(loader, master, arguments):
+        count(override)
+        overrides[override.get_key_element()] = override
+    return {key: [f"{key}={value}" for value in texts(override)] for key, override in overrides.items()}
+
+
+def number_of_jobs(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> int:
+    """How many jobs there are, before any is made."""
+    return jobs(overrides_of(loader, master, arguments))
 
 
 def read_axes(loader: ConfigLoader, master: DictConfig, texts: dict[str, list[str]]) -> list[Axis]:
@@ -272,6 +269,7 @@ def compose(
         if chosen in compositions:
             continue
         config = loader.load_sweep_config(master, list(chosen))
+        refuse_dropped_axes(master, config, axes)
         environment = bool(config.hydra.job.env_set)
         with open_dict(config):
             del config["hydra"]
@@ -280,6 +278,23 @@ def compose(
         if environment and any("oc.env" in text for text in read):
             read.add("${hydra:job.env_set}")
     return compositions, read
+
+
+def refuse_dropped_axes(master: DictConfig, config: DictConfig, axes: Sequence[Axis]) -> None:
+    """Raises ConfigError where a choice that is swept, such as one of two studies, has axes of its own, which Hydra drops."""
+    here, there = (params_of(one) for one in (master, config))
+    if any(key not in here or here[key] != value for key, value in there.items()):
+        swept = [axis for axis in axes if len(axis.values) > 1 and all(value.composed for value in axis.values)]
+        values = ",".join(str(value.override.value()) for axis in swept[:1] for value in axis.values)
+        raise ConfigError(
+            swept[0].key if swept else "hydra.sweeper.params", values, "cannot be swept: each has axes of its own"
+        )
+
+
+def params_of(config: DictConfig) -> dict[str, Any]:
+    """`hydra.sweeper.params`, unresolved."""
+    params = OmegaConf.to_container(config.hydra.sweeper).get("params")  # type: ignore[union-attr]
+    return dict(params or {})
 
 
 def interpolations(data: Any) -> Iterator[str]:
@@ -296,15 +311,5 @@ def compose_job(loader: ConfigLoader, master: DictConfig, overrides: list[str], 
     config = loader.load_sweep_config(master, overrides)
     with open_dict(config):
         config.hydra.job.id = config.hydra.job.num = number
-    state = HydraConfig.instance()
-    before = state.cfg
-    try:
-        state.set_config(config)
-        folder = os.path.join(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
-        with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
-            config.hydra.runtime.output_dir = os.path.abspath(folder)
-        state.set_config(config)
-        with env_override(HydraConfig.get().job.env_set):
-            return plain(config)
-    finally:
-        state.cfg = before
+    with as_job(config, "hydra.sweep.dir", "hydra.sweep.subdir"):
+        return plain(config)

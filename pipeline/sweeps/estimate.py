@@ -1,6 +1,5 @@
 """What a sweep will take, printed before it starts, and refused if that is more than is free."""
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,9 +11,8 @@ from pipeline.report.numbers import count
 from pipeline.results.rows import Indices
 from pipeline.sweeps.chunks import row_bytes
 from pipeline.sweeps.plan import Plan
+from pipeline.trials.memory import GIB, free_memory
 from pipeline.trials.settings import RECORDED_BY_DEFAULT, Settings
-
-GIB = 2**30
 
 # Bytes, measured; tests/sweeps/test_estimate.py compares them with what sweeps really take.
 PROGRAM = 540 * 2**20  # Python with all that is imported
@@ -66,11 +64,9 @@ def runs_recorded(runs: str | int | None, trials: int) -> int:
     return {"all": trials, "none": 0}[runs] if isinstance(runs, str) else min(runs, trials)
 
 
-def check_number(trials: int, settings: Settings) -> None:
-    """Raises ConfigError if that number of trials alone, before any is read, takes more memory than it may."""
-    refuse_above(
-        "limits.memory", trials, PROGRAM + trials * TRIAL_IN_MEMORY, settings.memory, free_memory(), "of memory are free"
-    )
+def check_number(trials: int, limit: float | None) -> None:
+    """Raises ConfigError if that number of trials alone, before any is made, takes more memory than it may."""
+    refuse_above("limits.memory", trials, PROGRAM + trials * TRIAL_IN_MEMORY, limit, free_memory(), "of memory are free")
 
 
 def check(estimated: Estimate, settings: Settings, folder: Path) -> None:
@@ -85,17 +81,6 @@ def refuse_above(key: str, trials: int, needed: int, limit: float | None, free: 
     if needed > (free if limit is None else limit * GIB):
         why = f"{size(free)} {where}" if limit is None else f"the limit is {size(int(limit * GIB))}"
         raise ConfigError(key, limit, f"{count(trials, 'trial')} may take {size(needed)}, and {why}")
-
-
-def free_memory() -> int:
-    """Bytes of memory that this process may still take."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 def free_disk(folder: Path) -> int:

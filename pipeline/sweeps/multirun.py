@@ -70,7 +70,7 @@ def describe(request: SweepRequest, uri: str) -> SweepDescription:
         jobs=request.plan.as_data(),
         tracking=replace(request.settings.tracking, uri=uri),
         study=multirun.study,
-        command=command_of(multirun.arguments),
+        command=command_of(multirun.words),
         configuration=multirun.configuration,
         files=multirun.files,
     )

@@ -16,10 +16,12 @@ from pipeline.errors import ConfigError, as_override
 from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
 from pipeline.sweeps.chunks import Chunk, chunk_trainings
-from pipeline.trials.batching import Column, batch_of, distinct, make_batch, trainings
+from pipeline.trials.batching import Column, batch_of, distinct, make_batch, network_of, trainings
 from pipeline.trials.configuration import INDEPENDENT, TRIAL_KEYS, fixed_keys, read_trial
 from pipeline.trials.fingerprint import keys
+from pipeline.trials.memory import check_size
 from pipeline.trials.settings import Settings
+from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, Trial
 
 FIELDS = tuple(field.name for field in fields(Trial))
@@ -47,8 +49,12 @@ class Plan:
         for config in map(jobs.config, digits):
             for key, value in settings.items():
                 if config[key] != value:
-                    raise ConfigError(key, "…", "cannot be swept: it belongs to the sweep as a whole")
+                    swept = [axis for axis in jobs.axes if axis.varies and f"{axis.name}.".startswith(f"{key}.")]
+                    name, values = (swept[0].name, ",".join(map(as_override, swept[0].values))) if swept else (key, "…")
+                    raise ConfigError(name, values, "cannot be swept: it belongs to the sweep as a whole")
             groups.append(read_trial({key: value for key, value in config.items() if key not in settings}))
+        for trial in groups:
+            check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), settings.get("limits"))
         return cls(jobs, groups, [keys(make_batch([trial]))[0] for trial in groups], free)
 
     def __len__(self) -> int:
@@ -140,6 +146,23 @@ class Plan:
     def axis_columns(self, indices: Indices) -> dict[str, pa.Array]:
         """The values of the axes that vary, as columns of a table."""
         return {name: taken(axis.values, self.digit(axis, indices)) for name, axis in self.axes.items()}
+
+    @cached_property
+    def idle_axes(self) -> list[str]:
+        """The axes whose values all make one trial, a line on each."""
+        grouped = [axis for axis in self.product.axes if axis.path not in self.free]
+        group_keys = np.array(self.group_keys).reshape([len(axis.values) for axis in grouped])
+        drawn = any(trial.initial.kind == "uniform" for trial in self.groups)
+        lines = []
+        for name, axis in self.axes.items():
+            if axis.path is not None and axis.path in self.free:
+                idle = len(set(self.free[axis.path])) == 1 or (axis.path == "seed" and not drawn)
+            else:
+                keys_by_value = np.moveaxis(group_keys, grouped.index(axis), 0)
+                idle = bool((keys_by_value == keys_by_value[0]).all())
+            if idle:
+                lines.append(f"{name}: has no effect: its {len(axis.values):,} values all make the same trial")
+        return lines
 
     def fixed_columns(self, indices: Indices) -> dict[str, pa.Array]:
         """The keys of these trials that are no axes, as columns of a table."""

@@ -14,9 +14,10 @@ from pipeline.results.spool import DESCRIPTION, LOCK, NAME, Spool
 from pipeline.store.failures import STORE_ERRORS
 from pipeline.store.write import SWEEP_FOLDER_TAG, Store
 from pipeline.sweeps.description import SweepDescription
-from pipeline.sweeps.estimate import TRIAL_IN_MEMORY, free_memory, refuse_above
+from pipeline.sweeps.estimate import TRIAL_IN_MEMORY, refuse_above
 from pipeline.sweeps.plan import Plan
 from pipeline.sweeps.session import NotRecordedError, SweepSession, start_parent, verify
+from pipeline.trials.memory import free_memory
 from pipeline.trials.settings import Tracking
 
 EVERYWHERE = Path("multirun")

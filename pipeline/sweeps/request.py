@@ -16,10 +16,11 @@ from pipeline.errors import ConfigError
 from pipeline.results.rows import Indices
 from pipeline.results.runs import Runs
 from pipeline.results.sweep_results import SweepResults
-from pipeline.sweeps.axes import expand
+from pipeline.sweeps.axes import expand, number_of_jobs
 from pipeline.sweeps.estimate import Estimate, check, check_number, estimate, runs_recorded
 from pipeline.sweeps.executors.local import Local
 from pipeline.sweeps.plan import Plan
+from pipeline.trials.memory import limit_of
 from pipeline.trials.settings import RECORDED_BY_DEFAULT, RUN_KEYS, Settings, read_settings
 
 
@@ -49,12 +50,12 @@ class SweepRequest:
 
 def read_sweep(multirun: Multirun) -> SweepRequest:
     """The sweep that is requested. Raises ConfigError for a job that cannot be trained and for more than the limits allow."""
+    check_number(number_of_jobs(multirun.loader, multirun.config, multirun.arguments), limit_of(multirun.limits))
     jobs = expand(multirun.loader, multirun.config, multirun.arguments)
     if not len(jobs):
         raise ConfigError("sweep", " ".join(multirun.arguments), "has no jobs: an axis has no values")
     common = {key: jobs.bases[0][key] for key in RUN_KEYS if key in jobs.bases[0]}
     settings = read_settings(jobs.bases[0])
-    check_number(len(jobs), settings)
     plan = Plan.of_jobs(jobs, common)
     pieces = plan.cut(settings.curve_points, settings.executor.chunk)
     estimated = estimate(plan, pieces, settings)

@@ -1,31 +1,38 @@
 """One run: trained, recorded, and printed."""
 
+import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from pipeline.app.progress import progress_bar
-from pipeline.backprop.status import STATUSES
+from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import as_override
 from pipeline.report.announcement import announce
 from pipeline.sweeps.chunks import Chunk
-from pipeline.trials.batching import make_batch
+from pipeline.trials.batching import make_batch, network_of
+from pipeline.trials.memory import check_size
 from pipeline.trials.settings import read_run
+from pipeline.trials.tasks import load
 from pipeline.trials.trial import Trial
+
+PENALTY = 10
 
 
 def check_run(config: Mapping[str, Any]) -> None:
     """Refuses, by ConfigError, what could not be trained or recorded."""
     trial, settings = read_run(config)
+    check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), config["limits"])
     make_batch([trial])
     from pipeline.store.write import Store  # MLflow takes a second to import: a wrong value is refused before that
 
     Store(settings.tracking.uri, settings.tracking.experiment, settings.tracking.artifacts)
 
 
-def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> int:
-    """Trains one run, records it with these tags beside its own, and prints how it ended."""
+def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> float:
+    """Trains one run, records it with these tags beside its own, and prints how it ended; gives its objective."""
     from pipeline.store.records import records
     from pipeline.store.write import Store
 
@@ -46,7 +53,17 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> int:
     for point in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
         print(f"{epochs[point]:>12,}  {errors[point]:.12g}")
     print(f"recorded as run {run_id} in {store.uri}; {store.how_to_look(run_id)}")
-    return 0
+    return objective(settings.objective, Status(result.status[0]), int(result.epochs[0]), float(errors[-1]), key.max_epochs)
+
+
+def objective(name: str, status: Status, epochs: int, error: float, max_epochs: int) -> float:
+    """What a sweeper minimizes: the final error, or the epochs to convergence, 10 × max_epochs for a run that did not converge.
+
+    That penalty is the one of PAR10 (Hutter et al., JAIR 36, 2009). A final error that is not finite is the largest float.
+    """
+    if name == "final_error":
+        return error if math.isfinite(error) else sys.float_info.max
+    return float(epochs if status is Status.CONVERGED else PENALTY * max(1, max_epochs))
 
 
 def setting(trial: Trial) -> str:

@@ -11,6 +11,7 @@ from pipeline.backprop.batch import Batch
 from pipeline.backprop.network import Network
 from pipeline.errors import ConfigError
 from pipeline.trials.initial_weights import initial_parameters
+from pipeline.trials.memory import check_size
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, InitialChoice, Trial
 
@@ -23,10 +24,12 @@ CURVE_POINTS = 100  # kept of an error curve unless a configuration says otherwi
 
 
 def network_of(key: BatchKey) -> Network:
-    """The network of this key; its task gives the numbers of inputs and outputs."""
+    """The network of this key; its task gives the numbers of inputs and outputs. Raises ConfigError if it is too large."""
     task = load(key.task)
     units = (task.inputs.shape[1], *key.hidden, task.targets.shape[1])
-    return Network(units, key.activation, key.output_activation, key.bias, key.train_bias)
+    network = Network(units, key.activation, key.output_activation, key.bias, key.train_bias)
+    check_size(network, len(task.inputs))
+    return network
 
 
 def make_batch(trials: Sequence[Trial], curve_points: int = CURVE_POINTS) -> Batch:

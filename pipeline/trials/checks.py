@@ -10,7 +10,7 @@ from pipeline.errors import ConfigError, unknown_key
 def number(key: str, value: object, allowed: str, accepts: Callable[[float], bool]) -> float:
     """A finite number that `accepts` accepts; never −0."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(key, value, f"must be a number, {allowed}")
+        raise ConfigError(key, value, f"must be a number, {allowed}{decoding(value)}")
     try:
         result = float(value) + 0.0
     except OverflowError:
@@ -26,8 +26,20 @@ def integer(key: str, value: object, low: int, high: int | None = None) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
-        raise ConfigError(key, value, allowed)
+        raise ConfigError(key, value, f"{allowed}{decoding(value)}")
     return value
+
+
+TEXT = """; this is text: write it without quotes, or a variable as 'KEY="${oc.decode:${oc.env:NAME}}"'"""
+
+
+def decoding(value: object) -> str:
+    """How a text that looks like a number, such as a variable of the environment, becomes one."""
+    try:
+        is_number = isinstance(value, str) and value.isascii() and float(value) is not None
+    except ValueError:
+        is_number = False
+    return TEXT if is_number else ""
 
 
 def choice(key: str, value: object, allowed: Collection[str]) -> str:

@@ -7,6 +7,7 @@ keys; `configuration_from_params` reads them back.
 
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -104,13 +105,19 @@ def read_initial(config: Mapping[str, Any]) -> InitialChoice:
             return InitialChoice(kind, values=by_name)
 
 
+LARGEST = sys.float_info.max / 2  # r for which −r … r is no wider than a float
+
+
 def read_range(value: object) -> tuple[float, float]:
     """r, for −r to r, or [low, high]."""
     allowed = "a number greater than 0, or [low, high] with low < high"
     if not isinstance(value, list | tuple):
-        high = number("initial.range", value, allowed, lambda value: value > 0.0)
+        high = number("initial.range", value, allowed, lambda value: 0.0 < value <= LARGEST)
         return (-high, high)
-    bounds = [number("initial.range", bound, allowed, lambda bound: True) for bound in value]
+    try:
+        bounds = [number("initial.range", bound, allowed, lambda bound: True) for bound in value]
+    except ConfigError:
+        bounds = []
     if len(bounds) != 2 or not bounds[0] < bounds[1] or not math.isfinite(bounds[1] - bounds[0]):
         raise ConfigError("initial.range", value, f"must be {allowed}")
     return (bounds[0], bounds[1])

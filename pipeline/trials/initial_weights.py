@@ -1,8 +1,14 @@
 """Where the weights start."""
 
+import lzma
+import os
+import stat
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
+from io import BytesIO
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,6 +22,7 @@ from pipeline.trials.trial import InitialChoice
 # w1 … w8 and the two biases of the worked example (M. Mazur, "A Step by Step Backpropagation Example", 2015)
 PUBLISHED_WEIGHTS = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55)
 PUBLISHED_BIASES = (0.35, 0.60)
+MOST_HEADER = 16_384  # bytes of a .npy file before its numbers
 
 
 def initial_parameters(starts: Sequence[tuple[InitialChoice, int]], network: Network) -> Array:
@@ -31,7 +38,7 @@ def initial_parameters(starts: Sequence[tuple[InitialChoice, int]], network: Net
         elif choice.values is not None:
             parameters[:, column] = named(dict(choice.values), network, "initial.values.")
         elif choice.path is not None:
-            parameters[:, column] = named(load_npz(choice.path), network, f"initial.path={choice.path}: ")
+            parameters[:, column] = from_file(choice.path, network)
     return parameters
 
 
@@ -59,10 +66,7 @@ def named(arrays: Mapping[str, Any], network: Network, where: str) -> Array:
             if shape == (0,):
                 continue
             raise ConfigError(where + name, None, f"must be an array of shape {shape}")
-        try:
-            part = np.array(arrays[name], dtype=float)
-        except (ValueError, TypeError):
-            raise ConfigError(where + name, arrays[name], f"must be an array of numbers, of shape {shape}") from None
+        part = numbers(where + name, arrays[name], shape)
         if part.shape != shape:
             raise ConfigError(where + name, f"array of shape {part.shape}", f"must have shape {shape}")
         if not np.isfinite(part).all():
@@ -74,18 +78,69 @@ def named(arrays: Mapping[str, Any], network: Network, where: str) -> Array:
     return np.concatenate(parts)
 
 
-@cache
-def load_npz(path: str) -> dict[str, Array]:
-    """The arrays of a .npz file, such as a run's `weights.npz`. Never unpickles anything."""
+def numbers(key: str, values: object, shape: tuple[int, ...]) -> Array:
+    """An array or nested lists as float64. Raises ConfigError for text, dates, truth values, complex and inexact numbers."""
     try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ConfigError("initial.path", path, "must be a .npz file, not a single array")
-        with file:
-            return {name: file[name] for name in file.files}
+        given = np.array(values)
+        part = given.astype(float) if given.dtype.kind in "iuf" else None
+    except (ValueError, TypeError):
+        part = None
+    if part is None or given.dtype == object:
+        raise ConfigError(key, values, f"must be an array of numbers, of shape {shape}")
+    with np.errstate(invalid="ignore"):
+        kept = part.astype(given.dtype)
+    if given.dtype.kind in "iu" and ((kept != given).any() or (abs(part) > 2.0**63).any()):
+        raise ConfigError(key, values, "has a whole number that 64-bit floats do not hold")
+    return part
+
+
+def from_file(path: str, network: Network) -> Array:
+    """Parameters (N,) from a .npz file. Raises ConfigError where it does not fit the network."""
+    return named(load_npz(path, network), network, f"initial.path={path}: ")
+
+
+@lru_cache(1000)
+def load_npz(path: str, network: Network) -> dict[str, Array]:
+    """The network's arrays in a .npz file, such as a run's `weights.npz`. Never unpickles, nor inflates, anything else."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise ConfigError("initial.path", path, "must be a .npz file, and is no file at all")
+        with open(path, "rb") as beginning:
+            if beginning.read(6) == b"\x93NUMPY":
+                raise ConfigError("initial.path", path, "must be a .npz file, not a single array")
+        with zipfile.ZipFile(path) as file:
+            shapes = dict(zip(network.names, network.shapes, strict=True))
+            entries = {entry.filename.removesuffix(".npy"): entry for entry in file.infolist()}
+            return {name: read_array(file, entry, path, shapes.get(name)) for name, entry in entries.items() if wanted(name)}
     except ConfigError:
         raise
     except OSError as error:
         raise ConfigError("initial.path", path, f"cannot be read: {error.strerror or 'not a .npz file'}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile):
+    except (ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):
         raise ConfigError("initial.path", path, "must be a .npz file of plain numbers, without pickled objects") from None
+
+
+def wanted(name: str) -> bool:
+    """Whether an array of a file is to be read: a run's has its initial weights, too."""
+    return not name.startswith("initial_")
+
+
+def read_array(file: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str, shape: tuple[int, ...] | None) -> Any:
+    """An array of a .npz file. Raises ConfigError, before it is inflated, where it has not the shape."""
+    name = entry.filename.removesuffix(".npy")
+    if shape is None:  # of no network: `named` refuses it
+        return None
+    with file.open(entry) as member:
+        start = member.read(MOST_HEADER)
+    header = BytesIO(start)
+    major = np.lib.format.read_magic(header)[0]
+    read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+    found, _, dtype = read(header)
+    if dtype.hasobject:
+        raise ValueError(name)
+    if found != shape:
+        raise ConfigError(f"initial.path={path}: {name}", f"array of shape {found}", f"must have shape {shape}")
+    if entry.file_size > MOST_HEADER + dtype.itemsize * prod(shape):
+        raise ValueError(name)
+    with file.open(entry) as member:
+        return np.lib.format.read_array(member, allow_pickle=False)

@@ -8,7 +8,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from pipeline.app import composition
-from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, one_line, plain
+from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, plain
+from pipeline.app.refusals import one_line
 from pipeline.sweeps.axes import expand
 
 OVERRIDES = [

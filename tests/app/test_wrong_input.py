@@ -36,7 +36,7 @@ REFUSED = {
     ("learning_rate=fast",): "learning_rate=fast: must be a number",
     ("learning_rate=[1,2,3]",): "learning_rate=[1,2,3]: must be one number, or 2: one per layer",
     ("learning_rate=[",): "learning_rate=[: ",
-    ("learning_rate=1,2",): "Ambiguous value for argument 'learning_rate=1,2'",
+    ("learning_rate=1,2",): "learning_rate=1,2: several values: a sweep needs -m",
     ("threshold=0",): "threshold=0: must be greater than 0 and finite",
     ("momentum=1",): "momentum=1: must be at least 0 and below 1",
     ("max_epochs=1.5",): "max_epochs=1.5: must be a whole number, 0 to",
@@ -76,7 +76,7 @@ REFUSED = {
     ("task=1",): "Config group override must be a string or a list. Got int",
     ("-m", "task=1,2"): "Config group override must be a string or a list. Got int",
     ("-m", "seed=range(0)"): "sweep=seed=range(0): has no jobs: an axis has no values",
-    ("-m", "tracking.experiment=a,b"): "tracking=…: cannot be swept",
+    ("-m", "tracking.experiment=a,b"): "tracking.experiment=a,b: cannot be swept",
 }
 
 
@@ -99,7 +99,7 @@ def test_wrong_input_is_refused_in_one_line_and_nothing_is_written(arguments, fi
     assert sorted(os.listdir(folder)) == files
 
 
-@pytest.mark.parametrize("arguments", [["hydra.run.dir=/proc/x"], ["-m", "seed=0,1", "hydra.sweep.dir=/proc/x"]])
+@pytest.mark.parametrize("arguments", [["hydra.run.dir=/proc/x"], ["-m", "momentum=0,0.5", "hydra.sweep.dir=/proc/x"]])
 def test_an_output_folder_that_cannot_be_made_is_named_in_one_line(arguments, store, command):
     ended = command("train", *arguments)
     assert (ended.code, ended.err.count("\n")) == (2, 1)

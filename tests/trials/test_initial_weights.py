@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.backprop.network import BIASES, Network
-from pipeline.errors import ConfigError
-from pipeline.trials.initial_weights import initial_parameters, uniform
+from pipeline.errors import ConfigError, as_override
+from pipeline.trials.configuration import read_range
+from pipeline.trials.initial_weights import initial_parameters, named, uniform
 from pipeline.trials.trial import InitialChoice
 
 EXAMPLE = Network((2, 2, 2))
@@ -101,3 +102,52 @@ def test_a_single_array_is_no_npz_file(tmp_path):
     np.save(tmp_path / "weights.npy", np.zeros(3))
     with pytest.raises(ConfigError, match=r"must be a \.npz file, not a single array"):
         start(InitialChoice("file", path=str(tmp_path / "weights.npy")), EXAMPLE, 0)
+
+
+WEIGHTS = {"weights_1": np.ones((2, 2)), "weights_2": np.ones((2, 2)), "bias_1": np.ones(1), "bias_2": np.ones(1)}
+NO_NUMBERS = {
+    "text": [["1", "2"], ["3", "4"]],
+    "mixed": [["1", 2], [3, 4]],
+    "complex": np.ones((2, 2), complex),
+    "dates": np.zeros((2, 2), "datetime64[s]"),
+    "truth": [[True, False], [True, True]],
+    "none": [[None, 1], [2, 3]],
+    "ragged": [[1], [2, 3]],
+    "large": [[2**53 + 1, 0], [0, 0]],
+    "larger": np.full((2, 2), 2**64 - 1, np.uint64),
+    "huge": [[10**400, 1], [1, 1]],
+}
+
+
+@pytest.mark.parametrize("name", NO_NUMBERS)
+def test_what_are_no_numbers_are_no_weights(name, tmp_path):
+    arrays = {**WEIGHTS, "weights_1": NO_NUMBERS[name]}
+    with pytest.raises(ConfigError, match=r"weights_1=.*: (must be an array of numbers|has a whole number)"):
+        named(arrays, Network((2, 2, 2)), "initial.values.")
+    if isinstance(arrays["weights_1"], np.ndarray):
+        np.savez(tmp_path / "w.npz", **arrays)
+        with pytest.raises(ConfigError, match=r"initial\.path=.*w\.npz: weights_1=.*: (must be|has)"):
+            initial_parameters([(InitialChoice("file", path=str(tmp_path / "w.npz")), 0)], Network((2, 2, 2)))
+
+
+@pytest.mark.parametrize("kind", ["int8", "int64", "uint16", "float16", "float32", ">f8"])
+def test_numbers_of_any_kind_are_weights(kind, tmp_path):
+    np.savez_compressed(tmp_path / "w.npz", **{**WEIGHTS, "weights_1": np.array([[1, 2], [3, 4]], kind)})
+    choice = InitialChoice("file", path=str(tmp_path / "w.npz"))
+    assert initial_parameters([(choice, 0)], Network((2, 2, 2)))[:4, 0].tolist() == [1, 2, 3, 4]
+
+
+def test_a_file_is_read_as_numpy_reads_it(tmp_path):
+    numbers = np.random.default_rng(3)
+    arrays = {name: numbers.normal(size=array.shape) for name, array in WEIGHTS.items()}
+    arrays["weights_2"] = np.asfortranarray(arrays["weights_2"])
+    np.savez(tmp_path / "w.npz", **arrays, initial_weights_1=np.ones((9, 9)))
+    [column] = initial_parameters([(InitialChoice("file", path=str(tmp_path / "w.npz")), 0)], Network((2, 2, 2))).T
+    assert column.tolist() == np.concatenate([arrays[name].ravel() for name in WEIGHTS]).tolist()
+
+
+@pytest.mark.parametrize("bound", [1e308, 9e307, [-1e308, 1e308], [0, "1"], [[0], [1]], [1, 0], [1], 0, -1])
+def test_a_range_that_is_none_is_refused_as_it_was_given(bound):
+    with pytest.raises(ConfigError, match=r"^initial\.range=.*: must be a number greater than 0, or \[low, high\]") as refused:
+        read_range(bound)
+    assert str(refused.value).startswith(f"initial.range={as_override(bound)}: ")

@@ -17,7 +17,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from pipeline.report.numbers import count, in_short, tick
 from pipeline.stats.arrays import evenly
-from pipeline.stats.sample import REPLICATE, is_number
+from pipeline.stats.sample import REPLICATES, is_number
 from pipeline.stats.summary import Summary
 
 STYLE: dict[Any, Any] = {
@@ -116,7 +116,7 @@ def log_axis(axis: Axis, low: float, high: float, most: int = 7) -> None:
 
 def pooled(summary: Summary, shown: Sequence[str | None], runs: int | None = None) -> str:
     """How many runs there are (or `runs`), and what is pooled over: `720 runs, pooled over seed (10)`."""
-    axes = [axis for axis in [*summary.settings, REPLICATE] if axis in summary.axes and axis not in shown]
+    axes = [axis for axis in [*summary.settings, *REPLICATES] if axis in summary.axes and axis not in shown]
     over = [f"{axis} ({summary.size(axis):,})" for axis in axes if summary.size(axis) > 1]
     more = f" and {len(over) - 4} more axes" if len(over) > 5 else ""
     text = ", ".join(plain(one, 40) for one in (over[:4] if more else over)) + more

@@ -1,0 +1,126 @@
+"""The values of an axis as Hydra writes them, counted before they are made, in decimal arithmetic, shuffled reproducibly."""
+
+import math
+import random
+import re
+from collections.abc import Iterator, Sequence
+from copy import copy
+from decimal import Decimal, localcontext
+from typing import Any
+
+from hydra._internal.grammar import grammar_functions
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep, Transformer, ValueType
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from pipeline.errors import ConfigError
+
+SEQUENCE = re.compile(r"(?<!\\)\$\{(?:logspace|linspace):[^${}]*\}")  # of literal arguments
+Number = int | Decimal
+
+
+def overrides_of(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> list[Override]:
+    """The overrides that make the jobs: `hydra.sweeper.params` stand before the arguments. Raises Hydra's errors."""
+    params = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
+    parser = OverridesParser.create(config_loader=loader)
+    parser.functions.functions |= {"sort": sort, "shuffle": shuffle}
+    return parser.parse_overrides([SEQUENCE.sub(sequence, text) for text in [*params, *arguments]])
+
+
+def sequence(match: re.Match[str]) -> str:
+    """The values that an interpolation like ${logspace:1,100,3} stands for."""
+    return str(OmegaConf.create({"axis": match[0]}).axis)
+
+
+def count(override: Override) -> int:
+    """How many values an override has. Raises HydraException for an interval, ConfigError for a range without end."""
+    if override.is_interval_sweep():
+        raise HydraException(f"{override.input_line}: an interval cannot be swept; use range or choice")
+    value = override._value
+    if isinstance(value, RangeSweep):
+        return steps(value, str(override.input_line))
+    if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
+        return len(list(override.sweep_iterator()))
+    return len(value.list) if isinstance(value, ChoiceSweep) else 1
+
+
+def jobs(overrides: Sequence[Override]) -> int:
+    """How many jobs the overrides make; a later override of a key replaces an earlier one."""
+    return math.prod({override.get_key_element(): count(override) for override in overrides}.values())
+
+
+def texts(override: Override) -> Iterator[str]:
+    """The values of an override as text that Hydra reads again."""
+    value = override._value
+    if isinstance(value, RangeSweep):
+        numbers = list(range_values(value))
+        yield from map(str, shuffled(numbers) if value.shuffle else numbers)
+    elif isinstance(value, ChoiceSweep) and value.shuffle:
+        yield from shuffled([Transformer.str(entry) for entry in value.list])
+    elif override.is_sweep_override():
+        yield from override.sweep_string_iterator()
+    else:
+        yield override.get_value_element_as_str()
+
+
+def shuffled(values: Sequence[Any]) -> list[Any]:
+    """The values in another order, always the same of the same values: the same command is the same sweep, and resumes."""
+    order = list(values)
+    random.Random(repr(order)).shuffle(order)
+    return order
+
+
+def shuffle(*args: Any, sweep: Any = None, list: Any = None) -> Any:
+    """Hydra's `shuffle`, by `shuffled`."""
+    given = list if list is not None else sweep if sweep is not None else args[0] if len(args) == 1 else args
+    if isinstance(given, type([])):
+        return shuffled(given)
+    return grammar_functions.shuffle(*(args if given is args else [given]))
+
+
+def sort(*args: Any, sweep: Any = None, list: Any = None, reverse: bool = False) -> Any:
+    """Hydra's `sort`; of a range, the values that the range has (Hydra 1.3 gives others where the step does not divide it)."""
+    given = sweep if sweep is not None else args[0] if len(args) == 1 else None
+    if not isinstance(given, RangeSweep):
+        return grammar_functions.sort(*args, sweep=sweep, list=list, reverse=reverse)
+    number, (first, _, step) = steps(given, "sort(range(…))"), decimals(given)
+    if not number or (step < 0) is reverse:
+        return given
+    last = first + step * (number - 1)
+    backward = copy(given)
+    backward.start, backward.stop, backward.step = (as_given(value) for value in (last, first - step, -step))
+    return backward
+
+
+def decimals(value: RangeSweep) -> tuple[Number, Number, Number]:
+    """Start, stop and step: whole numbers, or the decimal numbers that were written."""
+    given = (value.start, value.stop, value.step)
+    if all(isinstance(number, int) for number in given):
+        return given  # type: ignore[return-value]
+    return tuple(Decimal(repr(number)) for number in given)  # type: ignore[return-value]
+
+
+def as_given(number: Number) -> int | float:
+    """A whole number as such, a decimal one as a float."""
+    return number if isinstance(number, int) else float(number)
+
+
+def steps(value: RangeSweep, written: str) -> int:
+    """How many numbers a range has. Raises ConfigError where it never ends."""
+    start, stop, step = decimals(value)
+    if not all(math.isfinite(number) for number in (start, stop, step)) or step == 0:
+        raise ConfigError("range", written, "must have an end, and a step other than 0")
+    with localcontext() as context:
+        context.prec = 700  # of any two floats, exactly
+        return max(0, math.ceil(Decimal(stop - start) / step))
+
+
+def range_values(value: RangeSweep) -> Iterator[int | float]:
+    """Start + k × step, computed in decimal arithmetic: 0.3 and not 0.30000000000000004."""
+    start, _, step = decimals(value)
+    with localcontext() as context:
+        context.prec = 700
+        for number in range(steps(value, "range(…)")):
+            yield as_given(start + number * step)
