@@ -110,7 +110,7 @@ class CheckBeforeWork(Callback):
                 raise ConfigError("hydra.mode", "MULTIRUN", "must be RUN: leave out -m")
             for override in overrides_in(config, "task"):
                 if "://" in override and masked(override) != override:
-                    key, _, value = override.partition("=")
+                    key, value = override.split("=", 1)
                     allowed = "must hold no password, which would be kept in files: use MLFLOW_TRACKING_URI"
                     raise ConfigError(key, value, allowed)
             refuse_strays(config)
