@@ -1,8 +1,8 @@
-"""Benchmarks by name, or all of them: `python -m benchmarks [training] [uneven] [scaling] [first_use] [sweep] [workers]`."""
+"""Benchmarks by name, or all: `python -m benchmarks [training] [uneven] [scaling] [first_use] [sweep] [workers] [server]`."""
 
 import sys
 
-from benchmarks import first_use, scaling, sweep, training, uneven, workers
+from benchmarks import first_use, scaling, server, sweep, training, uneven, workers
 
 BENCHMARKS = {
     "training": lambda: training.main([]),
@@ -11,6 +11,7 @@ BENCHMARKS = {
     "first_use": first_use.main,
     "sweep": sweep.main,
     "workers": workers.main,
+    "server": server.main,
 }
 
 for name in sys.argv[1:] or BENCHMARKS:

@@ -23,7 +23,7 @@ import pandas as pd
 
 from pipeline.app.composition import COMPOSITION_ERRORS, compose, compose_multirun, one_line
 from pipeline.backprop.engines import engine
-from pipeline.errors import ConfigError, as_override
+from pipeline.errors import ConfigError, as_override, printable
 from pipeline.report.documents import together
 from pipeline.report.tables import readable, report
 from pipeline.report.words import in_words
@@ -231,7 +231,7 @@ class Sweep:
         return report(self.summary)
 
     def __repr__(self) -> str:
-        return f"{self.name}: {len(self):,} runs over {', '.join(self.axes) or 'no axis'}"
+        return printable(f"{self.name}: {len(self):,} runs over {', '.join(self.axes) or 'no axis'}")
 
     def _repr_html_(self) -> str:
         best = readable(self.best).to_html(index=False, border=0) if len(self.best) else ""

@@ -1,4 +1,4 @@
-"""A configuration that cannot run, in one line; and how a value is written there and on Hydra's command line."""
+"""A configuration that cannot run, in one line; how a value is written there, and on Hydra's command line."""
 
 import os
 import re
@@ -11,13 +11,22 @@ PASSWORDS = (re.compile(r"(://[^/?#@\s:]*):[^/?#\s]*@"), re.compile(r"((?<!http)
 PASSWORD_OPTION = re.compile(r"(?i)([?&][^=&\s]*(?:pass|secret|token)[^=&\s]*=)[^&\s]*")
 SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD")
 PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*")
+# Controls (C0, C1), what ends a line or turns its direction, and halves of characters, which no encoding has.
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class ConfigError(ValueError):
     """A configuration that cannot run, in one line: the key, the value, what is allowed."""
 
     def __init__(self, key: str, value: object, allowed: str) -> None:
-        super().__init__(masked(f"{key}={as_override(value)}: {allowed}"))
+        super().__init__(printable(masked(f"{key}={as_override(value)}: {allowed}")))
+
+
+def printable(text: str, lines: bool = False) -> str:
+    r"""The text with its control characters shown, not sent to a terminal: `\x1b[2J`, `\u202e`; `lines`: line ends are kept."""
+    if lines:
+        return "\n".join(map(printable, text.split("\n")))
+    return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def as_override(value: object, quoted: bool = False) -> str:

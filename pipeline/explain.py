@@ -1,17 +1,22 @@
 """`python -m pipeline.explain` walks through one iteration of backpropagation with all its numbers, in three steps."""
 
+import errno
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.app.application import run
 from pipeline.errors import ConfigError
+from pipeline.results.whole_file import write_output
 from pipeline.trials.batching import make_batch
 from pipeline.trials.checks import choice, integer, refuse_unknown, section, text
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.settings import RUN_KEYS
 from pipeline.walkthrough import numbers as walkthrough
-from pipeline.walkthrough.text import FORMATS, lesson, with_pictures
+from pipeline.walkthrough.text import FORMATS, Block, lesson, with_pictures
 
 
 def main(config: dict[str, Any]) -> None:
@@ -39,11 +44,22 @@ def main(config: dict[str, Any]) -> None:
         print("\n\n".join(map(FORMATS[style], blocks)))
         return
     try:
-        page = with_pictures(blocks, walk, Path(output)) if style == "markdown" else blocks
-        Path(output).write_text("\n\n".join(map(FORMATS[style], page)) + "\n", encoding="utf-8")
+        write_page(Path(output), style, blocks, walk)
     except OSError as error:
         raise ConfigError("explain.output", output, f"cannot be written: {error.strerror}") from None
     print(f"written to {output}")
+
+
+def write_page(path: Path, style: str, blocks: Iterable[Block], walk: walkthrough.Walkthrough) -> None:
+    """Writes the walk to a file, in Markdown with pictures beside it, each file whole. Raises OSError."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with TemporaryDirectory() as folder:
+        page = with_pictures(blocks, walk, Path(folder, path.name)) if style == "markdown" else blocks
+        content = "\n\n".join(map(FORMATS[style], page)) + "\n"
+        for picture in sorted(Path(folder).iterdir()):
+            write_output(path.with_name(picture.name), picture.read_bytes())
+    write_output(path, content.encode())
 
 
 if __name__ == "__main__":

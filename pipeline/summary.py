@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.app.application import run
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, printable
 from pipeline.report.documents import DOCUMENTS, together
+from pipeline.results.whole_file import write_output
 from pipeline.stats.summary import Summary
 from pipeline.trials.checks import choice, refuse_unknown, text
 from pipeline.trials.settings import read_tracking
@@ -30,10 +31,10 @@ def main(settings: dict[str, Any]) -> int:
     document = DOCUMENTS[style](sweeps, summary, by)
     if output:
         try:
-            output.write_bytes(document if isinstance(document, bytes) else f"{document}\n".encode())
+            write_output(output, document if isinstance(document, bytes) else f"{document}\n".encode())
         except OSError as error:
             raise ConfigError("output", str(output), f"cannot be written: {error.strerror or error}") from None
-    print(f"written to {output}" if output else document)
+    print(printable(f"written to {output}" if output else str(document), lines=True))
     return 0
 
 

@@ -1,5 +1,6 @@
 """What all tests share: the commands in this process, in an empty folder, and stores made quickly."""
 
+import errno
 import os
 import shutil
 import sys
@@ -91,6 +92,16 @@ def store(folder: Path, empty_store: Path) -> Path:
     path.parent.mkdir()
     shutil.copy(empty_store, path)
     return path
+
+
+@pytest.fixture
+def disk_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that says only in the end that it has not taken a file."""
+
+    def fsync(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
 
 
 @pytest.fixture

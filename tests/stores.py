@@ -81,15 +81,17 @@ def run_told(client: MlflowClient, run, folder: Path) -> dict:
     """All that MLflow tells of a run, without its id and the times."""
     history = {
         key: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, key)]
-        for key in run.data.metrics
+        for key in sorted(run.data.metrics)
     }
     weights = np.load(client.download_artifacts(run.info.run_id, "weights.npz", str(folder / run.info.run_id)))
-    info = run.info
+    info, tags = run.info, run.data.tags
+    if parent := tags.get("mlflow.parentRunId"):
+        assert tags["sweep"] == f"{parent[:8]} {client.get_run(parent).info.run_name}"
     return {
         "info": (info.run_name, info.status, info.lifecycle_stage, info.user_id, info.experiment_id),
         "place": info.artifact_uri.replace(info.run_id, "id"),
         "params": run.data.params,
-        "tags": {key: value for key, value in run.data.tags.items() if key != "mlflow.parentRunId"},
+        "tags": {key: value for key, value in run.data.tags.items() if key not in ("mlflow.parentRunId", "sweep")},
         "metrics": {key: repr(value) for key, value in run.data.metrics.items()},
         "history": repr(history),
         "weights": {name: array.tolist() for name, array in weights.items()},

@@ -29,7 +29,7 @@ ROOMS = {
     "trials": ("backprop errors", "numpy pandas sklearn"),
     "results": ("trials backprop errors", "numpy pandas pyarrow"),
     "stats": ("results.columns backprop.status errors", "numpy pandas scipy"),
-    "store": ("results trials backprop errors", "numpy pandas pyarrow mlflow sqlalchemy alembic yaml"),
+    "store": ("results trials backprop errors", "numpy pandas pyarrow mlflow requests sqlalchemy alembic yaml"),
     "report": ("stats results trials backprop errors", "numpy pandas matplotlib jinja2 markupsafe"),
     "walkthrough": ("report trials backprop errors", "numpy matplotlib"),
     "sweeps": ("store report stats results trials backprop app errors", "numpy pandas pyarrow dask distributed"),

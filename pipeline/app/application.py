@@ -17,10 +17,11 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from pipeline.app.composition import COMPOSITION_ERRORS, CONF, one_line, plain
-from pipeline.errors import ConfigError
+from pipeline.app.interrupts import sigterm_as_interrupt
+from pipeline.errors import ConfigError, masked, printable
 
 Command = Callable[[dict[str, Any]], int | None]  # from the composed configuration to the exit code; None is 0
 
@@ -35,7 +36,7 @@ def is_refusal(error: Exception) -> bool:
 
 def refuse(error: Exception) -> NoReturn:
     """Prints the error in one line and ends the program with exit code 2."""
-    print(one_line(error), file=sys.stderr)
+    print(printable(one_line(error)), file=sys.stderr)
     sys.exit(2)
 
 
@@ -51,14 +52,12 @@ def forget_interrupts() -> None:
 class CheckBeforeWork(Callback):
     """Hydra's callback that refuses a configuration before an output folder is made: by exit, as Hydra swallows an Exception.
 
-    A single run is checked by the function `check_run`, the tracking of a multirun by `check_tracking`, both given as
-    `package.module:function`.
+    A single run is checked by the function `check_run`, given as `package.module:function`.
     """
 
-    def __init__(self, check_run: str | None, allow_multirun: bool, check_tracking: str | None = None) -> None:
+    def __init__(self, check_run: str | None, allow_multirun: bool) -> None:
         self.check_run = check_run
         self.allow_multirun = allow_multirun
-        self.check_tracking = check_tracking
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Called by Hydra with the composed configuration."""
@@ -76,11 +75,10 @@ class CheckBeforeWork(Callback):
         """Called by Hydra before it expands the multirun."""
         if not self.allow_multirun:
             refuse(ConfigError("hydra.mode", "MULTIRUN", "must be RUN: leave out -m"))
-        if self.check_tracking:
-            try:
-                resolve_name(self.check_tracking)({"tracking": OmegaConf.to_container(config.tracking, resolve=True)})
-            except COMPOSITION_ERRORS as error:
-                refuse(error)
+        for override in config.hydra.overrides.task:
+            if "://" in override and masked(override) != override:
+                key, _, value = override.partition("=")
+                refuse(ConfigError(key, value, "must hold no password, which would be kept in files: use MLFLOW_TRACKING_URI"))
 
 
 def multirun_tags() -> dict[str, str]:
@@ -113,7 +111,8 @@ def run(main: Command, config_name: str) -> NoReturn:
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, which are printed here
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
+        with sigterm_as_interrupt():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
     except Exception as error:
         if full_error == "1" or not is_refusal(error):
             raise

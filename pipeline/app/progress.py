@@ -32,8 +32,9 @@ def progress_bar() -> Iterator[Any]:
                     progress.update(task, advance=more_runs, speed=speed)
                 elif now - printed >= 10.0:
                     printed = now
-                    left = f", {(total - done - runs) * (now - started) / runs:,.0f} s left" if runs else ""
-                    print(f"{description}: {done + runs:,} of {total:,} runs, {speed}{left}", file=sys.stderr, flush=True)
+                    left = f"{(total - done - runs) * (now - started) / runs:,.0f} s left" if runs else ""
+                    told = [f"{description}: {done + runs:,} of {total:,} runs", speed, left]
+                    print(", ".join(filter(None, told)), file=sys.stderr, flush=True)
 
             return advance
 

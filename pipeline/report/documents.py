@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.errors import as_override
-from pipeline.report.tables import as_markdown, as_text, markdown_cell, storable, tables
+from pipeline.errors import as_override, printable
+from pipeline.report.tables import as_markdown, as_text, markdown_text, storable, tables
 from pipeline.report.words import comparison_in_words, in_words
 from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.csv_tables import csv_text
 from pipeline.results.sweep_results import SweepResults
 from pipeline.stats.sample import axes_of
 from pipeline.stats.summary import Summary
@@ -76,20 +77,22 @@ def conclusions(sweeps: Sequence[SweepResults], summary: Summary) -> list[str]:
 
 def text(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str]) -> str:
     """Which sweeps they are, their tables in plain text, and the answer in words."""
-    parts = [f"{title}\n{as_text(table)}" for title, table in shown_tables(summary, by).items()]
-    return "\n\n".join(["\n".join(headings(sweeps)), *parts, *([] if by else conclusions(sweeps, summary))])
+    parts = [f"{printable(title)}\n{as_text(table)}" for title, table in shown_tables(summary, by).items()]
+    words = [] if by else conclusions(sweeps, summary)
+    return "\n\n".join(["\n".join(map(printable, headings(sweeps))), *parts, *map(printable, words)])
 
 
 def markdown(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str]) -> str:
     """The same in Markdown."""
-    parts = [f"## {title}\n\n{as_markdown(table)}" for title, table in shown_tables(summary, by).items()]
-    title = f"# {', '.join(markdown_cell(sweep.name) for sweep in sweeps)}"
-    return "\n\n".join([title, *headings(sweeps), *([] if by else conclusions(sweeps, summary)), *parts])
+    parts = [f"## {markdown_text(title)}\n\n{as_markdown(table)}" for title, table in shown_tables(summary, by).items()]
+    title = f"# {', '.join(markdown_text(sweep.name) for sweep in sweeps)}"
+    words = [] if by else conclusions(sweeps, summary)
+    return "\n\n".join([title, *map(markdown_text, [*headings(sweeps), *words]), *parts])
 
 
 def csv(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str]) -> str:
     """The one table by `by`, or by all settings, with its intervals."""
-    return summary.by(*(by or summary.settings)).to_csv(index=False).rstrip("\n")
+    return csv_text(summary.by(*(by or summary.settings))).removesuffix("\n")
 
 
 def parquet(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str]) -> bytes:

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.errors import printable
+
 
 def in_short(value: Any) -> str:
-    """A value for reading: at most four significant digits, thousands separated; infinite is «not reached»."""
+    """A value for reading: at most four significant digits, thousands separated; infinite is «not reached»; texts printable."""
     if isinstance(value, bool | np.bool_ | str) or not isinstance(value, int | float | np.integer | np.floating):
-        return str(value)
+        return printable(str(value))
     number = float(value)
     if np.isnan(number):
         return "null"

@@ -7,17 +7,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import as_override
+from pipeline.errors import as_override, printable
 from pipeline.report.numbers import in_short
 from pipeline.report.words import in_words
+from pipeline.results.csv_tables import write_csv
 from pipeline.stats.summary import INTERVALS, Summary
 
+# What may begin markup: inside a word an underscore does not, nor does a colon before a blank.
+MARKUP = re.compile(
+    r"[\\|`*\[\]<>&~$@]|(?<![^\W_])_|_(?![^\W_])|:(?=//|[\w+-]+:)|(?<=\bwww)\.|^#|^[+=-](?![\d.])|(?<=^\d)[.)](?=\s|$)"
+)
+ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;", "$": "&#36;"}
 MOST_CELLS, GRID_ROWS = 10_000, 60  # of a grid: more cannot be read, or are not printed
 
 
 def report(summary: Summary) -> str:
     """All that is printed about a sweep."""
-    parts = [f"{title}\n{as_text(table)}" for title, table in tables(summary).items()]
+    parts = [f"{printable(title)}\n{as_text(table)}" for title, table in tables(summary).items()]
     return "\n\n".join([*parts, in_words(summary)])
 
 
@@ -63,19 +69,19 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
 def as_text(table: pd.DataFrame) -> str:
     """A table in plain text, numbers to the right."""
-    return readable(table).to_string(index=False)
+    return readable(table).rename(columns=lambda name: printable(str(name))).to_string(index=False)
 
 
 def as_markdown(table: pd.DataFrame) -> str:
     """A table in Markdown, its cells taken as plain text."""
-    lines = [[markdown_cell(str(name)) for name in table], ["---"] * len(table.columns)]
-    lines += [list(map(markdown_cell, row)) for row in readable(table).astype(str).to_numpy().tolist()]
+    lines = [[markdown_text(str(name)) for name in table], ["---"] * len(table.columns)]
+    lines += [list(map(markdown_text, row)) for row in readable(table).astype(str).to_numpy().tolist()]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def markdown_cell(cell: str) -> str:
-    """Text that ends no cell and opens no tag."""
-    return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
+def markdown_text(text: str) -> str:
+    """Text in one line that Markdown, GitHub's and that of MLflow's pages, shows as it is."""
+    return MARKUP.sub(lambda match: ENTITIES.get(match[0], f"\\{match[0]}"), " ".join(printable(text).split()))
 
 
 def note(summary: Summary) -> str:
@@ -83,7 +89,7 @@ def note(summary: Summary) -> str:
     best = summary.best
     title = "Lowest expected running time (ert: epochs per success), by threshold" if "threshold" in best else "Best setting"
     table = f"\n\n{title}:\n\n{as_markdown(best)}" if len(best) else ""
-    return in_words(summary) + table + "\n\nMore in the artifacts: `report.html`, `figures/`, `summary/`."
+    return markdown_text(in_words(summary)) + table + "\n\nMore in the artifacts: `report.html`, `figures/`, `summary/`."
 
 
 def write_tables(summary: Summary, folder: Path) -> None:
@@ -92,10 +98,10 @@ def write_tables(summary: Summary, folder: Path) -> None:
     folder.mkdir()
     for axis in summary.settings:
         name = re.sub(r"[^\w.+@-]", "_", axis)  # without what names a folder
-        summary.by(axis).to_csv(folder / f"by_{name}.csv", index=False)
+        write_csv(summary.by(axis), folder / f"by_{name}.csv")
     if summary.settings:
-        summary.by(*summary.settings).to_csv(folder / "by_setting.csv", index=False)
-        summary.best.to_csv(folder / "best.csv", index=False)
+        write_csv(summary.by(*summary.settings), folder / "by_setting.csv")
+        write_csv(summary.best, folder / "best.csv")
     (folder / "summary.txt").write_text(report(summary) + "\n", encoding="utf-8")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.backprop.status import STATUSES
+from pipeline.errors import printable
 from pipeline.report.numbers import count, in_short
 from pipeline.stats.summary import Summary
 from pipeline.stats.two_sweeps import changes, compare_axes
@@ -20,7 +21,7 @@ def in_words(summary: Summary) -> str:
     if len(summary.best):
         best = summary.best.to_dict("records")[-1]  # the setting of lowest ert at the lowest threshold
         goal = f"Down to threshold {in_short(best['threshold'])}" if "threshold" in best else "Here"
-        setting = " ".join(f"{axis}={in_short(best[axis])}" for axis in summary.settings if axis != "threshold")
+        setting = " ".join(f"{in_short(axis)}={in_short(best[axis])}" for axis in summary.settings if axis != "threshold")
         if setting:
             text += f" {goal}, {setting} costs least: {in_short(best['ert'])} epochs per success"
             text += f" ({int(best['converged'])} of {count(int(best['runs']), 'run')} converged)."
@@ -31,8 +32,8 @@ def in_words(summary: Summary) -> str:
         lowest, highest = table.iloc[table["rate"].argmin()], table.iloc[table["rate"].argmax()]
         if lowest["rate"] < highest["rate"]:
             text += (
-                f" The rate goes from {lowest['rate']:.0%} at {axis}={in_short(lowest[axis])}"
-                f" to {highest['rate']:.0%} at {axis}={in_short(highest[axis])}."
+                f" The rate goes from {lowest['rate']:.0%} at {in_short(axis)}={in_short(lowest[axis])}"
+                f" to {highest['rate']:.0%} at {in_short(axis)}={in_short(highest[axis])}."
             )
     return text
 
@@ -40,7 +41,9 @@ def in_words(summary: Summary) -> str:
 def comparison_in_words(before: pd.DataFrame, after: pd.DataFrame) -> str:
     """What changed between two sweeps, in a few sentences with their numbers."""
     text = "".join(
-        f"{row['axis']}: {row['only_before'] or 'nothing'} only before, {row['only_after'] or 'nothing'} only after. "
+        printable(
+            f"{row['axis']}: {row['only_before'] or 'nothing'} only before, {row['only_after'] or 'nothing'} only after. "
+        )
         for row in changes(before, after).to_dict("records")
     )
     compared = compare_axes(before, after)
@@ -54,7 +57,7 @@ def comparison_in_words(before: pd.DataFrame, after: pd.DataFrame) -> str:
     if np.isfinite(line["ratio"]) and line["ratio"] != 1:
         text += f", in {in_short(line['ratio'])} times the epochs (median of pairs)"
     named = [
-        f"{row['change']} " + (f"at {row['axis']}={in_short(row['value'])}" if row["axis"] else "all in all")
+        f"{row['change']} " + (f"at {in_short(row['axis'])}={in_short(row['value'])}" if row["axis"] else "all in all")
         for row in compared[compared["change"] != ""].to_dict("records")
     ]
     if not named:

@@ -6,6 +6,7 @@ overrides are an input: `python -m pipeline.reproduce baseline=update` fills in 
 """
 
 import csv
+import io
 import os
 import re
 import shlex
@@ -17,9 +18,10 @@ import numpy as np
 from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, one_line, project_folder
 from pipeline.app.progress import progress_bar
 from pipeline.backprop.status import STATUSES
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, printable
 from pipeline.reproducibility.drift import ExpectedRun, train_again
 from pipeline.results.run_result import Curve, RunResult
+from pipeline.results.whole_file import write_output
 from pipeline.sweeps.axes import expand
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
@@ -66,12 +68,11 @@ def read(path: Path) -> list[Row]:
 
 def write(path: Path, rows: Sequence[Row]) -> None:
     """Writes the rows, in one step."""
-    draft = path.with_suffix(".new")
-    with open(draft, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    draft.replace(path)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_output(path, text.getvalue().encode())
 
 
 def read_row(where: str, row: Row) -> ExpectedRun:
@@ -91,7 +92,7 @@ def read_row(where: str, row: Row) -> ExpectedRun:
     except (ValueError, OverflowError):
         raise ConfigError(f"{where}: final_error", row["final_error"], "must be a number like 0x1.8p-3") from None
     curve = read_curve(where, row["curve"])
-    name = f"{where}: {row['overrides'] or 'the worked example'}"
+    name = printable(f"{where}: {row['overrides'] or 'the worked example'}")
     return ExpectedRun(name, trial, row["key"], row["status"], int(row["epochs"]), final_error, row["digest"], lambda: curve)
 
 
@@ -163,8 +164,8 @@ def update(folder: Path) -> int:
                 short = ("status", "epochs", "final_error")  # others are too long
                 changes = [f"{one} {old[one]} → {new[one]}" if one in short else one for one in columns]
                 how = ", ".join(changes) if old["key"] else "new"
-                print(f"{shown(path)}:{line}: {new['overrides']}: {how}")
+                print(printable(f"{shown(path)}:{line}: {new['overrides']}: {how}"))
         if changed:
             write(path, after)
-        print(f"{shown(path)}: {changed} of {len(after)} changed")
+        print(printable(f"{shown(path)}: {changed} of {len(after)} changed"))
     return 0

@@ -1,6 +1,7 @@
 """Trains recorded results again, compares them to the last bit, and records the check."""
 
 import random
+import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,10 @@ from typing import Any
 
 from pipeline.app.progress import progress_bar
 from pipeline.backprop.engines import ENGINES
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, printable
 from pipeline.reproducibility import baselines, drift
 from pipeline.reproducibility.drift import Check, ExpectedRun, compare, train_again
+from pipeline.results.csv_tables import write_csv
 from pipeline.trials.checks import choice, integer, refuse_unknown, text
 from pipeline.trials.settings import Tracking, read_engine, read_tracking
 
@@ -70,7 +72,7 @@ def check(settings: Settings) -> int:
     tracking, engines = settings.tracking, settings.engines
     source = recorded_baselines(settings.folder) if settings.sweep is None else recorded_sweep(tracking.uri, settings.sweep)
     expected = source.read(sample(source.runs, settings.sample, settings.seed))
-    store = Store(tracking.uri, tracking.experiment)
+    store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
     store.set_experiment_note(NOTE)
     params = {"checked": source.name, "engines": " ".join(engines), **source.params}
     if settings.sample is not None:
@@ -88,9 +90,9 @@ def check(settings: Settings) -> int:
         store.log_metrics(run_id, metrics | {"seconds": time.monotonic() - started})
         with tempfile.TemporaryDirectory() as folder:
             whole = dict.fromkeys(("equal_up_to_epoch", "curves_part_at_epoch"), "Int64")
-            pd.DataFrame([drift.row(one) for one in checks]).astype(whole).to_csv(Path(folder, TABLE), index=False)
+            write_csv(pd.DataFrame([drift.row(one) for one in checks]).astype(whole), Path(folder, TABLE))
             store.log_files(run_id, Path(folder))
-        store.set_note(run_id, "\n\n".join([summary, *(f"```\n{part}\n```" for part in parts)]))
+        store.set_note(run_id, "\n\n".join([summary, *map(fenced, parts)]))
         if not drifted:
             ended = "FINISHED"
     except KeyboardInterrupt:
@@ -101,7 +103,7 @@ def check(settings: Settings) -> int:
     for part in parts:
         print(part, end="\n\n")
     print(f"{source.name}: {summary}")
-    print(f"recorded as run {run_id} in {store.uri}, experiment {tracking.experiment}")
+    print(printable(f"recorded as run {run_id} in {store.uri}, experiment {tracking.experiment}"))
     return 1 if drifted else 0
 
 
@@ -113,6 +115,12 @@ def train_and_compare(expected: Sequence[ExpectedRun], engines: Sequence[str], c
             trained = train_again([one.trial for one in expected], engine, curve_points, bar(engine, len(expected)))
             checks += [compare(one, engine, result) for one, result in zip(expected, trained, strict=True)]
     return checks
+
+
+def fenced(text: str) -> str:
+    """A text that Markdown shows as it is, whatever it holds."""
+    fence = max(["``", *re.findall("`+", text)], key=len) + "`"
+    return f"{fence}\n{text}\n{fence}"
 
 
 def sample(runs: int, size: int | None, seed: int) -> Sequence[int]:
@@ -134,7 +142,8 @@ def report(checks: Sequence[Check], then: Mapping[str, str] | None, now: Mapping
         lines = [f"{name} {value}" for name, value in now.items() if name.startswith(drift.ENVIRONMENT)]
     else:
         title = "Between the environments differ:"
-        lines = [*(f"engine {old} → {new}" for old, new in other.items()), *drift.environment_changes(then, now)]
+        changes = *(f"engine {old} → {new}" for old, new in other.items()), *drift.environment_changes(then, now)
+        lines = list(map(printable, changes))
         if not lines:
             title = "The environments do not differ in versions, commit, processor or engine: look at uncommitted changes."
     return [*parts, "\n  ".join([title, *lines])]

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -39,8 +39,21 @@ def run_table(indices: Indices, result: BatchResult, engine: str) -> pa.Table:
         "parameters": rows_of(result.parameters[:, ended]),
         "curve": pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(before)]).astype(np.int32), pa.array(kept)),
     }
-    network, curve_epochs = json.dumps(asdict(batch.network)), json.dumps(result.curve_epochs.tolist())
-    return pa.table(columns, metadata={"network": network, "curve_epochs": curve_epochs, "engine": engine})
+    return pa.table(columns, metadata=metadata(batch.network, result.curve_epochs, engine))
+
+
+def metadata(network: Network, curve_epochs: NDArray[np.int64], engine: str) -> dict[str, str]:
+    """What a table says of all its runs."""
+    return {"network": json.dumps(asdict(network)), "curve_epochs": json.dumps(curve_epochs.tolist()), "engine": engine}
+
+
+def schema(size: int) -> pa.Schema:
+    """The columns of a table of networks with so many parameters."""
+    parameters = pa.list_(pa.float64(), size)
+    types = {"place": pa.int64(), "status": pa.string(), "epochs": pa.int64(), "final_error": pa.float64()}
+    types |= {"gradient_norm": pa.float64(), "key": pa.string(), "digest": pa.string()}
+    types |= {"initial": parameters, "parameters": parameters, "curve": pa.list_(pa.float64())}
+    return pa.schema(types)
 
 
 def rows_of(parameters: Array) -> pa.FixedSizeListArray:
@@ -96,7 +109,7 @@ class RunRows:
         )
 
 
-def write(table: pa.Table, file: IO[bytes]) -> None:
+def write(table: pa.Table, file: Any) -> None:
     """Writes a chunk's table as an Arrow IPC file."""
     with pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table.combine_chunks())

@@ -1,28 +1,47 @@
 """A spool: the results of a sweep in a folder of their own until the store has all of them.
 
-    sweep.json            the sweep: its jobs, its command, its parent run in MLflow
-    0000000000.arrow, …   the results of chunks, by the first index in each: Arrow IPC files, a row per run
-    lock                  held by the process that works on it
+    sweep.json                 the sweep: its jobs, its command, its parent run in MLflow
+    0000000000-<sum>.arrow, …  the results of chunks, by the first index in each and the checksum of the file: Arrow IPC files,
+                               a row per run
+    artifacts/                 what is to be stored with the parent run
+    lock                       held by the process that works on it
 
-A file appears whole or not at all, so the process may be killed at any time.
+A file appears whole or not at all, so the process may be killed at any time. What an earlier process has left is not believed
+unless it has its checksum and its form, and not recorded unless `faults` finds none in it: other files are set aside as
+*.damaged, and their trials count as not trained.
 """
 
 import fcntl
+import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+import stat
+import sys
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.errors import printable
+from pipeline.results.own_files import remove_own
 from pipeline.results.rows import RunRows, opened, write
+from pipeline.results.verification import FILE_NAME, DamagedError, file_name, verified_file
+from pipeline.results.whole_file import DRAFT, whole_file
 
 NAME = "kept"
-DESCRIPTION = "sweep.json"
+DESCRIPTION, LOCK, ARTIFACTS = "sweep.json", "lock", "artifacts"
+DRAFTS = DRAFT % r"(sweep\.json|[0-9]{10,19}\.arrow)"
+OWN_ARTIFACTS = (
+    r"((results|curves)\.parquet|report\.html|jobs\.json|(config|overrides)\.yaml|"
+    r"(summary/((by_[\w.+@-]+|best)\.csv|summary\.txt)?)|(figures/([a-z_]+\.(svg|png))?)|(weights/([0-9]{10,19}\.npz)?))?"
+)
+OWN = re.compile(rf"{LOCK}|sweep\.json|{FILE_NAME.pattern}|{DRAFTS}|{ARTIFACTS}(-[0-9]+)?/{OWN_ARTIFACTS}")
+LAST = {DESCRIPTION: 1, LOCK: 2}  # to be removed
+MOST_NAMED, LONGEST_NAME = 3, 60
 
 
 class SpoolInUseError(Exception):
@@ -30,40 +49,44 @@ class SpoolInUseError(Exception):
 
 
 class Spool:
-    """The folder of one sweep, locked. Raises OSError where it cannot be written."""
+    """The folder of one sweep, locked. Raises OSError where it cannot be written, or is none."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock: int | None = os.open(path / "lock", os.O_RDWR | os.O_CREAT)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise SpoolInUseError(path) from None
+        self._lock: int | None = locked(path)
         self.rows: list[RunRows] = []
         self.done = 0
         opened.cache_clear()
-        for file in sorted(path.glob("*.arrow")):
-            rows = RunRows(file)
-            try:
-                self.done += len(rows.indices)
-            except (OSError, pa.ArrowInvalid):  # damaged: it is trained again
-                file.unlink()
-            else:
-                self.rows.append(rows)
+        try:
+            for file in sorted(path.glob("*.arrow")):
+                self._open(file)
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def new(cls, sweep_folder: Path) -> "Spool":
         """A new one inside the sweep's output folder."""
         sweep_folder.mkdir(parents=True, exist_ok=True)
-        for number in count(1):
-            path = sweep_folder.absolute() / (NAME if number == 1 else f"{NAME}-{number}")
+        return cls(new_folder(sweep_folder.absolute(), NAME))
+
+    def faults(self, check: Callable[[RunRows], None]) -> list[tuple[RunRows, DamagedError]]:
+        """The rows for which `check` raises DamagedError, each with that."""
+        found = []
+        for rows in self.rows:
             try:
-                path.mkdir()
-                return cls(path)
-            except FileExistsError:
-                continue
-        raise AssertionError
+                check(rows)
+            except DamagedError as error:
+                found.append((rows, error))
+        return found
+
+    def set_aside(self, faults: Sequence[tuple[RunRows, DamagedError]]) -> None:
+        """Renames the files of these rows, which are not believed."""
+        for rows, error in faults:
+            assert isinstance(rows.source, Path)
+            self._set_aside(rows.source, error)
+            self.rows.remove(rows)
+            self.done -= len(rows.indices)
 
     def close(self) -> None:
         """Releases the lock."""
@@ -72,12 +95,19 @@ class Spool:
             self._lock = None
 
     def remove(self) -> None:
-        """Removes the folder, once all of it is recorded."""
+        """Removes what this program wrote into the folder, once all of it is recorded, and the folder if nothing else is there.
+
+        The description goes last but the lock: a removal that is cut short can be made up for.
+        """
         self.rows.clear()
         opened.cache_clear()
-        for file in sorted(self.path.rglob("*"), reverse=True):
-            file.rmdir() if file.is_dir() else file.unlink()
-        self.path.rmdir()
+        if not self._is_here():
+            say(f"{self.path}: not removed: it is not the folder any more that this process has locked")
+        elif left := remove_own(self.path, OWN, lambda name: LAST.get(name, 0)):
+            more = f" and {len(left) - MOST_NAMED:,} more" if len(left) > MOST_NAMED else ""
+            say(f"{self.path}: not removed: it has {', '.join(left[:MOST_NAMED])}{more}")
+        else:
+            self.path.rmdir()
         self.close()
 
     def describe(self, description: str) -> None:
@@ -87,9 +117,17 @@ class Spool:
 
     def add(self, table: pa.Table) -> RunRows:
         """Writes the result of a chunk."""
-        path = self.path / f"{table.column('place')[0].as_py():010d}.arrow"
-        with whole_file(path) as file:
-            write(table, file)
+        draft = self.path / f"{table.column('place')[0].as_py():010d}.arrow"
+        path = draft
+
+        def final() -> Path:
+            nonlocal path
+            path = self.path / file_name(table, hashing.checksum)
+            return path
+
+        with whole_file(draft, final) as file:
+            hashing = Hashing(file)
+            write(table, hashing)
         self.rows.append(RunRows(path))
         self.done += len(table)
         return self.rows[-1]
@@ -101,18 +139,95 @@ class Spool:
             missing[rows.indices] = False
         return missing
 
+    def artifacts(self) -> Path:
+        """An empty folder for the artifacts; what an earlier process had left of them is removed."""
+        for folder in self.path.glob(f"{ARTIFACTS}*"):
+            if OWN.fullmatch(f"{folder.name}/") and not folder.is_symlink() and folder.is_dir():
+                remove_own(self.path, re.compile(rf"{folder.name}/{OWN_ARTIFACTS}"))
+        return new_folder(self.path, ARTIFACTS)
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to be written, which gets its name when it is complete."""
-    draft = path.with_name(path.name + ".draft")
+    def _open(self, file: Path) -> None:
+        """Takes the rows in a file, or sets it aside."""
+        try:
+            rows = verified_file(file)
+        except DamagedError as error:
+            self._set_aside(file, error)
+        else:
+            self.rows.append(rows)
+            self.done += len(rows.indices)
+
+    def _is_here(self) -> bool:
+        """Whether the folder of that name is still the one that is locked."""
+        assert self._lock is not None
+        try:
+            there = os.lstat(self.path / LOCK)
+            return os.path.samestat(there, os.fstat(self._lock)) and not self.path.is_symlink()
+        except OSError:
+            return False
+
+    def _set_aside(self, file: Path, error: DamagedError) -> None:
+        """Renames a file that is not believed, and says so."""
+        opened.cache_clear()
+        for number in count(1):
+            aside = file.with_name(f"{file.name[:LONGEST_NAME]}{'' if number == 1 else f'-{number}'}.damaged")
+            if not os.path.lexists(aside):
+                break
+        file.rename(aside)
+        say(f"{file}: {error}; it is not used, and kept as {aside.name}")
+
+
+class Hashing:
+    """A file that is written, and the SHA-256 of what was written to it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.sha, self.closed = file, hashlib.sha256(), False
+
+    def write(self, data: Any) -> int:
+        """Writes bytes."""
+        self.sha.update(data)
+        return self.file.write(data)
+
+    def flush(self) -> None:
+        """Has them written."""
+        self.file.flush()
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 so far, in hexadecimal digits."""
+        return self.sha.hexdigest()
+
+
+def locked(path: Path) -> int:
+    """The descriptor of a spool's lock, held. Raises SpoolInUseError, and OSError where the folder or the lock is none."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        with open(draft, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+        lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666, dir_fd=folder)
     finally:
-        draft.unlink(missing_ok=True)
+        os.close(folder)
+    try:
+        if not stat.S_ISREG(os.fstat(lock).st_mode):
+            raise OSError(f"{path / LOCK} is no regular file")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException as error:
+        os.close(lock)
+        if isinstance(error, BlockingIOError):
+            raise SpoolInUseError(path) from None
+        raise
+    return lock
+
+
+def new_folder(above: Path, name: str) -> Path:
+    """A new folder of that name, or with the first number after it for which there is none yet."""
+    for number in count(1):
+        path = above / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            continue
+    raise AssertionError
+
+
+def say(line: str) -> None:
+    """Prints a line on the error output; what is not printable in the names in it is escaped."""
+    print(printable(line), file=sys.stderr)

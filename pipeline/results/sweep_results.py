@@ -1,18 +1,26 @@
-"""`SweepResults`: a table with a row per run, and how the sweep was made."""
+"""`SweepResults`: a table with a row per run, checked where it comes from a file, and how the sweep was made."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipeline.backprop.status import STATUSES
+from pipeline.errors import ConfigError
 from pipeline.results.columns import RUN_COLUMNS
+from pipeline.trials.configuration import TRIAL_KEYS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 AXES = "axes"  # metadata of results.parquet: which of its columns are axes of the sweep
+FILE = "results.parquet"
+MOST_EPOCHS = 10**12
+REQUIRED = RUN_COLUMNS[:3]  # status, epochs, final_error
+TEXTS, WHOLE, NUMBERS = ("status", "run_id", "key", "digest"), ("epochs", "horizon"), ("final_error", "gradient_norm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +37,88 @@ class SweepResults:
 
     @classmethod
     def from_arrow(cls, table: pa.Table, **known: Any) -> "SweepResults":
-        """The results in a table as results.parquet has it; in an older one, all columns but RUN_COLUMNS are axes."""
-        axes = json.loads((table.schema.metadata or {}).get(AXES.encode(), b"null"))
-        if axes is None:
-            axes = [name for name in table.column_names if name not in RUN_COLUMNS]
-        return cls(table.to_pandas(), tuple(axes), **known)
+        """The results in a table as results.parquet has it; in an older one, all columns but RUN_COLUMNS are axes.
+
+        Raises ConfigError, which names the run and the file, for a table that no sweep can have given.
+        """
+        try:
+            axes = axes_of(table)
+            check(table)
+        except ValueError as error:
+            raise ConfigError("sweep", known.get("run_id") or known["name"], f"{FILE} {error}") from None
+        return cls(table.replace_schema_metadata().to_pandas(), axes, **known)
 
     @property
     def observations(self) -> "pd.DataFrame":
         """What statistics look at: the axes and RUN_COLUMNS."""
         return self.table[[*self.axes, *(name for name in RUN_COLUMNS if name in self.table)]]
+
+
+def axes_of(table: pa.Table) -> tuple[str, ...]:
+    """The axes that a table names, or all columns but RUN_COLUMNS. Raises ValueError."""
+    columns = table.column_names
+    given = (table.schema.metadata or {}).get(AXES.encode())
+    if given is None:
+        return tuple(name for name in columns if name not in RUN_COLUMNS)
+    try:
+        axes = json.loads(given)
+        known = isinstance(axes, list) and len(set(axes)) == len(axes) and set(axes) <= set(columns) - set(RUN_COLUMNS)
+    except (ValueError, TypeError, RecursionError):
+        known = False
+    if not known:
+        raise ValueError("has metadata that do not name columns as its axes")
+    return tuple(axes)
+
+
+def check(table: pa.Table) -> None:
+    """Raises ValueError, with the reason, for a table that cannot be the results of a sweep."""
+    columns = table.column_names
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"has several columns {next(name for name in columns if columns.count(name) > 1)}")
+    if missing := [name for name in REQUIRED if name not in columns]:
+        raise ValueError(f"has no column {missing[0]}")
+    for name in columns:
+        kind = table.schema.field(name).type
+        if not any(allows(kind) for allows in kinds_of(name)):
+            raise ValueError(f"has a column {name} of the type {kind}")
+    for axis in axes_of(table):  # any other name might be that of a statistic
+        if axis.partition(".")[0] not in TRIAL_KEYS:
+            raise ValueError(f"has an axis {axis}, which is no key of a trial")
+    check_ends(table)
+
+
+def kinds_of(name: str) -> Sequence[Any]:
+    """What tells the Arrow types that a column may have."""
+    text = pa.types.is_string, pa.types.is_large_string
+    number = pa.types.is_integer, pa.types.is_floating
+    if name in TEXTS:
+        return text if name == "status" else (*text, pa.types.is_null)
+    return number if name in (*WHOLE, *NUMBERS) else (*text, *number, pa.types.is_boolean, pa.types.is_null)
+
+
+def check_ends(table: pa.Table) -> None:
+    """Raises ValueError for runs that cannot have ended so."""
+    for name in ("status", *(name for name in WHOLE if name in table.column_names)):
+        if table.column(name).null_count:
+            raise ValueError(f"has rows without {name}")
+    status = table.column("status")
+    strange = pc.filter(status, pc.invert(pc.is_in(status, pa.array(STATUSES, status.type))))
+    if len(strange):
+        raise ValueError(f"has a status {strange[0].as_py()[:100]}, which is none")
+    for name in (name for name in WHOLE if name in table.column_names):
+        column = table.column(name)
+        within = pc.and_(pc.greater_equal(column, 0), pc.less_equal(column, MOST_EPOCHS))
+        if not true(pc.and_(within, pc.equal(column, pc.floor(column)))):
+            raise ValueError(f"has {name} that are no whole numbers from 0 to {MOST_EPOCHS}")
+    if "horizon" in table.column_names and not true(pc.less_equal(table.column("epochs"), table.column("horizon"))):
+        raise ValueError("has epochs beyond the horizon")
+    error, diverged = table.column("final_error"), pc.equal(status, "diverged")
+    if not true(pc.or_kleene(diverged, pc.and_(pc.greater_equal(error, 0.0), pc.is_finite(error)))):
+        raise ValueError("has a final_error that only a run which diverged can have")
+    if pc.any(pc.less(error, 0.0)).as_py():
+        raise ValueError("has a negative final_error")
+
+
+def true(column: pa.ChunkedArray) -> bool:
+    """Whether all of a column is true; pandas wrote NaN as null."""
+    return bool(pc.all(column, skip_nulls=False, min_count=0).as_py())

@@ -1,23 +1,35 @@
 """What a store has: sweeps, runs, their artifacts and curves."""
 
-from collections.abc import Iterator
+import math
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar, cast
 
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.errors import ConfigError
 from pipeline.results.run_result import Curve
 from pipeline.store.addresses import Address, address
-from pipeline.store.failures import store_errors_as_config_errors, unusable
+from pipeline.store.client.server import ServerClient
+from pipeline.store.failures import (
+    STORE_ERRORS,
+    reason,
+    store_errors_as_config_errors,
+    unusable,
+)
+from pipeline.store.files import DamagedError, read_arrays
 from pipeline.store.schema import check_database
 from pipeline.store.sqlite import readable_sqlite
 
+T = TypeVar("T")
 PAGE = 1000  # runs of one answer
 FINISHED = "attributes.status = 'FINISHED'"
 
@@ -43,7 +55,8 @@ def reader(uri: str | None) -> tuple[MlflowClient, str]:
             return LocalClient(place), place.shown
         if not place.is_server:
             check_database(place)
-        return MlflowClient(tracking_uri=place.uri), place.shown
+            return MlflowClient(tracking_uri=place.uri), place.shown
+        return cast(MlflowClient, ServerClient(place.uri)), place.shown
 
 
 def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
@@ -79,27 +92,69 @@ def search(client: MlflowClient, experiment_id: str, *conditions: str, newest_fi
             return
 
 
+class AbsentError(ConfigError):
+    """A run has no artifact of that name."""
+
+
 @contextmanager
 def artifact(client: MlflowClient, run: Run, name: str) -> Iterator[Path]:
-    """One of the run's artifacts as a temporary file. Raises ConfigError if the run has none of that name."""
+    """One of the run's artifacts as a file. Raises AbsentError where there is none of that name, else ConfigError."""
     with TemporaryDirectory() as folder:
         try:
             path = Path(client.download_artifacts(run.info.run_id, name, folder))
-        except (MlflowException, OSError):
-            raise ConfigError("sweep", run.info.run_id, f"has no artifact {name}") from None
+        except (MlflowException, OSError) as error:
+            if is_absent(error):
+                raise AbsentError("sweep", run.info.run_id, f"has no artifact {name}") from None
+            raise ConfigError("sweep", run.info.run_id, f"{name} cannot be read: {reason(error)}") from None
         yield path
 
 
+def is_absent(error: Exception) -> bool:
+    """Whether MLflow's error says that there is no such artifact, and not that the store is away."""
+    gone = isinstance(error, FileNotFoundError) or getattr(getattr(error, "response", None), "status_code", None) == 404
+    return gone or getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST" or "No such artifact" in str(error)
+
+
+def contents(client: MlflowClient, run: Run, name: str, read: Callable[[Path], T]) -> T:
+    """What one of the run's artifacts holds. Raises ConfigError, which names both, if it is not there or is damaged."""
+    with artifact(client, run, name) as path:
+        try:
+            return read(path)
+        except DamagedError as error:
+            raise ConfigError("sweep", run.info.run_id, f"{name} {error}") from None
+
+
+def contents_if_present(client: MlflowClient, run: Run, name: str, read: Callable[[Path], T]) -> T | None:
+    """The same; None if it is not there."""
+    try:
+        return contents(client, run, name, read)
+    except AbsentError:
+        return None
+
+
 def error_curve(client: MlflowClient, run_id: str) -> Curve:
-    """A run's curve: epochs and errors."""
-    points = sorted((point.step, point.value) for point in client.get_metric_history(run_id, "error"))
-    return np.array([step for step, _ in points], np.int64), np.array([value for _, value in points], float)
+    """A run's curve: epochs and errors. Raises ConfigError."""
+    try:
+        points = {(point.step, restored(point.value)) for point in client.get_metric_history(run_id, "error")}
+    except STORE_ERRORS as error:
+        raise ConfigError("sweep", run_id, f"its error curve cannot be read: {reason(error)}") from None
+    epochs = np.array(sorted(step for step, _ in points), np.int64)
+    errors = np.array([error for _, error in sorted(points)], float)
+    check_curve(run_id, epochs, errors)
+    return epochs, errors
+
+
+def check_curve(run_id: str, epochs: NDArray[np.int64], errors: Array) -> None:
+    """Raises ConfigError for what is no error curve: measured before its last epoch an error is a number from 0."""
+    if (epochs[:1] < 0).any() or (np.diff(epochs) <= 0).any() or not (errors[:-1] >= 0.0).all() or (errors[-1:] < 0.0).any():
+        raise ConfigError("sweep", run_id, "has an error curve whose epochs do not increase, or whose errors are no errors")
+
+
+def restored(value: float) -> float:
+    """A metric as it was before MLflow wrote the largest number for an infinite one."""
+    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
 
 
 def weights(client: MlflowClient, run: Run) -> dict[str, Array] | None:
-    """The arrays of a run's weights.npz; None if it has none."""
-    try:
-        with artifact(client, run, "weights.npz") as path, np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ConfigError, ValueError):
-        return None
+    """The arrays of a run's weights.npz; None if it has none. Raises ConfigError for a damaged one."""
+    return contents_if_present(client, run, "weights.npz", read_arrays)

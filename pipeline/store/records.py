@@ -1,5 +1,6 @@
 """What is kept of a run: its trial as params, its curve, its weights, its key and digest."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from pipeline.trials.trial import Trial
 PLACE_TAG = "trial.place"  # the index of the trial: its row in results.parquet, from 0
 ENGINE_TAG = "engine"
 MOST_TABLES = 10  # of a sweep, that its parent run tells
+MAY_BE_INFINITE = ("final_error", "gradient_norm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,18 @@ class RecordedRun:
 def records(
     trials: Sequence[Trial], rows: RunRows, names: Sequence[str], tags: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[RecordedRun]:
-    """The records of a chunk's runs: of its result, with the trial and the name of each row."""
+    """The records of a chunk's runs: of its result, with the trial and the name of each row.
+
+    MLflow has no infinite numbers: it keeps 1.8e308 instead, and 0 for NaN. So a run that has one says so: by the metric
+    `finite`, which is 0, and by a tag of the number's name, which is inf or nan.
+    """
     network, initial, parameters = rows.network, rows.column("initial"), rows.column("parameters")
     for row, (trial, run) in enumerate(zip(trials, rows.table.select(SCALARS).to_pylist(), strict=True)):
+        infinite = {name: str(run[name]) for name in MAY_BE_INFINITE if not math.isfinite(run[name])}
         yield RecordedRun(
             name=names[row],
             params=params_of(trial),
-            metrics={name: float(run[name]) for name in ("epochs", "final_error", "gradient_norm")},
+            metrics={name: float(run[name]) for name in ("epochs", *MAY_BE_INFINITE)} | ({"finite": 0.0} if infinite else {}),
             tags={
                 "status": run["status"],
                 "trial.key": run["key"],
@@ -49,6 +56,7 @@ def records(
                 PLACE_TAG: str(run["place"]),
                 ENGINE_TAG: rows.engine,
                 **table_tags(trial),
+                **infinite,
                 **tags,
             },
             curve=rows.curve(row),

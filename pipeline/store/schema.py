@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from pipeline.errors import ConfigError
 from pipeline.store.addresses import Address
+from pipeline.store.failures import unusable
 
 SECONDS = 10  # for a database to answer
 
@@ -61,6 +62,8 @@ def check_database(place: Address) -> None:
         raise ConfigError("tracking.uri", place.shown, f"needs a driver: pip install {error.name}") from None
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigError("tracking.uri", place.shown, f"is no address of a store: {error}") from None
+    except Exception as error:  # the driver's own
+        raise unusable(place.shown, error) from None
     check_schema(place.shown, schema)
 
 

@@ -4,29 +4,44 @@ A run is a child of its sweep's parent run, or stands alone. It is FINISHED only
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, Metric, Param, Run
+from mlflow.entities import Experiment, Metric, Param, Run, RunInfo
 from mlflow.exceptions import MlflowException
 
 from pipeline.errors import ConfigError
+from pipeline.results.run_result import Curve
 from pipeline.store.addresses import address
 from pipeline.store.bulk import BulkWriter
-from pipeline.store.client_writer import ClientWriter
+from pipeline.store.client.server import ServerClient, end_run, nothing, retry
+from pipeline.store.client.threads import in_threads, within
+from pipeline.store.client.writer import THREADS, ClientWriter, put
 from pipeline.store.environment import environment_tags, source_tags, user
-from pipeline.store.failures import A_MOMENT, STORE_ERRORS, RetryingClient, retry_while_locked, unusable
+from pipeline.store.failures import (
+    A_MOMENT,
+    STORE_ERRORS,
+    RetryingClient,
+    retry_while_locked,
+    store_errors_as_config_errors,
+    unusable,
+)
 from pipeline.store.read import search
 from pipeline.store.records import PLACE_TAG, RecordedRun
 from pipeline.store.schema import check_database
 from pipeline.store.sqlite import BESIDE_TAG, is_same, local_path, prepare_sqlite
 
 SWEEP_KEY_TAG, SWEEP_FOLDER_TAG = "sweep.key", "sweep.folder"
+SWEEP_TAG = "sweep"  # of a run: which sweep it belongs to, for lists that are not nested
+SOURCE_TAG = "sweep.source"  # of a copied sweep: the run id where it was recorded first
+METRICS_AT_ONCE = 1000
+SECONDS_TO_TELL = 0.8  # that a server has to take how a run ended, where it ended early
 
 EXPERIMENT_NOTE = (
     "From which initial weights, at which learning rates and down to which error threshold does backpropagation converge, "
@@ -48,7 +63,8 @@ class Store:
                 prepare_sqlite(self.address)
             elif not self.address.is_server:
                 check_database(self.address)
-            self.client: Any = RetryingClient(MlflowClient(tracking_uri=self.address.uri))
+            uri = self.address.uri
+            self.client: Any = ServerClient(uri) if self.address.is_server else RetryingClient(MlflowClient(tracking_uri=uri))
             self.experiment: Experiment = self._experiment(experiment, artifacts)
         except (MlflowException, OSError) as error:
             raise unusable(self.uri, error) from None
@@ -60,6 +76,7 @@ class Store:
         # of a SQLite store: where the artifacts of the experiment are, whatever the database says
         beside = self.address.artifacts
         self.artifacts = beside if beside and is_same(self.experiment.artifact_location, beside) else None
+        self._sweep_names: dict[str, str] = {}
 
     def _experiment(self, name: str, artifacts: str | None) -> Experiment:
         experiment = self.client.get_experiment_by_name(name)
@@ -93,6 +110,10 @@ class Store:
         allowed = f"must be s3://… or a shared folder: a database holds no artifacts of the new experiment {name}"
         raise ConfigError("tracking.artifacts", None, allowed)
 
+    def how_to_look(self, run_id: str) -> str:
+        """What a person does to see a run in the UI, from the current folder."""
+        return self.address.how_to_look(self.experiment_id, run_id)
+
     def begin(self, kind: str, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
         """A run that is not a trial's, such as a sweep's parent run, RUNNING until `end`; gives its id."""
         tags = {**source_tags(), **environment_tags(), **tags, "kind": kind}
@@ -122,24 +143,47 @@ class Store:
         self.client.set_tag(run_id, SWEEP_FOLDER_TAG, str(folder))
 
     def end(self, run_id: str, status: str, seconds: float | None = None) -> None:
-        """Ends a run; waits for a locked store, for `seconds` (see `retry_while_locked`)."""
-        retry_while_locked(self.client.client.set_terminated, run_id, status, seconds=seconds)
+        """Ends a run; waits for a locked store or a server, for `seconds` (see `retry_while_locked`)."""
+        if not isinstance(self.client, ServerClient):
+            retry_while_locked(end_run, self.client.client, run_id, status, seconds=seconds)
+        elif seconds is None:
+            self.client.remove_doubles(run_id)
+            retry(end_run, self.client.client, run_id, status)
+        else:  # it may not answer, and someone waits for the command's end
+            within(max(seconds, SECONDS_TO_TELL), partial(retry, end_run, self.client.client, run_id, status))
 
     def unfinished(self, key: str) -> Iterator[Run]:
         """The parent runs of sweeps with this key that have not finished, latest first."""
         conditions = f"tags.`{SWEEP_KEY_TAG}` = '{key}'", "attributes.status != 'FINISHED'"
         return search(self.client, self.experiment_id, *conditions, newest_first=True)
 
-    def recorded(self, parent: str) -> dict[int, str]:
-        """The finished runs of a sweep: their ids by the index of their trial. Those that were cut short are deleted."""
-        ids = {}
-        for run in search(self.client, self.experiment_id, f"tags.`mlflow.parentRunId` = '{parent}'"):
-            if run.info.status == "FINISHED":
-                ids[int(run.data.tags[PLACE_TAG])] = str(run.info.run_id)
-            else:
-                self.client.set_terminated(run.info.run_id, "KILLED")
-                self.client.delete_run(run.info.run_id)
+    def recorded(self, parent: str, preferred: Collection[str] = ()) -> dict[int, str]:
+        """The finished runs of a sweep: the id of one for each trial that has any, by the trial's index.
+
+        The others that this program wrote are deleted: those that were cut short, and second ones of a trial, of which a
+        preferred one stays.
+        """
+        runs = list(search(self.client, self.experiment_id, f"tags.`mlflow.parentRunId` = '{parent}'"))
+        ours = [run for run in runs if is_ours(run)]
+        finished = [run for run in ours if run.info.status == "FINISHED" and place_of(run) is not None]
+        # the later one in this order is the one that stays
+        finished.sort(key=lambda run: (run.info.run_id in preferred, -run.info.start_time, run.info.run_id))
+        ids = {place: str(run.info.run_id) for run in finished if (place := place_of(run)) is not None}
+        staying = set(ids.values())
+        ends = [run.info for run in ours if run.info.run_id not in staying]
+        in_threads(self._discard, ends, THREADS if isinstance(self.client, ServerClient) else 1)
         return ids
+
+    def _discard(self, run: RunInfo) -> None:
+        """Deletes a run, which is first ended where it is not."""
+        if run.status not in ("FINISHED", "FAILED", "KILLED"):
+            self.end(run.run_id, "KILLED")
+        self.client.delete_run(run.run_id)
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether a run that was recorded without an error is in the store once, and stays there."""
+        return not self.address.is_server
 
     @cached_property
     def writer(self) -> "BulkWriter | ClientWriter":
@@ -148,36 +192,72 @@ class Store:
         return bulk or ClientWriter(self.client, self.experiment_id, self.artifacts)
 
     def record(self, record: RecordedRun) -> str:
-        """Writes one run that stands alone; gives its id."""
-        [run_id] = retry_while_locked(self.writer.write, [record], {**source_tags(), **environment_tags()})
-        return str(run_id)
+        """Writes one run that stands alone; gives its id. Raises ConfigError if the store fails."""
+        with store_errors_as_config_errors(self.uri):
+            [run_id] = self._write([record], {**source_tags(), **environment_tags()}, nothing)
+            if isinstance(self.client, ServerClient):
+                self.client.remove_doubles(run_id)
+        return run_id
 
-    def record_all(self, records: Iterable[RecordedRun], parent: str, check: Callable[[], None]) -> Iterator[str]:
+    def record_all(
+        self,
+        records: Iterable[RecordedRun],
+        parent: str,
+        check: Callable[[], None],
+        made: Mapping[str, str] | None = None,
+    ) -> Iterator[str]:
         """Writes the runs of a sweep; gives each one's id.
 
-        `check` is called before each write; it may raise an exception.
+        `check` is called before each write; it may raise an exception. `made`: the tags of who ran them, if not this process.
         """
         waiting = iter(records)
-        tags = {**source_tags(), "mlflow.parentRunId": parent}
-
-        def write(some: list[RecordedRun]) -> list[str]:
-            check()
-            return self.writer.write(some, tags)
-
+        made = source_tags() if made is None else made
+        tags = {**made, "mlflow.parentRunId": parent, SWEEP_TAG: self._sweep_name(parent)}
         while some := list(islice(waiting, self.writer.at_once)):
-            yield from retry_while_locked(write, some)
+            yield from self._write(some, tags, check)
+
+    def _write(self, some: list[RecordedRun], tags: Mapping[str, str], check: Callable[[], None]) -> list[str]:
+        if isinstance(self.writer, ClientWriter):
+            return self.writer.write(some, tags, check)
+        bulk = self.writer
+
+        def write() -> list[str]:
+            check()
+            return bulk.write(some, tags)
+
+        return retry_while_locked(write)  # type: ignore[no-any-return]
+
+    def _sweep_name(self, parent: str) -> str:
+        """The beginning of a sweep's run id, and its name: columns of the UI are narrow, and names are not unique."""
+        if parent not in self._sweep_names:
+            self._sweep_names[parent] = f"{parent[:8]} {self.client.get_run(parent).info.run_name}"
+        return self._sweep_names[parent]
 
     def log_files(self, run_id: str, folder: Path) -> None:
         """Stores all files of a folder as artifacts of the run."""
         if self.artifacts:
             shutil.copytree(folder, self.artifacts / run_id / "artifacts", dirs_exist_ok=True)
+        elif isinstance(self.client, ServerClient):
+            run = self.client.get_run(run_id)
+
+            def store(file: Path) -> None:
+                inner = file.parent.relative_to(folder).as_posix()
+                retry(put, run, self.client, file, None if inner == "." else inner)
+
+            in_threads(store, sorted(path for path in folder.rglob("*") if path.is_file()), THREADS)
         else:
             self.client.log_artifacts(run_id, str(folder))
 
-    def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
-        """Adds numbers to a run, with the time of its start: the same ones twice are one entry."""
+    def log_metrics(
+        self, run_id: str, metrics: Mapping[str, float], curves: Mapping[str, Curve] = MappingProxyType({})
+    ) -> None:
+        """Adds numbers to a run, and curves of them by epoch, with the time of its start: the same ones twice are one entry."""
         begun = self.client.get_run(run_id).info.start_time
-        self.client.log_batch(run_id, [Metric(key, float(value), begun, 0) for key, value in metrics.items()])
+        points = [Metric(key, float(value), begun, 0) for key, value in metrics.items()]
+        for key, (epochs, values) in curves.items():
+            points += [Metric(key, float(value), begun, int(epoch)) for epoch, value in zip(epochs, values, strict=True)]
+        for start in range(0, len(points), METRICS_AT_ONCE):
+            self.client.log_batch(run_id, points[start : start + METRICS_AT_ONCE])
 
     def set_note(self, run_id: str, text: str) -> None:
         """Sets the description on the run's page of the UI, in Markdown."""
@@ -186,3 +266,21 @@ class Store:
     def set_experiment_note(self, text: str) -> None:
         """Sets the description on the experiment's page of the UI, in Markdown."""
         self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", text)
+
+    def sweep_key(self, run_id: str) -> str | None:
+        """The key of the sweep that this is the parent run of; None if this experiment has no such parent run."""
+        if not (run_id.isascii() and run_id.isalnum() and self.status(run_id)):
+            return None
+        tags = self.client.get_run(run_id).data.tags
+        return str(tags[SWEEP_KEY_TAG]) if SWEEP_KEY_TAG in tags else None
+
+
+def is_ours(run: Run) -> bool:
+    """Whether a run under a sweep was written by this program, and not put there by hand."""
+    return PLACE_TAG in run.data.tags or run.data.tags.get("mlflow.source.name") == source_tags()["mlflow.source.name"]
+
+
+def place_of(run: Run) -> int | None:
+    """The index of a run's trial in its sweep; None where its tags say none."""
+    place = run.data.tags.get(PLACE_TAG, "")
+    return int(place) if place.isascii() and place.isdecimal() and len(place) < 16 else None

@@ -1,7 +1,6 @@
 """The artifacts of a sweep's parent run: results.parquet, tables, figures, a report, the configuration."""
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,13 +12,13 @@ from numpy.typing import NDArray
 from pipeline.results.columns import RUN_COLUMNS
 from pipeline.results.rows import RunRows
 from pipeline.results.runs import Runs, scalars, write_curves, write_weights
-from pipeline.results.sweep_results import AXES
+from pipeline.results.sweep_results import AXES, FILE
 from pipeline.stats.summary import Summary
 from pipeline.store.environment import environment_tags
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.plan import Plan
 
-RESULTS, JOBS = "results.parquet", "jobs.json"
+RESULTS, JOBS = FILE, "jobs.json"
 NO_RUN = b""
 MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
 UNREAD = ("run_id", "key", "digest")  # by the statistics
@@ -28,14 +27,12 @@ UNREAD = ("run_id", "key", "digest")  # by the statistics
 def write_artifacts(
     folder: Path, plan: Plan, description: SweepDescription, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]
 ) -> Summary:
-    """The sweep's results, tables, figures, report and configuration as files; gives the summary that they were made from."""
+    """The sweep's results, tables, figures, report and configuration as files in an empty folder; gives the summary of them."""
     from pipeline.report.figures.files import write_figures  # with matplotlib, when training is over
     from pipeline.report.figures.trajectories import weights_of
     from pipeline.report.html import write_report
     from pipeline.report.tables import write_tables
 
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
     write_results(folder / RESULTS, plan, rows, run_ids)
     names = pq.read_schema(folder / RESULTS).names
     read = [*plan.axes, *(name for name in RUN_COLUMNS if name in names and name not in UNREAD)]

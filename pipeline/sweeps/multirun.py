@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, printable
 from pipeline.report.announcement import announce
 from pipeline.report.html import command_of
 from pipeline.report.tables import report
@@ -18,7 +18,7 @@ from pipeline.store.write import SWEEP_FOLDER_TAG, Store
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import executor
 from pipeline.sweeps.request import SweepRequest
-from pipeline.sweeps.session import SweepSession, UnfinishedError, start_parent
+from pipeline.sweeps.session import SweepSession, UnfinishedError, start_parent, verify
 
 
 def sweep(request: SweepRequest) -> None:
@@ -26,29 +26,29 @@ def sweep(request: SweepRequest) -> None:
     announce(trial.batch_key for trial in request.plan.groups)
     print(request)
     try:
-        summary, parent, uri = run(request)
+        summary, parent, store = run(request)
     except UnfinishedError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
     print()
     print(report(summary))
-    print(f"\nrecorded as run {parent} in {uri}; look at it with: make ui")
+    print(f"\nrecorded as run {parent} in {store.uri}; {store.how_to_look(parent)}")
 
 
-def run(request: SweepRequest) -> tuple[Summary, str, str]:
-    """Trains and records the sweep, started or resumed; gives its summary, its parent run and the store's address.
+def run(request: SweepRequest) -> tuple[Summary, str, Store]:
+    """Trains and records the sweep, started or resumed; gives its summary, its parent run and the store.
 
     Raises ConfigError before anything is trained, and UnfinishedError where something is left to be done.
     """
-    settings = request.settings
+    settings, tracking = request.settings, request.settings.tracking
     with Interrupts() as interrupts, closing(executor(settings.executor, interrupts)) as trainer:
-        store = Store(settings.tracking.uri, settings.tracking.experiment)
+        store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
         description = describe(request, store.uri)
         with store_errors_as_config_errors(store.uri):
-            spool, parent = resumed(store, description, request) or started(store, description, request.multirun)
-            description = replace(description, parent=parent)
-            spool.describe(description.to_json())
+            spool, description = resumed(store, description, request) or started(store, description, request.multirun)
+            parent = description.parents[0]
         with closing(spool):
+            spool.describe(description.to_json())
             session = SweepSession(request.plan, description, spool, store, parent, interrupts)
             try:
                 summary = session.run(trainer, session.work(request.pieces, settings))
@@ -58,7 +58,7 @@ def run(request: SweepRequest) -> tuple[Summary, str, str]:
             except OSError as error:  # of the sweep's folder
                 raise UnfinishedError(f"{error}; {session.progress}") from None
     assert summary is not None  # all is trained
-    return summary, parent, store.uri
+    return summary, parent, store
 
 
 def describe(request: SweepRequest, uri: str) -> SweepDescription:
@@ -76,12 +76,12 @@ def describe(request: SweepRequest, uri: str) -> SweepDescription:
     )
 
 
-def started(store: Store, description: SweepDescription, multirun: Multirun) -> tuple[Spool, str]:
+def started(store: Store, description: SweepDescription, multirun: Multirun) -> tuple[Spool, SweepDescription]:
     """A spool and a parent run for a new sweep."""
     spool = new_spool(multirun)
     spool.describe(description.to_json())
     try:
-        return spool, start_parent(store, description, spool)
+        return spool, description.under(start_parent(store, description, spool))
     except BaseException:  # nothing is trained yet
         spool.remove()
         raise
@@ -93,7 +93,7 @@ def new_spool(multirun: Multirun) -> Spool:
     return Spool.new(multirun.folder)
 
 
-def resumed(store: Store, description: SweepDescription, request: SweepRequest) -> tuple[Spool, str] | None:
+def resumed(store: Store, description: SweepDescription, request: SweepRequest) -> tuple[Spool, SweepDescription] | None:
     """The spool and the parent run of this sweep, if it was interrupted and is to be resumed. Raises ConfigError.
 
     If its folder is not on this machine, another machine may be at work on it, so it is resumed only by its run id.
@@ -103,28 +103,75 @@ def resumed(store: Store, description: SweepDescription, request: SweepRequest) 
         path, parent = Path(run.data.tags.get(SWEEP_FOLDER_TAG, "")), run.info.run_id
         if resume not in ("auto", parent):
             continue
-        here = (path / "lock").exists()
-        if not here and resume == "auto":
-            continue
         try:
-            spool = Spool(path) if here else new_spool(request.multirun)
+            if left := left_spool(path, description.key, parent):
+                spool, others = left
+                return resumed_here(store, description.under(parent, others), spool, request)
         except SpoolInUseError:
             if resume == "auto":
                 continue
             raise ConfigError("resume", resume, "cannot go on: it is running, in another process") from None
-        try:
-            store.begin_again(parent, spool.path)
-        except BaseException:
-            if not here:  # nothing is trained yet
-                spool.remove()
-            raise
-        trained = (
-            f"{spool.done:,} of {description.trials:,} trials are trained (resume=never starts anew)"
-            if here
-            else f"its folder {path} is not here, so all of it is trained again, but nothing recorded twice"
-        )
-        print(f"resuming run {parent}: {trained}")
-        return spool, parent
+        if resume == parent:
+            return resumed_elsewhere(store, description.under(parent), path, request)
     if resume not in ("auto", "never"):
         raise ConfigError("resume", resume, "is not an interrupted sweep of this same command in this store")
     return None
+
+
+def left_spool(path: Path, key: str, parent: str) -> tuple[Spool, list[str]] | None:
+    """The spool in a folder that a store names, with all parent runs of its sweep, if it is really that of this sweep.
+
+    It has no parent run yet where the process was killed as it began the run: it is anyone's then, and has no results.
+    Raises SpoolInUseError.
+    """
+
+    def parents() -> list[str] | None:
+        try:
+            left = SweepDescription.of_folder(path)
+        except ConfigError:
+            return None
+        empty = not left.parents and not any(path.glob("*.arrow"))
+        return left.parents if left.key == key and (empty or parent in left.parents) else None
+
+    if not path.is_absolute() or parents() is None:
+        return None
+    try:
+        spool = Spool(path)
+    except OSError:
+        return None
+    others = parents()  # again, as another process may have had it until now
+    if others is None:
+        spool.close()
+        return None
+    return spool, others
+
+
+def resumed_here(
+    store: Store, description: SweepDescription, spool: Spool, request: SweepRequest
+) -> tuple[Spool, SweepDescription]:
+    """The sweep in its own folder, with those of its results that are believed."""
+    try:
+        verify(spool, request.plan)
+        store.begin_again(description.parents[0], spool.path)
+    except BaseException:
+        spool.close()
+        raise
+    trained = f"{spool.done:,} of {len(request.plan):,} trials are trained (resume=never starts anew)"
+    print(f"resuming run {description.parent}: {trained}")
+    return spool, description
+
+
+def resumed_elsewhere(
+    store: Store, description: SweepDescription, path: Path, request: SweepRequest
+) -> tuple[Spool, SweepDescription]:
+    """The sweep in a new folder, as its own, `path`, is not here."""
+    spool = new_spool(request.multirun)
+    try:
+        spool.describe(description.to_json())
+        store.begin_again(description.parents[0], spool.path)
+    except BaseException:  # nothing is trained yet
+        spool.remove()
+        raise
+    what = "is not here, so all of it is trained again, but nothing recorded twice"
+    print(f"resuming run {description.parent}: its folder {printable(str(path))} {what}")
+    return spool, description

@@ -168,7 +168,13 @@ class Plan:
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> "Plan":
         """The plan of which `as_data` gave this. Raises ConfigError for any other data."""
-        return cls.of_jobs(Product.from_data(data))
+        product = Product.from_data(data)
+        try:
+            return cls.of_jobs(product)
+        except ConfigError:
+            raise
+        except (TypeError, KeyError, ValueError, AttributeError, IndexError):  # values where sections belong, and the like
+            raise ConfigError("jobs", "…", "are not the jobs of a multirun") from None
 
     def key(self, curve_points: int) -> str:
         """SHA-256 over all trials, the axes and the number of curve points.

@@ -1,13 +1,16 @@
 """Records runs while others are trained and figures are drawn."""
 
 import random
+import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from queue import Queue
 from threading import Thread
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.app.progress import progress_bar
 from pipeline.results.rows import Indices, RunRows
 from pipeline.store.failures import STORE_ERRORS
 from pipeline.store.records import records
@@ -16,7 +19,8 @@ from pipeline.sweeps.artifacts import NO_RUN
 from pipeline.sweeps.estimate import runs_recorded
 from pipeline.sweeps.plan import Plan
 
-SECONDS_BETWEEN_CHECKS, SECONDS_TO_STOP = 0.05, 0.7
+SECONDS_BETWEEN_CHECKS, SECONDS_TO_STOP, SECONDS_OF_SILENCE = 0.05, 0.7, 2.0
+ROUNDS = 3  # of recording what the store has not taken, or lost
 
 
 class Recorder:
@@ -29,8 +33,7 @@ class Recorder:
     def __init__(self, plan: Plan, runs: str | int | None, store: Store, parent: str) -> None:
         self.plan, self.runs, self.store, self.parent = plan, runs, store, parent
         self.run_ids = np.full(len(plan), NO_RUN, "S32")
-        for index, run_id in store.recorded(parent).items():
-            self.run_ids[index] = run_id
+        self._look()
         self.failure: Exception | None = None
         self._error: BaseException | None = None
         self._stopped = False
@@ -44,22 +47,48 @@ class Recorder:
 
     def wait(self, check: Callable[[], None]) -> None:
         """Waits until all that was given is done, calling `check` meanwhile. Raises any error but the store's failures."""
-        while self._queue.unfinished_tasks:
-            with self._queue.all_tasks_done:
-                self._queue.all_tasks_done.wait(SECONDS_BETWEEN_CHECKS)
-            check()
+        with ExitStack() as stack:
+            advance, shown, begun = None, self.recorded, time.monotonic()
+            while self._queue.unfinished_tasks:
+                with self._queue.all_tasks_done:
+                    self._queue.all_tasks_done.wait(SECONDS_BETWEEN_CHECKS)
+                check()
+                if advance is None and time.monotonic() - begun > SECONDS_OF_SILENCE:
+                    total = runs_recorded(self.runs, len(self.plan))
+                    advance = stack.enter_context(progress_bar())("recording", total, shown)
+                if advance:
+                    now = self.recorded
+                    advance(now - shown, 0)
+                    shown = now
         if self._error:
             raise self._error
 
+    @property
+    def recorded(self) -> int:
+        """How many runs are recorded."""
+        return int((self.run_ids != NO_RUN).sum())
+
     def finish(self, all_rows: Iterable[RunRows], check: Callable[[], None]) -> Exception | None:
-        """Waits, and tries what the store has not taken once more; gives the failure if it fails again."""
+        """Waits until each of these rows that is to have a run has exactly one in the store; gives the store's failure if not.
+
+        What the store has not taken is tried once more.
+        """
         self.wait(check)
-        if self.failure:
+        for _ in range(ROUNDS):
+            if self.failure is None and self.store.is_certain:
+                return None
+            try:
+                self._look()
+            except STORE_ERRORS as error:
+                return error
             self.failure = None
-            for rows in all_rows:
+            missing = [rows for rows in all_rows if self._wanted(rows).any()]
+            if not missing:
+                return None
+            for rows in missing:
                 self.give(rows)
             self.wait(check)
-        return self.failure
+        return self.failure or TimeoutError("runs that were recorded are missing there")
 
     def stop(self) -> None:
         """Stops after what is being written, waiting only briefly: a server may not answer."""
@@ -79,8 +108,21 @@ class Recorder:
             finally:
                 self._queue.task_done()
 
+    def _look(self) -> None:
+        """Has the store keep one run of each trial, and no others; takes their ids."""
+        found = self.store.recorded(self.parent, set(self.run_ids.astype(str)) - {""})
+        self.run_ids[:] = NO_RUN
+        for index, run_id in found.items():
+            if index < len(self.plan):
+                self.run_ids[index] = run_id
+
+    def _wanted(self, rows: RunRows) -> NDArray[np.bool_]:
+        """Which of the rows are to have a run of their own and have none yet."""
+        missing: NDArray[np.bool_] = self.run_ids[rows.indices] == NO_RUN
+        return missing & chosen(self.runs, len(self.plan), rows.indices)
+
     def _record(self, rows: RunRows) -> None:
-        wanted = chosen(self.runs, len(self.plan), rows.indices) & (self.run_ids[rows.indices] == NO_RUN)
+        wanted = self._wanted(rows)
         if not wanted.any():
             return
         indices = rows.indices[wanted]

@@ -6,14 +6,21 @@ Each step depends only on what the spool and the store have, so that a sweep may
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.app.interrupts import Interrupts
 from pipeline.app.progress import progress_bar
+from pipeline.backprop.batch import Batch
+from pipeline.errors import ConfigError, printable
+from pipeline.report.metrics import numbers, share_converged
 from pipeline.report.tables import note
-from pipeline.results.rows import Indices
-from pipeline.results.spool import Spool
+from pipeline.results.rows import Indices, RunRows
+from pipeline.results.spool import DESCRIPTION, Spool
+from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_points, verify_trials
 from pipeline.stats.summary import Summary
 from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors_as_config_errors
 from pipeline.store.records import table_tags
@@ -24,9 +31,10 @@ from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import Executor
 from pipeline.sweeps.plan import Plan
 from pipeline.sweeps.recorder import Recorder
+from pipeline.trials.batching import CURVE_POINTS, batch_of
 from pipeline.trials.settings import Settings
 
-ARTIFACTS = "artifacts"
+FEW_VALUES = 1000  # of axes, with which a sweep's key takes well under a millisecond
 
 
 class UnfinishedError(Exception):
@@ -38,8 +46,10 @@ class NotRecordedError(UnfinishedError):
 
     def __init__(self, path: Path, error: Exception) -> None:
         super().__init__(
-            f"the store has not taken everything ({reason(error)}); what is trained is kept in {path}; "
-            f"record it later with: python -m pipeline.push {shlex.quote(f'folder={path}')}"
+            printable(
+                f"the store has not taken everything ({reason(error)}); what is trained is kept in {path}; "
+                f"record it later with: python -m pipeline.push {shlex.quote(f'folder={path}')}"
+            )
         )
 
 
@@ -54,6 +64,41 @@ def start_parent(store: Store, description: SweepDescription, spool: Spool) -> s
     if any(base["task"]["name"] == "csv" for base in description.jobs["bases"]):
         tags |= table_tags(*description.plan.groups)
     return store.begin("sweep", description.study, description.params, tags)
+
+
+def verify(spool: Spool, plan: Plan, key: str | None = None) -> None:
+    """Sets aside what an earlier process has left in the spool and is no result of these trials, to the last bit.
+
+    Raises ConfigError, and leaves all as it is, where there is such and the trials are not those of the sweep with that key.
+    """
+    free = np.ones(len(plan), bool)
+
+    def batch(indices: Indices, curve_points: int) -> Batch:
+        _, batch_keys = plan.field("batch_key", indices)
+        if (batch_keys != batch_keys[0]).any():
+            raise DamagedError("has trials of different batches")
+        return batch_of(plan.fields(indices), curve_points)
+
+    def check(rows: RunRows) -> None:
+        verify_trials(rows, batch, free)
+        free[rows.indices] = False
+
+    faults = spool.faults(check)
+    if faults and key is not None and not has_key(plan, key, spool.rows):
+        why = f"has results of other trials; a file that they are made from has changed, or {DESCRIPTION}"
+        raise ConfigError("folder", str(spool.path), why)
+    spool.set_aside(faults)
+
+
+def has_key(plan: Plan, key: str, rows: Iterable[RunRows]) -> bool:
+    """Whether this is the plan's key with some number of curve points: the default, the rows', or if that is quick, any."""
+    points = {CURVE_POINTS}
+    for some in rows:
+        with suppress(DamagedError):
+            points.add(number_of_points(some))
+    if sum(len(axis.values) for axis in plan.product.axes) <= FEW_VALUES:
+        points.update(range(2, MOST_POINTS + 1))
+    return any(plan.key(number) == key for number in sorted(points, key=lambda number: number != CURVE_POINTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +117,7 @@ class SweepSession:
 
         Raises NotRecordedError if the store does not take all of it, and ConfigError if it does not answer at the start.
         """
-        status, summary = "FAILED", None
+        status, summary, folder = "FAILED", None, None
         with store_errors_as_config_errors(self.store.uri):
             recorder = Recorder(self.plan, self.description.tracking.runs, self.store, self.parent)
         try:
@@ -83,13 +128,13 @@ class SweepSession:
             if recorder.failure:
                 self._finish(recorder)
             if self.spool.done == len(self.plan):
-                folder = self.spool.path / ARTIFACTS
+                folder = self.spool.artifacts()
                 summary = write_artifacts(folder, self.plan, self.description, self.spool.rows, recorder.run_ids)
             self._finish(recorder)
-            if summary is None:
+            if summary is None or folder is None:
                 status = "KILLED"
             else:
-                self._store_artifacts(summary, recorder)
+                self._store_artifacts(folder, summary, recorder)
                 status = "FINISHED"
         except KeyboardInterrupt:
             status = "KILLED"
@@ -132,16 +177,13 @@ class SweepSession:
         if failure := recorder.finish(self.spool.rows, self.interrupts.raise_if_requested):
             raise NotRecordedError(self.spool.path, failure)
 
-    def _store_artifacts(self, summary: Summary, recorder: Recorder) -> None:
-        """Stores what `write_artifacts` wrote with the parent run, with metrics and a description."""
-        folder = self.spool.path / ARTIFACTS
+    def _store_artifacts(self, folder: Path, summary: Summary, recorder: Recorder) -> None:
+        """Stores what `write_artifacts` wrote there with the parent run, with metrics and a description."""
         if (recorder.run_ids != NO_RUN).any():  # they are known only now
             write_results(folder / RESULTS, self.plan, self.spool.rows, recorder.run_ids)
-        converged = int(summary.event.sum())
-        metrics = {"runs": len(summary), "converged": converged, "rate": converged / len(summary)}
         try:
             self.store.log_files(self.parent, folder)
-            self.store.log_metrics(self.parent, metrics)
+            self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
             self.store.set_note(self.parent, note(summary))
         except STORE_ERRORS as error:
             raise NotRecordedError(self.spool.path, error) from None

@@ -45,7 +45,7 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> int:
     print("error by epoch")
     for point in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
         print(f"{epochs[point]:>12,}  {errors[point]:.12g}")
-    print(f"recorded as run {run_id} in {store.uri}; {store.address.how_to_look(store.experiment_id, run_id)}")
+    print(f"recorded as run {run_id} in {store.uri}; {store.how_to_look(run_id)}")
     return 0
 
 

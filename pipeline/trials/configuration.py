@@ -151,7 +151,9 @@ def configuration_from_params(params: Mapping[str, str]) -> dict[str, Any]:
         group, _, name = key.partition(".")
         value = entry if group in NAMED_BY and name in ("", "path") else read_param(entry)
         if group in NAMED_BY or name:
-            config.setdefault(group, {})[name or NAMED_BY[group]] = value
+            section = config.setdefault(group, {})
+            if isinstance(section, dict):  # and no param of the same name
+                section[name or NAMED_BY[group]] = value
         elif key in TRIAL_KEYS:  # others do not belong to a trial
             config[key] = value
     return config
@@ -161,5 +163,5 @@ def read_param(entry: str) -> Any:
     """A param as the value that was written: a number, a truth value, a list, or text."""
     try:
         return json.loads(entry)
-    except ValueError:
+    except (ValueError, RecursionError):
         return entry

@@ -12,6 +12,7 @@ as one NaN: which one an operation makes differs between processors.
 import hashlib
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,10 +68,15 @@ def keys(batch: Batch) -> list[str]:
 
 def digests(result: BatchResult) -> list[str]:
     """The digest of every trial's result."""
-    rows = rows_as_bytes(np.vstack([result.final_error, result.parameters]))
-    heads = [f"{DIGEST_HEADER}\n{status}\n".encode() for status in STATUSES]
-    ends = zip(result.status.tolist(), result.epochs.tolist(), rows, strict=True)
-    return [hashlib.sha256(b"%b%d\n%b" % (heads[status], epochs, row)).hexdigest() for status, epochs, row in ends]
+    return result_digests(result.status, result.epochs, result.final_error, result.parameters)
+
+
+def result_digests(status: NDArray[Any], epochs: NDArray[np.int64], final_error: Array, parameters: Array) -> list[str]:
+    """The digests of results: the codes of status (R,), epochs (R,), final_error (R,), and the final parameters (N, R)."""
+    rows = rows_as_bytes(np.vstack([final_error, parameters]))
+    heads = [f"{DIGEST_HEADER}\n{word}\n".encode() for word in STATUSES]
+    ends = zip(status.tolist(), epochs.tolist(), rows, strict=True)
+    return [hashlib.sha256(b"%b%d\n%b" % (heads[code], epoch, row)).hexdigest() for code, epoch, row in ends]
 
 
 def rows_as_bytes(columns: Array) -> Iterator[bytes]:

@@ -116,6 +116,25 @@ def test_a_file_that_cannot_be_written_is_told_in_one_line(two_sweeps, command, 
     assert "cannot be written" in ended.err
 
 
+@pytest.mark.parametrize("style", ["text", "parquet", "html"])
+def test_a_failed_write_leaves_the_file_that_was_there(style, two_sweeps, command, folder, disk_full):
+    (folder / "out").write_text("before")
+    ended = command("summary", f"tracking.uri=sqlite:///{two_sweeps[0]}", "output=out", f"format={style}")
+    assert (ended.code, ended.err) == (2, "output=out: cannot be written: No space left on device\n")
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("out", "before")]
+
+
+def test_the_output_may_be_a_device_or_a_link(two_sweeps, command, folder):
+    where = f"tracking.uri=sqlite:///{two_sweeps[0]}", "by=threshold", "format=csv"
+    (folder / "link").symlink_to("target")
+    assert command("summary", *where, "output=link").code == 0
+    assert (folder / "link").is_symlink()
+    assert (folder / "target").read_text().startswith("threshold,")
+    assert (
+        command("summary", *where, "output=/dev/full").err == "output=/dev/full: cannot be written: No space left on device\n"
+    )
+
+
 def test_the_note_has_the_sentences_and_the_main_table():
     results = sweep(learning_rate=[0.5, 5.0], seed=range(4), threshold=[1e-2, 1e-3])
     note = tables.note(Summary(results))

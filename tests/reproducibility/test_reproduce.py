@@ -213,6 +213,14 @@ def test_a_trial_written_three_ways_has_one_key_and_one_digest(store, command, f
     assert command("reproduce", f"folder={folder / 'b'}").code == 0
 
 
+def test_a_failed_update_leaves_the_baselines_as_they_were(command, folder, disk_full):
+    rows = [{**SHORT[0], "epochs": "7"}]
+    written = folder / "b" / "some.csv"
+    with pytest.raises(OSError, match="No space left"):
+        write(folder / "b", *rows)
+    assert not list(written.parent.iterdir())
+
+
 def test_an_update_says_what_has_changed_and_only_that(command, folder):
     rows = [dict(row) for row in SHORT[:4]]
     before = rows[2]["epochs"]

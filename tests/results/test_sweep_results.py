@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from pipeline.results.columns import RUN_COLUMNS
 from pipeline.results.sweep_results import AXES, SweepResults
 
-RUN = {name: [1, 2] for name in RUN_COLUMNS}
+RUN = {
+    "status": ["converged", "diverged"], "epochs": [1, 2], "final_error": [0.1, np.inf], "gradient_norm": [1.0, np.nan],
+    "run_id": ["a", None], "key": ["b", "c"], "digest": ["d", "e"], "horizon": [2, 2],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("axes", [["learning_rate", "seed"], ["seed"], []])
@@ -24,7 +28,7 @@ def test_axes_are_the_columns_that_the_file_names(axes):
 
 @pytest.mark.parametrize("by_pandas", [False, True])
 def test_axes_of_an_older_file_are_all_columns_that_are_not_of_a_run(by_pandas):
-    columns = {"learning_rate": [0.5, 0.5], **{name: [1, 2] for name in RUN_COLUMNS if name != "horizon"}, "seed": [0, 1]}
+    columns = {"learning_rate": [0.5, 0.5], **{name: RUN[name] for name in RUN_COLUMNS if name != "horizon"}, "seed": [0, 1]}
     table = pa.Table.from_pandas(pd.DataFrame(columns)) if by_pandas else pa.table(columns)
     results = SweepResults.from_arrow(table, name="sweep")
     assert results.axes == ("learning_rate", "seed")

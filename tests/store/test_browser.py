@@ -207,6 +207,13 @@ def test_mlflows_pages_show_the_sweep(browser, command, store):
         opened.get_by_text("of 8 runs converged").first.wait_for()
         opened.get_by_text("Lowest expected running time").first.wait_for()
 
+        for name in ("rate", "ert", "median_epochs", "share_converged"):
+            opened.get_by_text(name, exact=True).first.wait_for()
+
+        at(f"/runs/{parent.info.run_id}/model-metrics")
+        opened.get_by_text("share_converged", exact=True).first.wait_for()
+        opened.locator(".js-plotly-plot .scatterlayer .trace path.js-line").first.wait_for()
+
         at(f"/runs/{parent.info.run_id}/artifacts")
         for name in ("results.parquet", "report.html", "figures", "summary"):
             opened.get_by_text(name, exact=True).first.wait_for()
@@ -222,6 +229,26 @@ def test_mlflows_pages_show_the_sweep(browser, command, store):
         at(f"/runs/{child.info.run_id}/model-metrics")
         opened.get_by_text("error", exact=True).first.wait_for()
         opened.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for()
+        opened.close()
+
+
+def test_a_child_says_its_sweep_in_a_list_that_is_sorted_by_a_metric(browser, command, store):
+    assert command("train", *SWEEP).code == 0
+    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
+    experiment = client.get_experiment_by_name("backpropagation").experiment_id
+    [parent] = client.search_runs([experiment], "tags.kind = 'sweep'")
+    with pages_of_mlflow() as address:
+        opened = browser.new_page(viewport={"width": 2000, "height": 1000})
+        opened.set_default_timeout(60_000)
+        opened.goto(f"{address}/#/experiments/{experiment}/runs?orderByKey=metrics.%60epochs%60&orderByAsc=true")
+        opened.get_by_text("learning_rate=5").first.wait_for()
+        opened.get_by_role("button", name="Columns").click()
+        opened.get_by_placeholder("Search columns").fill("sweep")
+        opened.get_by_text("sweep", exact=True).click()
+        opened.keyboard.press("Escape")
+        cells = opened.get_by_text(f"{parent.info.run_id[:8]} {parent.info.run_name}", exact=True)
+        cells.first.wait_for()
+        assert cells.count() == 8
         opened.close()
 
 
@@ -263,7 +290,8 @@ def test_a_run_looks_the_same_whichever_way_it_was_written(browser, command, sto
                 opened.goto(f"{address}/#/experiments/{experiment}/runs/{run.info.run_id}{page}")
                 shown = opened.locator(sign).first
                 shown.wait_for()
-                pages.append(settled(opened).replace(run.info.run_id, "id").replace(run.info.run_id[:8], "id"))
+                words = settled(opened).replace(run.info.run_id, "id").replace(run.info.run_id[:8], "id")
+                pages.append(words.replace(run.data.tags["mlflow.parentRunId"][:8], "sweep"))
                 pages.append(shown.get_attribute("d"))  # the curve's points
             found.append([re.sub(TIMES, "", page, flags=re.M) for page in pages if page])
         opened.close()

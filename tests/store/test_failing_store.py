@@ -21,10 +21,10 @@ from mlflow.exceptions import MlflowException
 from pipeline.store import bulk, failures
 from pipeline.store.write import Store
 from pipeline.ui import free_port
+from tests.servers import Server
 from tests.stores import CHUNKS, EXPERIMENT, SWEEP, TRIALS, after, kept_folder, sweeps_in, wait_for
 
 BOTH_WAYS = ["in bulk", pytest.param("by the client", marks=pytest.mark.slow)]
-SERVER_ENVIRONMENT = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 def start(name: str, *arguments: str) -> subprocess.Popen:
@@ -229,38 +229,6 @@ def test_ctrl_c_is_heard_while_a_lock_is_waited_for(schemas, store, lock, folder
     assert command("train", *SWEEP).code == 0
     [sweep] = told(f"sqlite:///{store}", folder)
     assert (sweep["status"], len(sweep["children"])) == ("FINISHED", TRIALS)
-
-
-class Server:
-    """An MLflow server on a port of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen | None = None
-
-    def start(self) -> None:
-        """Starts it and waits until it answers."""
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
-        stores = [
-            "--backend-store-uri",
-            f"sqlite:///{self.folder}/server.db",
-            "--artifacts-destination",
-            f"{self.folder}/files",
-        ]
-        with open(self.folder / "server.log", "ab") as log:
-            self.process = subprocess.Popen(
-                [*command, *stores], stdout=log, stderr=log, env=SERVER_ENVIRONMENT, start_new_session=True
-            )
-        wait_for(self.uri, self.process)
-
-    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """Ends it with all its processes, or does something else to them."""
-        if self.process:
-            os.killpg(self.process.pid, how)
-            if how == signal.SIGKILL:
-                self.process.wait()
-                self.process = None
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_passwords_of_the_environment_are_hidden_wherever_they_appear(monkeypatc
 )
 @pytest.mark.parametrize("uri", ["postgresql://me:{}@host/db", "http://me:{}@localhost:1"])
 def test_a_password_in_a_configuration_is_refused_before_it_is_written_anywhere(more, uri, folder):
-    line = [sys.executable, "-m", "pipeline.train", *more, f"tracking.uri='{uri.format('s3cr3t')}'"]
+    line = [sys.executable, "-m", "pipeline.train", *more, f"tracking.uri={uri.format('s3cr3t')}"]
     ended = subprocess.run(line, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert (

@@ -117,6 +117,47 @@ def test_diverged_and_exhausted_runs_are_recorded_as_such(store, command):
     assert "1 exhausted, 1 diverged" in ended.out
 
 
+def test_a_run_with_an_infinite_number_says_so_and_no_other(store, command):
+    """MLflow keeps 1.8e308 for infinite and 0 for NaN, if a tag and a metric don't tell."""
+    ended = command(
+        "train", "-m", "network.output_activation=identity", "network.activation=identity", "learning_rate=0.5,1e100,1e308",
+        "max_epochs=50", "initial=uniform",
+    )  # fmt: skip
+    assert ended.code == 0
+    said = {}
+    for run in runs_of(store)[2]:
+        tags, metrics = run.data.tags, run.data.metrics
+        said[run.data.params["learning_rate"]] = tags.get("final_error"), tags.get("gradient_norm"), metrics.get("finite")
+    assert said == {"0.5": (None, None, None), "1e+100": ("inf", None, 0.0), "1e+308": ("nan", "nan", 0.0)}
+
+
+def test_a_sweeps_page_has_the_numbers_that_matter_and_the_run_length_distribution(store, command):
+    command("train", *SWEEP)
+    client, [parent], children = runs_of(store)
+    ends = np.array([run.data.metrics["epochs"] for run in children if run.data.tags["status"] == "converged"])
+    metrics = dict(parent.data.metrics)
+    assert (metrics["runs"], metrics["converged"], metrics["rate"]) == (8, len(ends), len(ends) / 8)
+    assert metrics["ert"] == sum(run.data.metrics["epochs"] for run in children) / len(ends)
+    assert metrics["median_epochs"] == np.sort(ends)[3]
+    curve = client.get_metric_history(parent.info.run_id, "share_converged")
+    assert {point.step for point in curve} >= {0, *ends, 500}
+    for point in curve:
+        assert point.value == pytest.approx((ends <= point.step).sum() / 8, abs=1e-15)
+
+
+def test_a_sweep_without_success_has_no_running_time(store, command):
+    command("train", "-m", "seed=0,1", "initial=uniform", "max_epochs=3", "threshold=1e-9")
+    _, [parent], _ = runs_of(store)
+    assert set(parent.data.metrics) == {"runs", "converged", "rate", "share_converged"}
+
+
+def test_a_child_says_its_sweep(store, command):
+    command("train", *SWEEP)
+    _, [parent], children = runs_of(store)
+    assert {run.data.tags["sweep"] for run in children} == {f"{parent.info.run_id[:8]} {parent.info.run_name}"}
+    assert "sweep" not in parent.data.tags
+
+
 def test_axes_that_mix_lists_and_numbers_are_kept_as_text(store, command, folder):
     ended = command("train", "-m", "learning_rate=[2,1],1", "max_epochs=3", "momentum=null,0.5")
     assert ended.code == 2
@@ -196,7 +237,7 @@ def test_a_run_that_breaks_while_it_is_written_is_marked_failed(store, monkeypat
     opened = Store(f"sqlite:///{store}", "backpropagation")
     trial, _ = read_run(composed(max_epochs=3))
     [record] = records([trial], RunRows(run_table(np.zeros(1, int), trainer.train(make_batch([trial])), "numpy")), ["x"])
-    monkeypatch.setattr(opened.client, "log_artifact", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(np, "savez", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         opened.record(record)
     _, [run], _ = runs_of(store)

@@ -1,5 +1,7 @@
 """A sweep goes on where it was interrupted, records as much as was asked for, and says what it will take before it starts."""
 
+import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from pipeline.app import interrupts as control
+from pipeline.errors import as_override
 from pipeline.results import rows
 from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.store.write import Store
@@ -216,6 +219,120 @@ def test_a_damaged_chunk_and_a_run_cut_short_are_made_again(store, command, fold
     assert client.get_run(cut_short.info.run_id).info.status == "KILLED"
 
 
+def sweeps_of(store: Path) -> dict[str, set]:
+    """The learning rates in the results of each finished sweep, by run id; each of its trials has a run of its own key."""
+    found = {}
+    for parent in parents_of(store):
+        if parent.info.status != "FINISHED":
+            continue
+        results, children = results_of(parent), children_of(store, parent)
+        assert {(run.info.run_id, run.data.tags["trial.key"]) for run in children} == set(
+            results[["run_id", "key"]].itertuples(index=False, name=None)
+        )
+        assert {run.data.params["learning_rate"] for run in children} == {
+            as_override(rate) for rate in results["learning_rate"]
+        }
+        found[parent.info.run_id] = set(results["learning_rate"])
+    return found
+
+
+@pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize("gone", ["moved away", "removed"])
+def test_sweeps_that_use_one_folder_one_after_the_other_keep_their_own(store, command, folder, interrupted_after, gone):
+    """The tags of both name the same folder, in which there are the results of the second."""
+    common = ("-m", "initial=uniform", "seed=range(4)", "max_epochs=300", "executor.chunk=2", f"hydra.sweep.dir={folder}/one")
+    first, second = (*common, "learning_rate=0.5,5"), (*common, "learning_rate=0.25,2.5")
+    path = folder / "one" / "kept"
+    interrupted_after(4)
+    assert command("train", *first).code == 130
+    path.rename(folder / "elsewhere") if gone == "moved away" else shutil.rmtree(path)
+    interrupted_after(4)
+    assert command("train", *second).code == 130
+    one, other = parents_of(store)
+    assert one.data.tags["sweep.folder"] == other.data.tags["sweep.folder"] == str(path)
+    interrupted_after(0)
+    named = command("train", *first, f"resume={one.info.run_id}")
+    assert (named.code, named.err) == (0, "")
+    assert "so all of it is trained again" in named.out
+    assert path.exists()
+    ended = command("train", *second)
+    assert (ended.code, ended.err) == (0, "")
+    assert f"resuming run {other.info.run_id}: 4 of 8 trials are trained" in ended.out
+    assert sweeps_of(store) == {one.info.run_id: {0.5, 5.0}, other.info.run_id: {0.25, 2.5}}
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_sweep_begun_anew_by_the_same_command_keeps_its_own(store, command, folder, interrupted_after):
+    sweep = (*SWEEP, "executor.chunk=4", f"hydra.sweep.dir={folder}/one")
+    interrupted_after(4)
+    assert command("train", *sweep).code == 130
+    shutil.rmtree(folder / "one" / "kept")
+    interrupted_after(4)
+    assert command("train", *sweep, "resume=never").code == 130
+    first, second = parents_of(store)
+    interrupted_after(0)
+    assert command("train", *sweep, f"resume={first.info.run_id}").code == 0
+    assert [run.info.status for run in parents_of(store)] == ["FINISHED", "KILLED"]
+    assert f"resuming run {second.info.run_id}: 4 of {TRIALS}" in command("train", *sweep).out
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_sweep_killed_before_its_folder_knows_its_run_is_resumed(store, command, folder, monkeypatch):
+    """Its description has no parent yet, and it has no results."""
+    real = Spool.describe
+
+    def describe(self, text):
+        if '"parent": null' not in text:
+            raise KeyboardInterrupt
+        real(self, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "describe", describe)
+        assert command("train", *SWEEP).code == 130
+    [path] = folder.rglob("kept")
+    [parent] = parents_of(store)
+    assert '"parent": null' in (path / "sweep.json").read_text()
+    ended = command("train", *SWEEP)
+    assert (ended.code, ended.err) == (0, "")
+    assert f"resuming run {parent.info.run_id}: 0 of {TRIALS}" in ended.out
+    assert len(parents_of(store)) == 1
+    assert not path.exists()
+
+
+def precious_folder(folder: Path) -> dict[Path, str]:
+    """A folder of somebody else's, with files that have this program's names; gives their contents."""
+    contents = {folder / name: f"precious {name}" for name in ("lock", "sweep.json", "results.parquet", "figures/a.svg")}
+    for path, text in contents.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return contents
+
+
+@pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize("what", ["precious", "link", "nothing", "/", "", "relative", "\0", "pipe"])
+def test_a_folder_that_a_tag_names_is_not_believed(what, store, command, folder, interrupted_after):
+    sweep = (*SWEEP, "executor.chunk=4")
+    interrupted_after(4)
+    assert command("train", *sweep).code == 130
+    interrupted_after(0)
+    [parent] = parents_of(store)
+    [path] = folder.rglob("kept")
+    contents = precious_folder(folder / "precious")
+    named = {"precious": folder / "precious", "link": folder / "link", "nothing": folder / "nothing", "pipe": folder / "pipe"}
+    (folder / "link").symlink_to(path)
+    (folder / "pipe").mkdir()
+    os.mkfifo(folder / "pipe" / "sweep.json")
+    tag = str(named.get(what, path.relative_to(folder) if what == "relative" else what))
+    MlflowClient(f"sqlite:///{store}").set_tag(parent.info.run_id, "sweep.folder", tag)
+    before = sorted(path.iterdir())
+    ended = command("train", *sweep)
+    assert (ended.code, ended.err) == (0, "")
+    assert "resuming" not in ended.out
+    assert {path: path.read_text() for path in contents} == contents
+    assert sorted(path.iterdir()) == before
+    assert len(sweeps_of(store)) == 1
+
+
 @pytest.mark.slow
 def test_sweeps_that_are_killed_at_random_times_lose_nothing(folder):
     tally = torture(folder, kills=6)
@@ -269,7 +386,7 @@ def test_trials_without_runs_can_be_trained_again_all_the_same(store, command, f
     assert f"reproduced {TRIALS} of {TRIALS}" in again.out
     path = artifacts(parent) / "results.parquet"
     results = pd.read_parquet(path)
-    results.loc[5, "epochs"] += 1
+    results.loc[5, "epochs"] -= 1
     results.to_parquet(path)
     again = command("reproduce", "sweep=latest", "engines=numpy")
     assert again.code == 1

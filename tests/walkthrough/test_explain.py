@@ -320,6 +320,16 @@ def test_wrong_input_is_refused_in_one_line_and_nothing_is_written(argument, fol
     assert os.listdir(folder) == []
 
 
+@pytest.mark.parametrize("style", ["text", "markdown"])
+def test_a_failed_write_leaves_the_files_that_were_there(style, folder, command, disk_full):
+    for name in ("walk.md", "walk-forward.svg", "walk-backward.svg", "walk-update.svg"):
+        (folder / name).write_text("before")
+    ended = command("explain", f"explain.format={style}", "explain.output=walk.md")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "explain.output=walk.md: cannot be written: No space left on device\n"
+    assert [path.read_text() for path in folder.iterdir()] == ["before"] * 4
+
+
 def test_nothing_is_written_but_the_file_asked_for(folder, command):
     told = command("explain", "explain.format=markdown")
     assert os.listdir(folder) == []

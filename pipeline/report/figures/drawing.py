@@ -63,7 +63,7 @@ def glyphs() -> frozenset[int]:
 
 def plain(value: Any, longest: int = 24) -> str:
     """A value as a label: numbers shortly, texts cut, in one line, without characters that are markup or not in the font."""
-    text = " ".join(in_short(value).split()) or "(empty)"
+    text = in_short(" ".join(value.split()) if isinstance(value, str) else value) or "(empty)"
     text = text if len(text) <= longest else text[: longest - 1] + "…"
     return "".join(letter if ord(letter) in glyphs() else "�" for letter in text).replace("$", r"\$")
 

@@ -1,0 +1,1 @@
+"""MLflow's own client: for servers, and for databases whose schema `bulk` does not know."""
