@@ -204,7 +204,8 @@ class Sweep:
 
         self._check(axes)
         runs = self._curves
-        draw = drawings(runs, weights_of(runs) if isinstance(runs, Runs) and runs.networks == 1 else None)
+        error_goals = "criterion" not in self.results or bool((self.results["criterion"] == "total_error").all())
+        draw = drawings(runs, weights_of(runs) if isinstance(runs, Runs) and runs.networks == 1 else None, error_goals)
         if name not in draw:
             raise ConfigError("figure", name, f"must be one of {', '.join(draw)}")
         picture = draw[name](self.summary, axes=axes or None)

@@ -40,7 +40,8 @@ def write_artifacts(
     write_tables(summary, folder)
     runs = Runs(rows, len(plan))
     small = runs.networks == 1 and len(runs) * rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
-    captions = write_figures(summary, folder / "figures", runs, weights_of(runs) if small else None)
+    error_goals = all(trial.batch_key.criterion == "total_error" for trial in plan.groups)
+    captions = write_figures(summary, folder / "figures", runs, weights_of(runs) if small else None, error_goals)
     made = description.configuration, captions, environment_tags(), description.command, description.study
     write_report(folder / "report.html", summary, *made)
     for name, text in {**description.files, JOBS: json.dumps(description.jobs)}.items():
