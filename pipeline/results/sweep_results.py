@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
-from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.columns import HELD_OUT, RUN_COLUMNS
 from pipeline.trials.configuration import TRIAL_KEYS
 
 if TYPE_CHECKING:
@@ -20,7 +20,11 @@ AXES = "axes"  # metadata of results.parquet: which of its columns are axes of t
 FILE = "results.parquet"
 MOST_EPOCHS = 10**12
 REQUIRED = RUN_COLUMNS[:3]  # status, epochs, final_error
-TEXTS, WHOLE, NUMBERS = ("status", "run_id", "key", "digest"), ("epochs", "horizon"), ("final_error", "gradient_norm")
+TEXTS, WHOLE, NUMBERS = (
+    ("status", "run_id", "key", "digest"),
+    ("epochs", "horizon"),
+    ("final_error", "gradient_norm", *HELD_OUT),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.columns import HELD_OUT, RUN_COLUMNS
+from pipeline.results.held_out_scores import held_out_scores
 from pipeline.results.rows import RunRows
 from pipeline.results.runs import Runs, scalars, write_curves, write_weights
 from pipeline.results.sweep_results import AXES, FILE
@@ -65,6 +66,7 @@ def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDAr
 
 def results_tables(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]) -> Iterator[pa.Table]:
     """The results in pieces: the axes, what became of each trial, its run, and the other keys of the trial."""
+    scores = all_scores(plan, rows)
     for some in scalars(rows, len(plan)):
         indices = some.column("place").to_numpy()
         columns = plan.axis_columns(indices)
@@ -73,4 +75,16 @@ def results_tables(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.byte
         columns["run_id"] = pa.array(ids, pa.string(), mask=ids == "")
         columns |= {name: some.column(name) for name in ("key", "digest")}
         columns |= {"horizon": plan.horizons(indices), **plan.fixed_columns(indices)}
+        columns |= {name: pa.array(column[indices], from_pandas=True) for name, column in scores.items()}
         yield pa.table(columns, metadata={AXES: json.dumps(list(plan.axes))})
+
+
+def all_scores(plan: Plan, rows: Sequence[RunRows]) -> dict[str, NDArray[np.float64]]:
+    """Columns (trials,) of HELD_OUT that some trials have; NaN of trials that hold no patterns out."""
+    columns = {name: np.full(len(plan), np.nan) for name in HELD_OUT}
+    known = set()
+    for some in rows:
+        for name, column in held_out_scores(some, plan.trials(some.indices[:1])[0]).items():
+            columns[name][some.indices] = column
+            known.add(name)
+    return {name: column for name, column in columns.items() if name in known}
