@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.results.columns import HELD_OUT, RUN_COLUMNS
+from pipeline.results.columns import HELD_OUT, NO_AXES
 from pipeline.results.held_out_scores import held_out_scores
 from pipeline.results.rows import RunRows
 from pipeline.results.runs import Runs, scalars, write_curves, write_weights
@@ -36,7 +36,7 @@ def write_artifacts(
 
     write_results(folder / RESULTS, plan, rows, run_ids)
     names = pq.read_schema(folder / RESULTS).names
-    read = [*plan.axes, *(name for name in RUN_COLUMNS if name in names and name not in UNREAD)]
+    read = [*plan.axes, *(name for name in NO_AXES if name in names and name not in UNREAD)]
     summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas())
     write_tables(summary, folder)
     runs = Runs(rows, len(plan))

@@ -28,7 +28,7 @@ def symmetry(bits: int, coding: str) -> tuple[Array, Array]:
 
 
 def classified(
-    name: str, scaling: str, test: float, test_seed: int
+    name: str, scaling: str, test: float = 0.0, test_seed: int = 0
 ) -> tuple[Array, Array] | tuple[Array, Array, None, HeldOut]:
     """Fisher's iris (150 patterns, 4 inputs, 3 classes) or handwritten digits (1,797, 64, 10): the copies in scikit-learn."""
     from sklearn import datasets
