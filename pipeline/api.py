@@ -27,6 +27,7 @@ from pipeline.errors import ConfigError, as_override, printable
 from pipeline.report.documents import together
 from pipeline.report.tables import readable, report
 from pipeline.report.words import in_words
+from pipeline.results.held_out_scores import scores
 from pipeline.results.run_result import Curve, RunResult
 from pipeline.results.runs import Runs
 from pipeline.results.sweep_results import SweepResults
@@ -34,6 +35,7 @@ from pipeline.stats.summary import Summary
 from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import fixed_keys
 from pipeline.trials.settings import Tracking, read_run
+from pipeline.trials.tasks import load as load_task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,12 +51,15 @@ def train(*overrides: str, **values: Any) -> "Run":
         trial, settings = read_run(compose([*overrides, *assignments]))
         batch = make_batch([trial], settings.curve_points)
     [result] = RunResult.of_batch(engine(settings.engine)(batch))
+    task = load_task(trial.batch_key.task)
+    by_name = scores(result.batch_result.batch.network, result.batch_result.parameters, task)
     return Run(
         trial=fixed_keys(trial),
         status=result.status,
         epochs=result.epochs,
         final_error=result.final_error,
         gradient_norm=result.gradient_norm,
+        held_out={name: float(score[0]) for name, score in by_name.items()},
         curve=pd.DataFrame(dict(zip(("epoch", "error"), result.curve, strict=True))),
         weights=result.weights,
         key=result.key,
@@ -136,6 +141,7 @@ class Run:
     epochs: int
     final_error: float
     gradient_norm: float
+    held_out: Mapping[str, float]  # test_error, train_accuracy, test_accuracy; empty if no patterns are held out
     curve: pd.DataFrame
     weights: Mapping[str, Any]
     key: str
