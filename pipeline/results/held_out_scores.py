@@ -1,6 +1,6 @@
 """How well trained networks do on patterns that were held out: from their final weights, by the forward pass of training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -9,10 +9,10 @@ from pipeline.backprop.network import Network, forward, total_error
 from pipeline.results.columns import HELD_OUT
 from pipeline.results.rows import RunRows
 from pipeline.trials.tasks import Task, load
-from pipeline.trials.tasks.held_out import ClassOutputs, are_right
+from pipeline.trials.tasks.held_out import are_right
 from pipeline.trials.trial import Trial
 
-NUMBERS = 2**20  # that one array may hold: runs and patterns are taken so many at a time
+NUMBERS = 2**18  # that one array may hold: runs and patterns are taken so many at a time
 
 
 def held_out_scores(rows: RunRows, trial: Trial) -> dict[str, Array]:
@@ -25,30 +25,21 @@ def held_out_scores(rows: RunRows, trial: Trial) -> dict[str, Array]:
     return scores(rows.network, np.ascontiguousarray(rows.column("parameters").T), task) if task.held_out else {}
 
 
+@np.errstate(all="ignore")  # a run that has diverged is a result
 def scores(network: Network, parameters: Array, task: Task) -> dict[str, Array]:
-    """The same of networks with these parameters (N, R)."""
+    """The same of networks with these parameters (N, R), some runs at a time."""
     held_out = task.held_out
     if held_out is None:
         return {}
-    error, right = errors_and_shares(network, parameters, held_out.inputs, held_out.targets, held_out.classes)
-    if not held_out.classes:
-        return {"test_error": error}
-    _, train_right = errors_and_shares(network, parameters, task.inputs, task.targets, held_out.classes)
-    return dict(zip(HELD_OUT, (error, train_right, right), strict=True))
-
-
-@np.errstate(all="ignore")  # a run that has diverged is a result
-def errors_and_shares(
-    network: Network, parameters: Array, inputs: Array, targets: Array, classes: Sequence[ClassOutputs]
-) -> tuple[Array, Array]:
-    """(total error, share of patterns that are right), each (R,), some runs at a time."""
-    runs = parameters.shape[1]
-    error, right = np.empty(runs), np.empty(runs)
-    for some in pieces(runs, len(inputs) * max(network.units)):
-        outputs = last_outputs(network, parameters[:, some], inputs)
-        error[some] = total_error(outputs, targets)
-        right[some] = np.count_nonzero(are_right(outputs, targets, classes), axis=0) / len(inputs)
-    return error, right
+    columns = np.empty((3 if held_out.classes else 1, parameters.shape[1]))
+    for some in pieces(parameters.shape[1], max(len(task.inputs), len(held_out.inputs)) * network.units[-1]):
+        outputs = last_outputs(network, parameters[:, some], held_out.inputs)
+        columns[0, some] = total_error(outputs, held_out.targets)
+        if held_out.classes:
+            trained = last_outputs(network, parameters[:, some], task.inputs)
+            columns[1, some] = are_right(trained, task.targets, held_out.classes).mean(axis=0)
+            columns[2, some] = are_right(outputs, held_out.targets, held_out.classes).mean(axis=0)
+    return dict(zip(HELD_OUT, columns, strict=False))
 
 
 def last_outputs(network: Network, parameters: Array, inputs: Array) -> Array:
