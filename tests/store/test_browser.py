@@ -186,13 +186,19 @@ SWEEP = (
 )  # fmt: skip
 
 
-def test_mlflows_pages_show_the_sweep(browser, command, store):
+@pytest.mark.parametrize("place", [".", "moved 100% ü"])
+def test_mlflows_pages_show_the_sweep(place, browser, command, store, folder, monkeypatch):
+    """Also when the project's folder has been moved since, or has another name."""
     assert command("train", *SWEEP).code == 0
     client = MlflowClient(tracking_uri=f"sqlite:///{store}")
     experiment = client.get_experiment_by_name("backpropagation").experiment_id
     runs = client.search_runs([experiment])
     parent = next(run for run in runs if run.data.tags.get("kind") == "sweep")
     child = next(run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id)
+    if place != ".":
+        (folder / place).mkdir()
+        store.parent.rename(folder / place / "mlruns")
+        monkeypatch.chdir(folder / place)
     with pages_of_mlflow() as address:
         opened = browser.new_page(viewport={"width": 1600, "height": 1000})
         opened.set_default_timeout(60_000)
@@ -229,7 +235,11 @@ def test_mlflows_pages_show_the_sweep(browser, command, store):
         at(f"/runs/{child.info.run_id}/model-metrics")
         opened.get_by_text("error", exact=True).first.wait_for()
         opened.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for()
+
+        at(f"/runs/{child.info.run_id}/artifacts")
+        opened.get_by_text("weights.npz", exact=True).first.wait_for()
         opened.close()
+    assert store.parent.exists() == (place == ".")
 
 
 def test_a_child_says_its_sweep_in_a_list_that_is_sorted_by_a_metric(browser, command, store):
