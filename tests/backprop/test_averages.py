@@ -15,10 +15,12 @@ INPUTS, TARGETS = RANDOM.uniform(-1, 1, (PATTERNS, 3)), RANDOM.uniform(0, 1, (PA
 START = RANDOM.uniform(-1, 1, (NETWORK.size, 1))
 
 
-def parameters_after(epochs: int, rate: float, momentum: float = 0.0):
+def parameters_after(epochs: int, rate: float, momentum: float = 0.0, update: str = "batch"):
     """Ours, (N, 1), after some epochs."""
     once = (np.zeros(1, np.intp), np.array([1e-300]))
-    batch = Batch(NETWORK, INPUTS, TARGETS, START, np.full((2, 1), rate), np.array([momentum]), *once, max_epochs=epochs)
+    batch = Batch(
+        NETWORK, INPUTS, TARGETS, START, np.full((2, 1), rate), np.array([momentum]), *once, max_epochs=epochs, update=update
+    )
     return train(batch).parameters
 
 
@@ -28,10 +30,11 @@ def error_of(parameters):
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_a_learning_rate_of_scikit_learn_is_ours_times_the_number_of_patterns(momentum):
+@pytest.mark.parametrize(("update", "size"), [("batch", PATTERNS), ("online", 1)])
+def test_a_learning_rate_of_scikit_learn_is_ours_times_the_number_of_patterns_of_a_step(momentum, update, size):
     library = MLPRegressor(
         **{"hidden_layer_sizes": (4,), "activation": "logistic"},
-        **{"solver": "sgd", "alpha": 0.0, "batch_size": PATTERNS, "shuffle": False},
+        **{"solver": "sgd", "alpha": 0.0, "batch_size": size, "shuffle": False},
         **{"learning_rate_init": RATE, "momentum": momentum, "nesterovs_momentum": False},
     )
     library.partial_fit(INPUTS, TARGETS)  # makes its arrays; the epoch that it trains is taken back
@@ -41,11 +44,11 @@ def test_a_learning_rate_of_scikit_learn_is_ours_times_the_number_of_patterns(mo
     for epoch in (1, 2, 3):
         library.partial_fit(INPUTS, TARGETS)
         theirs = np.concatenate([array.T.ravel() for array in (*library.coefs_, *library.intercepts_)])
-        ours = parameters_after(epoch, RATE / PATTERNS, momentum)
+        ours = parameters_after(epoch, RATE / size, momentum, update)
         np.testing.assert_allclose(ours[:, 0], theirs, rtol=1e-12)
-    assert library.loss_ == pytest.approx(
-        float(mean_error(error_of(parameters_after(2, RATE / PATTERNS, momentum)), TARGETS)[0])
-    )
+    if size == PATTERNS:  # else its loss is a mean over its steps
+        before = error_of(parameters_after(2, RATE / PATTERNS, momentum))
+        assert library.loss_ == pytest.approx(float(mean_error(before, TARGETS)[0]))
 
 
 def test_a_learning_rate_for_the_mean_square_is_ours_by_two_times_patterns_and_outputs():
