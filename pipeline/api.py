@@ -28,6 +28,7 @@ from pipeline.errors import ConfigError, as_override, printable
 from pipeline.report.documents import together
 from pipeline.report.tables import readable, report
 from pipeline.report.words import in_words
+from pipeline.results.held_out_scores import scores
 from pipeline.results.run_result import Curve, RunResult
 from pipeline.results.runs import Runs
 from pipeline.results.sweep_results import SweepResults
@@ -35,6 +36,7 @@ from pipeline.stats.summary import Summary
 from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import fixed_keys
 from pipeline.trials.settings import Tracking, read_run
+from pipeline.trials.tasks import load as load_task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,12 +52,15 @@ def train(*overrides: str, **values: Any) -> "Run":
         trial, settings = read_run(compose([*overrides, *assignments]))
         batch = make_batch([trial], settings.curve_points)
     [result] = RunResult.of_batch(engine(settings.engine)(batch))
+    task = load_task(trial.batch_key.task)
+    by_name = scores(result.batch_result.batch.network, result.batch_result.parameters, task)
     return Run(
         trial=fixed_keys(trial),
         status=result.status,
         epochs=result.epochs,
         final_error=result.final_error,
         gradient_norm=result.gradient_norm,
+        held_out={name: float(score[0]) for name, score in by_name.items()},
         curve=pd.DataFrame(dict(zip(("epoch", "error"), result.curve, strict=True))),
         weights=result.weights,
         key=result.key,
@@ -137,6 +142,7 @@ class Run:
     epochs: int
     final_error: float
     gradient_norm: float
+    held_out: Mapping[str, float]  # test_error, train_accuracy, test_accuracy; empty if no patterns are held out
     curve: pd.DataFrame
     weights: Mapping[str, Any]
     key: str
@@ -205,7 +211,8 @@ class Sweep:
 
         self._check(axes)
         runs = self._curves
-        draw = drawings(runs, weights_of(runs) if isinstance(runs, Runs) and runs.networks == 1 else None)
+        error_goals = "criterion" not in self.results or bool((self.results["criterion"] == "total_error").all())
+        draw = drawings(runs, weights_of(runs) if isinstance(runs, Runs) and runs.networks == 1 else None, error_goals)
         if name not in draw:
             raise ConfigError("figure", name, f"must be one of {', '.join(draw)}")
         picture = draw[name](self.summary, axes=axes or None)

@@ -20,6 +20,7 @@ class ConfigError(ValueError):
 
     def __init__(self, key: str, value: object, allowed: str) -> None:
         super().__init__(printable(masked(f"{key}={as_override(value)}: {allowed}")))
+        self.key, self.value, self.allowed = key, value, allowed
 
 
 def printable(text: str, lines: bool = False) -> str:

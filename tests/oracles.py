@@ -94,6 +94,13 @@ class Scalar:
                 error = error + 0.5 * (difference * difference)
         return error
 
+    def measure(self, criterion, inputs, targets):
+        """What a criterion holds against the threshold."""
+        if criterion == "worst_output":
+            return self.worst(inputs, targets)
+        error = self.error(inputs, targets)
+        return error / (len(targets) * len(targets[0])) if criterion == "mean_error" else error
+
     def worst(self, inputs, targets):
         worst = 0.0
         for pattern, wanted in zip(inputs, targets, strict=True):

@@ -119,6 +119,12 @@ def total_error(outputs: Array, targets: Array) -> Array:
     return error
 
 
+def mean_error(error: Array, targets: Array) -> Array:
+    """E ÷ (P × O), (R,): the total error as it is summed, and then one division by the number of patterns × outputs."""
+    mean: Array = error / float(targets.size)
+    return mean
+
+
 def worst_output(outputs: Array, targets: Array) -> Array:
     """The largest |target − output| over patterns and outputs, (R,)."""
     worst: Array = np.abs(outputs - targets[:, :, None]).max(axis=(0, 1))

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch, BatchResult
-from pipeline.backprop.network import backward, forward, total_error, worst_output
+from pipeline.backprop.network import backward, forward, mean_error, total_error, worst_output
 from pipeline.backprop.stopping import Running
 
 UPDATES = ("batch", "online")
-CRITERIA = ("total_error", "worst_output")
+CRITERIA = ("total_error", "mean_error", "worst_output")
 
 
 @np.errstate(all="ignore")  # a run that diverges is a result, not an accident
@@ -32,7 +32,7 @@ def train(batch: Batch, result: BatchResult | None = None, after_epoch: Callable
     for epoch in count():
         outputs = forward(network, state.parameters, inputs)
         error = total_error(outputs[-1], targets)
-        measure = error if batch.criterion == "total_error" else worst_output(outputs[-1], targets)
+        measure = measured(batch, error, outputs[-1])
         gradient = backward(network, state.parameters, outputs, targets)
 
         going_on = running.end(epoch, error, measure, gradient, state.parameters)
@@ -51,6 +51,17 @@ def train(batch: Batch, result: BatchResult | None = None, after_epoch: Callable
         if after_epoch:
             after_epoch(len(running.columns))
     return result
+
+
+def measured(batch: Batch, error: Array, outputs: Array) -> Array:
+    """What is held against the threshold, (R,). What is recorded, and tells divergence, is the total error in any case."""
+    match batch.criterion:
+        case "mean_error":
+            return mean_error(error, batch.targets)
+        case "worst_output":
+            return worst_output(outputs, batch.targets)
+        case _:
+            return error
 
 
 class State:

@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.errors import as_override, printable
 from pipeline.report.tables import as_markdown, as_text, markdown_text, storable, tables
 from pipeline.report.words import comparison_in_words, in_words
-from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.columns import NO_AXES
 from pipeline.results.csv_tables import csv_text
 from pipeline.results.sweep_results import SweepResults
 from pipeline.stats.sample import axes_of
@@ -28,7 +28,7 @@ def labels(sweeps: Sequence[SweepResults]) -> list[str]:
 def aligned(sweeps: Sequence[SweepResults]) -> list[pd.DataFrame]:
     """The results of each sweep with the axes of all: an axis that a sweep does not have has its configured value there."""
     axes = list(dict.fromkeys(axis for sweep in sweeps for axis in axes_of(sweep.observations)))
-    columns = [*axes, *(column for column in RUN_COLUMNS if all(column in sweep.observations for sweep in sweeps))]
+    columns = [*axes, *(column for column in NO_AXES if all(column in sweep.observations for sweep in sweeps))]
     parts = []
     for sweep in sweeps:
         fixed = {axis: configured(sweep.configuration, axis) for axis in axes if axis not in sweep.observations}

@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.errors import as_override, printable
 from pipeline.report.numbers import in_short
 from pipeline.report.words import in_words
+from pipeline.results.columns import HELD_OUT
 from pipeline.results.csv_tables import write_csv
 from pipeline.stats.summary import INTERVALS, Summary
 
@@ -37,6 +38,9 @@ def tables(summary: Summary, by: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
         titled["Converged/runs and median epochs to convergence of each setting (– not reached)"] = cells
     if len(best := summary.best):
         titled["Lowest expected running time (ert, epochs per success)"] = best
+    held_out = summary.held_out(*summary.settings)
+    if 0 < len(held_out) <= GRID_ROWS:
+        titled["Held-out patterns: medians over runs of the error on them, and of the shares that are right"] = held_out
     return titled
 
 
@@ -61,6 +65,8 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The table with its numbers as text."""
     shown = table.map(in_short)
     for column in table.columns.intersection(list(INTERVALS)):
+        shown.loc[table[column].isna(), column] = "–"
+    for column in table.columns.intersection(list(HELD_OUT)):
         shown.loc[table[column].isna(), column] = "–"
     for column in table.columns.intersection(["rate", "rate_low", "rate_high"]):
         shown[column] = table[column].map("{:.0%}".format)
@@ -102,6 +108,8 @@ def write_tables(summary: Summary, folder: Path) -> None:
     if summary.settings:
         write_csv(summary.by(*summary.settings), folder / "by_setting.csv")
         write_csv(summary.best, folder / "best.csv")
+    if len(held_out := summary.held_out(*summary.settings)):
+        write_csv(held_out, folder / "held_out.csv")
     (folder / "summary.txt").write_text(report(summary) + "\n", encoding="utf-8")
 
 

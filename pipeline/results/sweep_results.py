@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
-from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.columns import HELD_OUT, NO_AXES, RUN_COLUMNS
 from pipeline.trials.configuration import TRIAL_KEYS
 
 if TYPE_CHECKING:
@@ -20,12 +20,16 @@ AXES = "axes"  # metadata of results.parquet: which of its columns are axes of t
 FILE = "results.parquet"
 MOST_EPOCHS = 10**12
 REQUIRED = RUN_COLUMNS[:3]  # status, epochs, final_error
-TEXTS, WHOLE, NUMBERS = ("status", "run_id", "key", "digest"), ("epochs", "horizon"), ("final_error", "gradient_norm")
+TEXTS, WHOLE, NUMBERS = (
+    ("status", "run_id", "key", "digest"),
+    ("epochs", "horizon"),
+    ("final_error", "gradient_norm", *HELD_OUT),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SweepResults:
-    """The results of a sweep. `table` has a row per run: the axes, RUN_COLUMNS, and every other key of its trial."""
+    """The results of a sweep. `table` has a row per run: the axes, NO_AXES, and every other key of its trial."""
 
     table: "pd.DataFrame"
     axes: tuple[str, ...]
@@ -37,7 +41,7 @@ class SweepResults:
 
     @classmethod
     def from_arrow(cls, table: pa.Table, **known: Any) -> "SweepResults":
-        """The results in a table as results.parquet has it; in an older one, all columns but RUN_COLUMNS are axes.
+        """The results in a table as results.parquet has it; in an older one, all columns but NO_AXES are axes.
 
         Raises ConfigError, which names the run and the file, for a table that no sweep can have given.
         """
@@ -50,19 +54,19 @@ class SweepResults:
 
     @property
     def observations(self) -> "pd.DataFrame":
-        """What statistics look at: the axes and RUN_COLUMNS."""
-        return self.table[[*self.axes, *(name for name in RUN_COLUMNS if name in self.table)]]
+        """What statistics look at: the axes and NO_AXES."""
+        return self.table[[*self.axes, *(name for name in NO_AXES if name in self.table)]]
 
 
 def axes_of(table: pa.Table) -> tuple[str, ...]:
-    """The axes that a table names, or all columns but RUN_COLUMNS. Raises ValueError."""
+    """The axes that a table names, or all columns but NO_AXES. Raises ValueError."""
     columns = table.column_names
     given = (table.schema.metadata or {}).get(AXES.encode())
     if given is None:
-        return tuple(name for name in columns if name not in RUN_COLUMNS)
+        return tuple(name for name in columns if name not in NO_AXES)
     try:
         axes = json.loads(given)
-        known = isinstance(axes, list) and len(set(axes)) == len(axes) and set(axes) <= set(columns) - set(RUN_COLUMNS)
+        known = isinstance(axes, list) and len(set(axes)) == len(axes) and set(axes) <= set(columns) - set(NO_AXES)
     except (ValueError, TypeError, RecursionError):
         known = False
     if not known:

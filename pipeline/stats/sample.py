@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.backprop.status import STATUSES
-from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.columns import NO_AXES
 from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked
 
 REPLICATES = ("seed", "initial.path", "initial.values")  # the axes of starts, over which settings are repeated
@@ -18,7 +18,7 @@ NESTED = "threshold"  # the axis along which runs share their training
 
 def axes_of(results: pd.DataFrame) -> list[str]:
     """The columns of `results` that are axes of the sweep, in their order."""
-    return [str(column) for column in results.columns if column not in RUN_COLUMNS]
+    return [str(column) for column in results.columns if column not in NO_AXES]
 
 
 class Sample:

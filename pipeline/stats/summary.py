@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.backprop.status import STATUSES
+from pipeline.results.columns import HELD_OUT
 from pipeline.stats import comparison, survival
 from pipeline.stats.intervals import wilson
 from pipeline.stats.running_times import bootstrap_ert, expected_running_time
@@ -109,6 +110,14 @@ class Summary(Sample):
     def costs(self, axis: str) -> pd.DataFrame:
         """What each value of an axis costs at each threshold: `by` these two, with intervals."""
         return self.by(*self.with_thresholds(axis))
+
+    def held_out(self, *axes: str) -> pd.DataFrame:
+        """Medians over runs of HELD_OUT, a row per combination of values of these axes; empty if no patterns are held out."""
+        group, table = self.groups(axes)
+        for name in HELD_OUT:
+            if name in self.results:
+                table[name] = self.results[name].groupby(group).median()
+        return table if len(table.columns) > len(axes) else pd.DataFrame()
 
     def survival(self, *axes: str) -> pd.DataFrame:
         """The Kaplan–Meier curve of each combination of values of these axes (`survival.survival`)."""

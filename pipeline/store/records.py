@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
+from pipeline.results.held_out_scores import held_out_scores
 from pipeline.results.rows import SCALARS, RunRows
 from pipeline.results.run_result import weight_arrays
 from pipeline.trials.configuration import params_of
@@ -18,8 +19,8 @@ from pipeline.trials.trial import Trial
 
 PLACE_TAG = "trial.place"  # the index of the trial: its row in results.parquet, from 0
 ENGINE_TAG = "engine"
-MAY_BE_INFINITE = ("final_error", "gradient_norm")
 MOST_TABLES = 10  # of a sweep, that its parent run tells
+MAY_BE_INFINITE = ("final_error", "gradient_norm", "test_error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +44,23 @@ def records(
     `finite`, which is 0, and by a tag of the number's name, which is inf or nan.
     """
     network, initial, parameters = rows.network, rows.column("initial"), rows.column("parameters")
+    scores = held_out_scores(rows, trials[0]) if trials else {}
     for row, (trial, run) in enumerate(zip(trials, rows.table.select(SCALARS).to_pylist(), strict=True)):
-        infinite = {name: str(run[name]) for name in MAY_BE_INFINITE if not math.isfinite(run[name])}
+        metrics = {name: float(run[name]) for name in ("epochs", "final_error", "gradient_norm")}
+        metrics |= {name: float(column[row]) for name, column in scores.items()}
+        infinite = {name: str(metrics[name]) for name in MAY_BE_INFINITE if not math.isfinite(metrics.get(name, 0.0))}
         yield RecordedRun(
             name=names[row],
             params=params_of(trial),
-            metrics={name: float(run[name]) for name in ("epochs", *MAY_BE_INFINITE)} | ({"finite": 0.0} if infinite else {}),
+            metrics=metrics | ({"finite": 0.0} if infinite else {}),
             tags={
                 "status": run["status"],
                 "trial.key": run["key"],
                 "result.digest": run["digest"],
                 PLACE_TAG: str(run["place"]),
                 ENGINE_TAG: rows.engine,
-                **infinite,
                 **table_tags(trial),
+                **infinite,
                 **tags,
             },
             curve=rows.curve(row),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
-from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.columns import HELD_OUT, NO_AXES
 from pipeline.results.run_result import Curve
 from pipeline.results.sweep_results import FILE, MOST_EPOCHS, SweepResults
 from pipeline.store.failures import store_errors_as_config_errors
@@ -152,7 +152,7 @@ def read_runs(tracking: Tracking) -> SweepResults:
     runs = [run for run in runs if run.data.tags.get(LOOSE_TAG) == latest][::-1]
     params = pd.DataFrame([{key: scalar(value) for key, value in run.data.params.items()} for run in runs])
     counts = params.astype(str).nunique(dropna=False)
-    axes = params[[column for column in map(str, params) if counts[column] > 1 and column not in RUN_COLUMNS]]
+    axes = params[[column for column in map(str, params) if counts[column] > 1 and column not in NO_AXES]]
     ends = [end_of(run) for run in runs]
     results = pd.DataFrame(
         {
@@ -166,6 +166,9 @@ def read_runs(tracking: Tracking) -> SweepResults:
     )
     if "max_epochs" in params:
         results["horizon"] = [horizon_of(run, end) for run, end in zip(runs, ends, strict=True)]
+    for metric in HELD_OUT:
+        if any(metric in run.data.metrics for run in runs):
+            results[metric] = [restored(run.data.metrics.get(metric, math.nan)) for run in runs]
     fixed = {str(column): params[column].iloc[0] for column in params if column not in axes}
     table = pd.concat([axes, results, params[[column for column in fixed if column not in results]]], axis=1)
     return SweepResults(table, tuple(map(str, axes)), f"runs of {name}", configuration=fixed)

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.columns import HELD_OUT, NO_AXES
+from pipeline.results.held_out_scores import held_out_scores
 from pipeline.results.rows import RunRows
 from pipeline.results.runs import Runs, scalars, write_curves, write_weights
 from pipeline.results.sweep_results import AXES, FILE
@@ -35,12 +36,13 @@ def write_artifacts(
 
     write_results(folder / RESULTS, plan, rows, run_ids)
     names = pq.read_schema(folder / RESULTS).names
-    read = [*plan.axes, *(name for name in RUN_COLUMNS if name in names and name not in UNREAD)]
+    read = [*plan.axes, *(name for name in NO_AXES if name in names and name not in UNREAD)]
     summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas())
     write_tables(summary, folder)
     runs = Runs(rows, len(plan))
     small = runs.networks == 1 and len(runs) * rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
-    captions = write_figures(summary, folder / "figures", runs, weights_of(runs) if small else None)
+    error_goals = all(trial.batch_key.criterion == "total_error" for trial in plan.groups)
+    captions = write_figures(summary, folder / "figures", runs, weights_of(runs) if small else None, error_goals)
     made = description.configuration, captions, environment_tags(), description.command, description.study
     write_report(folder / "report.html", summary, *made)
     for name, text in {**description.files, JOBS: json.dumps(description.jobs)}.items():
@@ -64,6 +66,7 @@ def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDAr
 
 def results_tables(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]) -> Iterator[pa.Table]:
     """The results in pieces: the axes, what became of each trial, its run, and the other keys of the trial."""
+    scores = all_scores(plan, rows)
     for some in scalars(rows, len(plan)):
         indices = some.column("place").to_numpy()
         columns = plan.axis_columns(indices)
@@ -72,4 +75,16 @@ def results_tables(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.byte
         columns["run_id"] = pa.array(ids, pa.string(), mask=ids == "")
         columns |= {name: some.column(name) for name in ("key", "digest")}
         columns |= {"horizon": plan.horizons(indices), **plan.fixed_columns(indices)}
+        columns |= {name: pa.array(column[indices], from_pandas=True) for name, column in scores.items()}
         yield pa.table(columns, metadata={AXES: json.dumps(list(plan.axes))})
+
+
+def all_scores(plan: Plan, rows: Sequence[RunRows]) -> dict[str, NDArray[np.float64]]:
+    """Columns (trials,) of HELD_OUT that some trials have; NaN of trials that hold no patterns out."""
+    columns = {name: np.full(len(plan), np.nan) for name in HELD_OUT}
+    known = set()
+    for some in rows:
+        for name, column in held_out_scores(some, plan.trials(some.indices[:1])[0]).items():
+            columns[name][some.indices] = column
+            known.add(name)
+    return {name: column for name, column in columns.items() if name in known}

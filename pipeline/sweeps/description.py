@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import ConfigError, as_override
-from pipeline.results.columns import RUN_COLUMNS
+from pipeline.results.columns import NO_AXES
 from pipeline.results.regular_file import read_regular
 from pipeline.results.spool import DESCRIPTION
 from pipeline.sweeps.axes import Product
@@ -92,7 +92,7 @@ class SweepDescription:
             and all(isinstance(other, str) for other in self.others)
             and all(name in FILES and isinstance(text, str) for name, text in self.files.items())
             and len(set(names)) == len(names)
-            and not set(names) & {*RUN_COLUMNS, ""}
+            and not set(names) & {*NO_AXES, ""}
             and len(jobs) == self.trials
         )
 

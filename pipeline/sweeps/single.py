@@ -11,6 +11,7 @@ from pipeline.app.progress import progress_bar
 from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import as_override
 from pipeline.report.announcement import announce
+from pipeline.results.columns import HELD_OUT
 from pipeline.sweeps.chunks import Chunk
 from pipeline.trials.batching import make_batch, network_of
 from pipeline.trials.memory import check_size
@@ -52,6 +53,9 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> float:
     print("error by epoch")
     for point in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
         print(f"{epochs[point]:>12,}  {errors[point]:.12g}")
+    for name, score in run.metrics.items():
+        if name in HELD_OUT:
+            print(f"{name} {score:.6g}")
     print(f"recorded as run {run_id} in {store.uri}; {store.how_to_look(run_id)}")
     return objective(settings.objective, Status(result.status[0]), int(result.epochs[0]), float(errors[-1]), key.max_epochs)
 

@@ -145,9 +145,13 @@ def fixed_keys(trial: Trial) -> dict[str, Any]:
 
 
 def params_of(trial: Trial) -> dict[str, str]:
-    """A trial as MLflow params, a list of names as JSON; initial weights given one by one are in the run's weights.npz."""
+    """A trial as MLflow params; initial weights given one by one are in the run's weights.npz.
+
+    A list of names, and a name that would be read as something else, are JSON.
+    """
     keys = fixed_keys(trial).items()
     names = {key for key, value in keys if isinstance(value, list) and any(isinstance(entry, str) for entry in value)}
+    names |= {key for key, value in keys if key == "task.test" and isinstance(value, str) and read_param(value) != value}
     return {key: json.dumps(value) if key in names else as_override(value) for key, value in keys}
 
 

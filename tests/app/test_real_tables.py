@@ -5,7 +5,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+import pipeline as bp
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.tasks import load
 from pipeline.trials.tasks.scaling import one_hot, scaled
@@ -76,3 +78,32 @@ def test_a_built_in_task_says_and_records_nothing_of_it(store, command):
     ended = command("train", "max_epochs=2")
     assert ended.out.startswith("task seed_example")
     assert not sqlite3.connect(store).execute("select key from tags where key like 'table.%'").fetchall()
+
+
+MARGIN = {"share right": 0.02, "R²": 0.05}  # by which scikit-learn's median may be better
+SEEDS = range(5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(BY_FILE))
+def test_held_out_patterns_are_told_as_well_as_by_scikit_learn(tables, name):
+    arguments = [*BY_FILE[name], "task.test=0.25"]
+    config = composed(*arguments)
+    task = load(read_trial({key: value for key, value in config.items() if key not in TRIAL_ONLY}).batch_key.task)
+    results, out = bp.sweep(*arguments, seed=SEEDS).results, task.held_out
+    assert len(out.targets) == pytest.approx(0.25 * len(tables[name][0]), abs=2)
+    options = {"hidden_layer_sizes": config["network"]["hidden"], "activation": "logistic", "max_iter": 2000}
+    if out.classes:
+        measure, ours = "share right", results["test_accuracy"]
+        label = (lambda targets: targets.argmax(axis=1)) if task.targets.shape[1] > 1 else np.ravel
+        models = [MLPClassifier(random_state=seed, **options).fit(task.inputs, label(task.targets)) for seed in SEEDS]
+        theirs = [model.score(out.inputs, label(out.targets)) for model in models]
+        assert ours.median() > 0.94
+        assert results["train_accuracy"].median() > 0.97
+    else:
+        measure, spread = "R²", np.sum((out.targets - out.targets.mean(axis=0)) ** 2)
+        wanted = task.targets if task.targets.shape[1] > 1 else task.targets[:, 0]
+        models = [MLPRegressor(random_state=seed, **options).fit(task.inputs, wanted) for seed in SEEDS]
+        errors = [np.sum((model.predict(out.inputs).reshape(out.targets.shape) - out.targets) ** 2) for model in models]
+        ours, theirs = 1 - 2 * results["test_error"] / spread, 1 - np.array(errors) / spread
+    assert ours.median() >= np.median(theirs) - MARGIN[measure], (ours.tolist(), theirs)

@@ -214,7 +214,7 @@ def trajectory_of_plain_numpy(batch):
 
 
 @pytest.mark.parametrize("update", ["batch", "online"])
-@pytest.mark.parametrize("criterion", ["total_error", "worst_output"])
+@pytest.mark.parametrize("criterion", ["total_error", "mean_error", "worst_output"])
 @pytest.mark.parametrize("momentum", [0.0, 0.8])
 @pytest.mark.parametrize("rates", [[0.5, 0.5], [2.0, 0.3]])
 def test_trajectories_are_those_of_plain_numpy(update, criterion, momentum, rates):
@@ -237,7 +237,7 @@ def test_trajectories_are_those_of_plain_numpy(update, criterion, momentum, rate
     epochs, curve = outcome.curve(0)
     np.testing.assert_allclose(curve, errors[epochs], rtol=1e-9)
 
-    measure = errors if criterion == "total_error" else worst
+    measure = {"total_error": errors, "mean_error": errors / 10, "worst_output": worst}[criterion]
     thresholds = np.geomspace(measure[0], measure.min(), 7)[1:-1] * (1 + 1e-7)
     stopped = train(replace(batch, training=np.zeros(5, int), threshold=thresholds))
     smallest = [int(np.flatnonzero(measure <= threshold)[0]) for threshold in thresholds]
@@ -261,7 +261,7 @@ def scalar_training(batch, trial):
     while True:
         epoch, error = len(errors), scalar.error(inputs, targets)
         errors.append(error)
-        measure = error if batch.criterion == "total_error" else scalar.worst(inputs, targets)
+        measure = scalar.measure(batch.criterion, inputs, targets)
         gradient = [abs(g) for g in scalar.gradient(inputs, targets)]
         norm = np.nan if any(g != g for g in gradient) else max(gradient)
         if not (error < np.inf) or error > 1e6 * errors[0]:
@@ -339,6 +339,15 @@ def test_the_criterion_worst_output_compares_the_largest_difference():
         ("converged", epochs) for epochs in (0, 1, 2, 2, 10)
     ]
     assert result(one_weight(threshold=thresholds)) == [("converged", epochs) for epochs in (0, 0, 1, 1, 5)]
+
+
+def test_the_criterion_mean_error_is_the_total_error_by_patterns_and_outputs():
+    network = Network((1, 2), output_activation="identity", bias="none")
+    batch = batch_of(network, [[1.0]] * 3, np.zeros((3, 2)), [1.0, 1.0], learning_rate=[1 / 6], criterion="mean_error")
+    # error(k) = 3 · w(k)², w(k) = 2⁻ᵏ: the mean over 3 patterns and 2 outputs is ½ · 4⁻ᵏ
+    outcome = train(replace(batch, training=np.zeros(3, int), threshold=np.array([0.5, 0.125, 0.12])))
+    assert outcome.epochs.tolist() == [0, 1, 2]
+    assert outcome.final_error.tolist() == [3.0, 0.75, 0.1875]  # what is recorded is the total error
 
 
 def test_a_run_is_stationary_when_no_gradient_component_is_larger_than_the_tolerance():
@@ -618,7 +627,8 @@ def test_final_error_and_status_are_those_of_the_final_weights(batch):
         outputs = forward(batch.network, outcome.parameters, batch.inputs)[-1]
         error, worst = total_error(outputs, batch.targets), worst_output(outputs, batch.targets)
     assert same_bits(outcome.final_error, error)
-    reached = (error if batch.criterion == "total_error" else worst) <= batch.threshold
+    measures = {"total_error": error, "mean_error": error / batch.targets.size, "worst_output": worst}
+    reached = measures[batch.criterion] <= batch.threshold
     assert np.array_equal(reached & (outcome.status != Status.DIVERGED), outcome.status == Status.CONVERGED)
     assert (outcome.epochs[outcome.status == Status.EXHAUSTED] == batch.max_epochs).all()
 

@@ -69,6 +69,14 @@ def test_a_usual_sweep_has_all_figures_as_svg_and_png_and_captions(tmp_path):
         assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("error_goals", [True, False])
+def test_a_threshold_is_drawn_only_where_it_is_a_total_error(error_goals):
+    results = EDGES["usual"]
+    picture = figures.drawings(curves_of(results), None, error_goals)["error_curves"](Summary(results))
+    dashed = [line for plot in picture.figure.axes for line in plot.lines if line.get_linestyle() == "--"]
+    assert bool(dashed) == error_goals == ("Dashed" in picture.caption)
+
+
 def test_the_same_results_give_the_same_files(tmp_path, monkeypatch):
     import matplotlib
 

@@ -65,6 +65,8 @@ OPTIONS = {
     "separator": st.sampled_from(("comma", "semicolon", "tab", "space", "pipe", ",", ";", "\t", " ", "|", ":", "&", "#")),
     "decimal": st.sampled_from((*words("task.decimal", task=TABLE), ".", ",")),
     "quote": st.sampled_from(words("task.quote", task=TABLE)),
+    "test": st.floats(0.0, 1.0, exclude_max=True) | names,
+    "test_seed": st.integers(0, 2**64 - 1),
     "encoding": st.sampled_from(("utf-8", "UTF8", "latin-1", "cp1252", "437", "utf-16", "shift_jis")),
     "path": names,
     "range": positive.filter(lambda bound: bound < 1e300) | spread,
@@ -99,16 +101,19 @@ def configurations(draw):
     changed = {key: draw(st.just(config[key]) | TOP[key]) for key in TOP}
     for group in GROUPS:
         section = config[group]
+        options = OPTIONS if task == "csv" else {**OPTIONS, "test": st.floats(0.0, 1.0, exclude_max=True)}
         changed[group] = {
-            key: section[key] if key in SETTLED else draw(OPTIONS[key] if section[key] == "???" else kept_or(section[key], key))
+            key: section[key]
+            if key in SETTLED
+            else draw(kept_or(section[key], options[key]) if section[key] != "???" else options[key])
             for key in section
         }
     return changed
 
 
-def kept_or(value, key):
+def kept_or(value, others):
     """The value that conf/ has, or any other that is allowed."""
-    return st.just(value) | OPTIONS[key]
+    return st.just(value) | others
 
 
 def recorded(trial) -> dict:

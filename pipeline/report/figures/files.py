@@ -20,31 +20,38 @@ from pipeline.stats.trajectories import Curves, Weights
 
 @styled
 def write_figures(
-    summary: Summary, folder: Path, curves: Curves | None = None, weights: Weights | None = None
+    summary: Summary, folder: Path, curves: Curves | None = None, weights: Weights | None = None, error_goals: bool = True
 ) -> dict[Path, str]:
-    """All figures that this sweep's design allows, as SVG and PNG; gives the caption of each SVG."""
+    """All figures that this sweep's design allows, as SVG and PNG; gives the caption of each SVG.
+
+    `error_goals`: thresholds are values of the total error, not of another criterion.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     captions: dict[Path, str] = {}
-    for name, picture in pictures(summary, curves, weights):
+    for name, picture in pictures(summary, curves, weights, error_goals):
         captions[folder / f"{name}.svg"] = picture.caption
         save(picture.figure, folder / f"{name}.svg")
     return captions
 
 
-def pictures(summary: Summary, curves: Curves | None, weights: Weights | None) -> Iterator[tuple[str, Picture]]:
+def pictures(
+    summary: Summary, curves: Curves | None, weights: Weights | None, error_goals: bool = True
+) -> Iterator[tuple[str, Picture]]:
     """The figures that there are, by name, in the order in which one reads them."""
-    for name, draw in drawings(curves, weights).items() if len(summary) else ():
+    for name, draw in drawings(curves, weights, error_goals).items() if len(summary) else ():
         if picture := draw(summary):
             yield name, picture
 
 
-def drawings(curves: Curves | None = None, weights: Weights | None = None) -> dict[str, Callable[..., Picture | None]]:
+def drawings(
+    curves: Curves | None = None, weights: Weights | None = None, error_goals: bool = True
+) -> dict[str, Callable[..., Picture | None]]:
     """What draws each figure, of a summary and (axes=) the axes that are shown; without those whose data are not given."""
     draw: dict[str, Callable[..., Picture | None] | None] = {
         "rate_map": rate_map,
         "heat_maps": median_map,
         "cost": cost,
-        "error_curves": None if curves is None else partial(error_curves, curves=curves),
+        "error_curves": None if curves is None else partial(error_curves, curves=curves, error_goals=error_goals),
         "survival": survival,
         "run_lengths": run_lengths,
         "profiles": profiles,

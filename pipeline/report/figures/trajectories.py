@@ -29,10 +29,13 @@ def weights_of(runs: Runs) -> Weights:
 
 
 @styled
-def error_curves(summary: Summary, curves: Curves, axes: Sequence[str] | None = None) -> Picture | None:
+def error_curves(
+    summary: Summary, curves: Curves, axes: Sequence[str] | None = None, error_goals: bool = True
+) -> Picture | None:
     """Error over epochs, a panel for each value of the first axis: the median run, and the bands of half and nine tenths.
 
-    Of runs that differ in their threshold only, those with the lowest are drawn (`error_bands`).
+    Of runs that differ in their threshold only, those with the lowest are drawn (`error_bands`). With `error_goals` the
+    thresholds are values of the total error, and drawn.
     """
     thresholds = [goal for goal in summary.thresholds if goal is not None]
     axis = drawing.lines_of(summary, axes)
@@ -57,7 +60,7 @@ def error_curves(summary: Summary, curves: Curves, axes: Sequence[str] | None = 
         runs = lowest & summary.having(axis, value)
         name = label if axis is None else f"{plain(axis)} = {label}"
         plot.set_title(f"{name}\n{(runs & summary.event).sum():,} of {runs.sum():,} converged", fontsize=9)
-        for goal in thresholds:
+        for goal in thresholds if error_goals else ():
             plot.axhline(goal, color=ORANGE, linestyle="--", linewidth=1, label="threshold" if goal == thresholds[0] else None)
     last, low = max(1.0, float(bands["epochs"].max())), float(bands["least"].min())
     limits = max(low / 2, 1e-16), min(max(high, low, 1e-16), FAR_ABOVE) * 10
@@ -78,7 +81,8 @@ def error_curves(summary: Summary, curves: Curves, axes: Sequence[str] | None = 
         figure,
         f"Total error over epochs, logarithmic axes: {behind} ({goal}{some}{drawing.some_of(summary, axis, MOST_PANELS)}). "
         "The line is the median run, the bands hold half and nine tenths of the runs, thin lines are single "
-        "runs. A run that has ended keeps its last error; one that diverged counts as infinite. Dashed: the thresholds.",
+        "runs. A run that has ended keeps its last error; one that diverged counts as infinite."
+        + (" Dashed: the thresholds." if error_goals else ""),
     )
 
 

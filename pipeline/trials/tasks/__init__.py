@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.backprop.arithmetic import Array
 from pipeline.trials.checks import choice, integer
 from pipeline.trials.tasks.built_in import classified, encoder, parity, symmetry
+from pipeline.trials.tasks.held_out import HELD_OUT, HELD_OUT_DEFAULTS, HELD_OUT_OR_FILE, HeldOut
 from pipeline.trials.tasks.scaling import scaled as scaled
 from pipeline.trials.tasks.table_options import TABLE_DEFAULTS, TABLE_OPTIONS
 from pipeline.trials.tasks.table_patterns import Source, table_patterns
@@ -18,22 +19,23 @@ from pipeline.trials.trial import TaskChoice
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Named patterns: inputs (P, I) and targets (P, O); of a table also what it was read as."""
+    """Named patterns: inputs (P, I) and targets (P, O); of a table also what it was read as; and those held out, if any."""
 
     name: str
     inputs: Array
     targets: Array
     source: Source | None = None
+    held_out: HeldOut | None = None
 
 
 @cache
 def load(task: TaskChoice) -> Task:
     """The task of that name and with those options. Raises ConfigError where a file does not hold it."""
     make, _ = TASKS[task.name]
-    *patterns, source = (*make(**dict(task.options)), None)[:3]
+    *patterns, source, held_out = (*make(**dict(task.options)), None, None)[:4]
     inputs, targets = (np.ascontiguousarray(array, float) + 0.0 for array in patterns)
     inputs.flags.writeable = targets.flags.writeable = False
-    return Task(task.name, inputs, targets, source)
+    return Task(task.name, inputs, targets, source, held_out)
 
 
 def with_defaults(task: object) -> object:
@@ -55,8 +57,12 @@ TASKS: dict[str, tuple[Callable[..., tuple[Any, ...]], Readers]] = {
     "parity": (parity, {**BITS, **CODING}),
     "encoder": (encoder, {"size": partial(integer, low=2, high=1000), **CODING}),
     "symmetry": (symmetry, {**BITS, **CODING}),
-    "iris": (partial(classified, "iris"), SCALING),
-    "digits": (partial(classified, "digits"), SCALING),
-    "csv": (table_patterns, {**TABLE_OPTIONS, **SCALING}),
+    "iris": (partial(classified, "iris"), {**SCALING, **HELD_OUT}),
+    "digits": (partial(classified, "digits"), {**SCALING, **HELD_OUT}),
+    "csv": (table_patterns, {**TABLE_OPTIONS, **SCALING, **HELD_OUT_OR_FILE}),
 }
-DEFAULTS: Mapping[str, Mapping[str, object]] = {"csv": TABLE_DEFAULTS}
+DEFAULTS: Mapping[str, Mapping[str, object]] = {
+    "csv": {**TABLE_DEFAULTS, **HELD_OUT_DEFAULTS},
+    "iris": HELD_OUT_DEFAULTS,
+    "digits": HELD_OUT_DEFAULTS,
+}

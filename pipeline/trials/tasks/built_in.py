@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 
 from pipeline.backprop.arithmetic import Array
+from pipeline.trials.tasks.held_out import ClassOutputs, HeldOut, split
 from pipeline.trials.tasks.scaling import coded, one_hot, scaled
 
 
@@ -26,9 +27,17 @@ def symmetry(bits: int, coding: str) -> tuple[Array, Array]:
     return coded(words, coding), coded([[int(word == word[::-1])] for word in words], coding)
 
 
-def classified(name: str, scaling: str) -> tuple[Array, Array]:
+def classified(
+    name: str, scaling: str, test: float = 0.0, test_seed: int = 0
+) -> tuple[Array, Array] | tuple[Array, Array, None, HeldOut]:
     """Fisher's iris (150 patterns, 4 inputs, 3 classes) or handwritten digits (1,797, 64, 10): the copies in scikit-learn."""
     from sklearn import datasets
 
     inputs, classes = getattr(datasets, f"load_{name}")(return_X_y=True)
-    return scaled(inputs, scaling), one_hot(classes)
+    targets = one_hot(classes)
+    if not test:
+        return scaled(inputs, scaling), targets
+    out = split(classes, test, test_seed)
+    trained = inputs[~out]
+    single = ClassOutputs(0, targets.shape[1], 0.5)
+    return scaled(trained, scaling), targets[~out], None, HeldOut(scaled(inputs[out], scaling, trained), targets[out], [single])

@@ -17,8 +17,9 @@ SATURATING = 100.0  # inputs beyond are so large that units of usual weights sat
 
 def in_one_line(source: Source) -> str:
     """What will be learned: how many patterns, from which inputs, which targets with their classes."""
-    patterns, left_out = len(source.lines), source.rows - len(source.lines)
+    patterns, left_out = len(source.lines), source.rows - len(source.lines) - (0 if source.test_sha256 else source.held_out)
     some = f" ({left_out:,} of {source.rows:,} rows left out: a value is missing)" if left_out else ""
+    some += f" and {source.held_out:,} held out" if source.held_out else ""
     inputs = f"input{'s' if len(source.inputs) > 1 else ''} {listed([column.name for column in source.inputs], 110)}"
     words = [shown(column.name) for column in source.inputs if column.classes is not None]
     hot = f" ({cut(', '.join(words), 50)}: an input per class)" if words else ""
@@ -44,6 +45,8 @@ def recorded(source: Source, name: str) -> dict[str, str]:
         f"{name}.inputs": as_json([column.name for column in source.inputs]),
         f"{name}.targets": as_json([column.name for column in source.targets]),
         f"{name}.classes": as_json(classes),
+        **({f"{name}.held_out": str(source.held_out)} if source.held_out else {}),
+        **({f"{name}.test.sha256": source.test_sha256} if source.test_sha256 else {}),
     }
 
 

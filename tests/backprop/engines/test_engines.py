@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,6 +85,22 @@ def test_every_bit_is_that_of_the_definition(batch: Batch) -> None:
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_bit_is_that_of_the_definition_in_many_more_cases(batch: Batch) -> None:
     check(batch)
+
+
+@pytest.mark.parametrize("update", ["batch", "online"])
+@pytest.mark.parametrize(("shape", "patterns"), [((2, 2, 1), 3), ((5, 6, 3), 7), ((4, 8, 3), 601)])
+def test_the_mean_error_has_the_bits_of_the_definition(update: str, shape: tuple[int, ...], patterns: int) -> None:
+    network = Network(shape, bias="per_unit", train_bias=True)
+    batch = make(network, patterns, 20, 3, rate=6.0 / patterns, max_epochs=40, update=update, criterion="mean_error")
+    curve = trainer.train(replace(batch, curve_points=100)).curve_errors[:, 0]
+    reached = curve[[5, 20]] / (
+        patterns * shape[-1]
+    )  # thresholds that are the criterion itself, to the last bit, and one below
+    thresholds = np.concatenate([reached, np.nextafter(reached, 0.0)])
+    some = replace(batch, training=np.repeat(np.arange(20), 4), threshold=np.tile(thresholds, 20))
+    definition = trainer.train(some)
+    assert {5, 6, 20, 21} >= set(definition.epochs[:4].tolist()) >= {5, 20}
+    check(some)
 
 
 def test_runs_that_end_at_very_different_epochs_keep_their_bits() -> None:

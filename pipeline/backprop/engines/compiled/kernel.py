@@ -23,8 +23,8 @@ from pipeline.backprop.network import Network
 
 MEMORY = ("parameters", "velocity", "gradient", "rates", "lanes", "history", "outputs", "deltas", "inputs", "targets", "halt")
 # The rows of `lanes`: what each lane is held to, and what it has reached.
-LANES = ("momentum", "limit", "threshold", "tolerance", "error", "worst")
-MOMENTUM, LIMIT, THRESHOLD, TOLERANCE, ERROR, WORST = range(len(LANES))
+LANES = ("momentum", "limit", "threshold", "tolerance", "error", "worst", "terms")
+MOMENTUM, LIMIT, THRESHOLD, TOLERANCE, ERROR, WORST, TERMS = range(len(LANES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,13 @@ class Kernel:
 
     def going_on(self, lanes: Rows, error: Vector, worst: Vector) -> Mask:
         """The lanes whose error is within its limit and whose measure is above the threshold."""
-        measure = error if self.criterion == "total_error" else worst
-        return (error <= lanes[LIMIT]) & (measure > lanes[THRESHOLD])
+        return (error <= lanes[LIMIT]) & (self.measure(lanes, error, worst) > lanes[THRESHOLD])
+
+    def measure(self, lanes: Rows, error: Vector, worst: Vector) -> Vector:
+        """What the criterion holds against the threshold; TERMS are patterns × outputs."""
+        if self.criterion == "worst_output":
+            return worst
+        return error / lanes[TERMS] if self.criterion == "mean_error" else error
 
 
 class Memory:

@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.core import config as numba_config
 from numba.extending import intrinsic
 
-from pipeline.backprop.engines.compiled.kernel import ERROR, LIMIT, MOMENTUM, THRESHOLD, TOLERANCE, WORST
+from pipeline.backprop.engines.compiled.kernel import ERROR, LIMIT, MOMENTUM, TERMS, THRESHOLD, TOLERANCE, WORST
 from pipeline.backprop.status import Status
 from pipeline.backprop.stopping import DIVERGED_ABOVE
 
@@ -77,8 +77,8 @@ _WORK = types.void(
     *(array(types.float64, 2, "A"), array(types.float64, 2, "A"), array(types.float64, 1)),
     # order, first, threshold
     *(array(types.int64, 1), array(types.int64, 1), array(types.float64, 1)),
-    # max_epochs, gradient_tolerance, by_worst
-    *(types.int64, types.float64, types.boolean),
+    # max_epochs, gradient_tolerance, by_worst, terms
+    *(types.int64, types.float64, types.boolean, types.float64),
     # status, epochs, final_error, gradient_norm, final_parameters
     *(array(types.int8, 1, readonly=False), array(types.int64, 1, readonly=False)),
     *([array(types.float64, 1, readonly=False)] * 2),
@@ -111,6 +111,7 @@ def work(
     max_epochs: int,
     gradient_tolerance: float,
     by_worst: bool,
+    terms: float,
     status: Any,
     epochs: Any,
     final_error: Any,
@@ -121,9 +122,10 @@ def work(
 ) -> None:
     """Trains waiting trainings until there are none, or until `halt[0]` is set.
 
-    In lanes: parameters (N, W), velocity and gradient (trained, W), rates (L, W), lanes (6, W), history (H, W).
+    In lanes: parameters (N, W), velocity and gradient (trained, W), rates (L, W), lanes (7, W), history (H, W).
     Of the batch: `order` (R,) are the trials by training and falling threshold, those of training t from first[t] to
     first[t + 1]. `counter[0]` is the next training; tally (2,) counts ended trials and trained epochs.
+    What is held against the threshold is the largest difference (`by_worst`), or error ÷ terms.
     """
     width = lanes.shape[1]
     trained = gradient.shape[0]
@@ -132,6 +134,7 @@ def work(
     epoch = np.zeros(width, np.int64)
     point = np.zeros(width, np.int64)
     upcoming = np.zeros(width, np.int64)
+    lanes[TERMS, :] = terms
     free = np.ones(width, np.bool_)
     while True:
         active = 0
@@ -185,7 +188,7 @@ def work(
                 point[lane] += 1
 
             error = lanes[ERROR, lane]
-            measure = lanes[WORST, lane] if by_worst else error
+            measure = lanes[WORST, lane] if by_worst else error / terms
             if now == 0:
                 limit = DIVERGED_ABOVE * error
                 lanes[LIMIT, lane] = LARGEST if limit > LARGEST else limit

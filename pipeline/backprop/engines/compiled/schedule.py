@@ -161,6 +161,7 @@ class Team:
                 *(batch.initial_parameters, batch.learning_rate, np.ascontiguousarray(batch.momentum)),
                 *(self.order, self.first, np.ascontiguousarray(batch.threshold)),
                 *(batch.max_epochs, batch.gradient_tolerance, batch.criterion == "worst_output"),
+                float(batch.targets.size if batch.criterion == "mean_error" else 1),
                 *(result.status, result.epochs, result.final_error, result.gradient_norm, result.parameters),
                 *(result.curve_epochs, result.curve_errors),
             )
