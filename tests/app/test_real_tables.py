@@ -89,7 +89,7 @@ SEEDS = range(5)
 def test_held_out_patterns_are_told_as_well_as_by_scikit_learn(tables, name):
     arguments = [*BY_FILE[name], "task.test=0.25"]
     config = composed(*arguments)
-    task = load(read_trial({key: value for key, value in config.items() if key not in TRIAL_ONLY}).batch_key.task)
+    task = load(read_trial({key: value for key, value in config.items() if key in TRIAL_KEYS}).batch_key.task)
     results, out = bp.sweep(*arguments, seed=SEEDS).results, task.held_out
     assert len(out.targets) == pytest.approx(0.25 * len(tables[name][0]), abs=2)
     options = {"hidden_layer_sizes": config["network"]["hidden"], "activation": "logistic", "max_iter": 2000}
