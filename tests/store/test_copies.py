@@ -96,6 +96,7 @@ def test_a_zip_file_is_the_sweep(store, other, command, folder):
     assert not list(folder.glob("*.draft"))
 
 
+@pytest.mark.slow
 def test_a_sweep_is_in_a_store_once(store, other, command):
     assert command("train", *INFINITE).code == 0
     source = only_sweep(store).info.run_id
@@ -168,6 +169,7 @@ def test_an_interrupted_copy_goes_on_and_is_not_finished_before(by, store, other
     assert told(other, folder) == told(store, folder)
 
 
+@pytest.mark.slow
 def test_a_store_that_fails_keeps_the_copy_unfinished(store, other, command, monkeypatch):
     assert command("train", *INFINITE).code == 0
     arguments = ("push", "sweep=latest", f"to=sqlite:///{other}")
@@ -230,6 +232,7 @@ def everything(folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_size for path in folder.rglob("*") if path.is_file() and ".db" not in path.name}
 
 
+@pytest.mark.slow
 def test_a_sweep_that_lacks_a_run_is_not_copied_as_a_whole_one(store, other, command):
     assert command("train", *INFINITE).code == 0
     client, _, [child, *_] = runs_of(store)
@@ -494,6 +497,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 
 
+@pytest.mark.slow
 def test_bombs_are_refused_at_once(exported, folder):
     whole = members_of(exported, folder)
     for name, change in BOMBS.items():

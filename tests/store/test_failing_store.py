@@ -158,6 +158,7 @@ def lock(store: Path) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schemas", BOTH_WAYS)
 def test_a_store_that_others_lock_all_the_time(schemas, store, lock, folder, command, monkeypatch):
     if schemas == "by the client":
@@ -210,6 +211,7 @@ def test_a_short_lock_is_waited_out(schemas, store, lock, folder, command, monke
     assert later == direct
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schemas", BOTH_WAYS)
 def test_ctrl_c_is_heard_while_a_lock_is_waited_for(schemas, store, lock, folder, command, monkeypatch):
     if schemas == "by the client":

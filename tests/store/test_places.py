@@ -18,6 +18,8 @@ from tests.stores import sweeps_in
 SWEEP = ("-m", "initial=uniform", "seed=range(3)", "max_epochs=5")
 ODD = ["100%", "a%20b", "who?", "c# ü", "a?b=c", "it's $HOME"]
 
+SLOW = pytest.mark.slow
+
 
 def locations(store: Path) -> list[str]:
     """All paths of artifacts that the database has."""
@@ -34,7 +36,7 @@ def snapshot(folder: Path) -> dict[str, tuple]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.name.endswith("-shm")}
 
 
-@pytest.mark.parametrize("way", ["moved", "copied", "linked"])
+@pytest.mark.parametrize("way", ["moved", pytest.param("copied", marks=SLOW), pytest.param("linked", marks=SLOW)])
 def test_a_store_is_whole_wherever_its_folder_is(way, store, folder, command):
     assert command("train", *SWEEP).code == 0
     before = sweeps_in(f"sqlite:///{store}", (folder / "a").mkdir() or folder / "a")
@@ -185,7 +187,7 @@ def test_paths_count_from_where_the_command_was_given(mode, store, folder, comma
     assert len(runs_of_any(store)) == {"single": 2, "basic": 4, "batch": 6}[mode]
 
 
-@pytest.mark.parametrize("where", ["", "sub"])
+@pytest.mark.parametrize("where", [pytest.param("", marks=SLOW), "sub"])
 def test_the_command_that_is_told_to_look_works_from_here(where, store, folder, command):
     (folder / where).mkdir(exist_ok=True)
     os.chdir(folder / where)
@@ -207,7 +209,7 @@ def test_in_a_checkout_it_is_make_ui(folder, store, command):
     assert "pipeline.ui" in command("train", "max_epochs=3", "tracking.uri=sqlite:///other.db").out
 
 
-@pytest.mark.parametrize("log", [False, True], ids=["closed", "with its write-ahead log"])
+@pytest.mark.parametrize("log", [pytest.param(False, marks=SLOW), True], ids=["closed", "with its write-ahead log"])
 def test_a_store_that_is_read_only_can_be_read(log, store, folder, command):
     # root without the right to write everywhere
     plain = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []

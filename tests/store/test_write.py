@@ -311,6 +311,7 @@ def test_a_command_leaves_one_file_of_the_store_when_it_ends(store):
     assert len(runs_of(store)[1]) == 1
 
 
+@pytest.mark.slow
 def test_several_processes_may_make_the_store_at_once(folder):
     code = "from pipeline.store.write import Store; Store('sqlite:///new/m.db', 'e')"
     started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=folder) for _ in range(3)]
