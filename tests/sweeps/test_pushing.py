@@ -22,6 +22,7 @@ from sqlalchemy.pool import Pool
 from pipeline.results.rows import opened, write
 from pipeline.results.spool import Spool
 from pipeline.store import bulk
+from pipeline.store.client.writer import ClientWriter
 from pipeline.store.write import Store
 from pipeline.sweeps.description import with_checksum, without_checksum
 from tests.stores import CHUNKS, SWEEP, TRIALS, after, kept_folder, sweeps_in, sweeps_with_runs
@@ -88,15 +89,15 @@ def test_a_store_that_refuses_gets_all_of_it_later(what, schemas, store, command
 def test_a_run_that_a_store_has_half_of_is_there_once_in_the_end(store, command, pragma, monkeypatch, compared):
     monkeypatch.setattr(bulk, "KNOWN_SCHEMAS", ())
     assert command("train", *SWEEP).code == 0
-    calls, real = count(1), MlflowClient.log_artifact
+    calls, real = count(1), ClientWriter._put_weights
 
-    def log_artifact(*arguments) -> None:
+    def put_weights(*arguments) -> None:
         if next(calls) == 6:
             pragma.text = BROKEN["read-only"]
         real(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(MlflowClient, "log_artifact", log_artifact)
+        patch.setattr(ClientWriter, "_put_weights", put_weights)
         ended = command("train", *SWEEP)
     _, (_, runs) = sweeps_with_runs(MlflowClient(f"sqlite:///{store}"))
     assert [run.info.status for run in runs] == ["FINISHED"] * 5 + ["RUNNING"]
