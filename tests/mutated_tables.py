@@ -239,5 +239,6 @@ def parquet(folder: Path) -> bytes:
 
 
 if __name__ == "__main__":
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # Linux begins with that of the process that started this one
     ended = check(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
-    print(json.dumps([ended, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+    print(json.dumps([ended, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024]))

@@ -83,6 +83,8 @@ def check_recorded(offers, command):
         arguments = start_of(offer)
         ended = command("train", *arguments)
         assert (ended.code, "Traceback" in ended.err) == (0, False), (arguments, ended.err)
+    for offer in (offers[0], offers[-1])[: len(offers)]:
+        arguments = start_of(offer)
         swept = command("train", "-m", *arguments)
         assert (swept.code, "Traceback" in swept.err) == (0, False), (arguments, swept.err)
         assert command("reproduce", "sweep=latest").code == 0, arguments
@@ -115,8 +117,7 @@ def test_a_network_without_hidden_units_goes_all_the_way(store, command):
 def test_every_offered_value_goes_all_the_way(key, store, command, monkeypatch):
     offers = [offer for offer in OFFERS if offer[-1].partition("=")[0] == key]
     check_recorded(offers, command)
-    for offer in offers:
-        check_pushed(offer, command, monkeypatch)
+    check_pushed(offers[-1], command, monkeypatch)
 
 
 def test_what_is_offered_nowhere_is_refused():

@@ -170,14 +170,13 @@ def lossy(command, server: Server, chance: float, seed: int, experiment: str, sw
 def test_a_sweep_at_a_server_equals_that_of_a_local_store(server, store, folder, command):
     assert command("train", *SWEEP).code == 0
     with proxy(server.uri, 0.0) as counting:
-        ended = command("train", *SWEEP, f"tracking.uri={counting.uri}")
+        ended = command("train", *SWEEP, f"tracking.uri={counting.uri}", "tracking.experiment=equal")
     assert (ended.code, ended.err) == (0, "")
     assert "View run" not in ended.out
     local = f"sqlite:///{store}"
     [there] = [run.info.run_id for run in parents_in(local, EXPERIMENT)]
-    assert told(server.uri, EXPERIMENT, is_whole(server.uri, EXPERIMENT, TRIALS), folder) == told(
-        local, EXPERIMENT, there, folder
-    )
+    at_server = told(server.uri, "equal", is_whole(server.uri, "equal", TRIALS), folder)
+    assert at_server == told(local, EXPERIMENT, there, folder)
     asked = Counter(path.split("?")[0] for path in counting.asked)
     assert asked["POST /api/2.0/mlflow/runs/create"] == TRIALS + 1
     assert asked["POST /api/2.0/mlflow/runs/log-batch"] == TRIALS + 2
