@@ -67,8 +67,8 @@ def prepare_sqlite(place: Address) -> None:
         if not os.access(place.path, os.W_OK) or not os.access(place.path.parent, os.W_OK):
             raise PermissionError("it is read-only")
         with closing(connect(place.path)) as connection:
-            retry_while_locked(connection.execute, "PRAGMA journal_mode = WAL")
             check_schema(place.shown, schema_of(connection))
+            retry_while_locked(connection.execute, "PRAGMA journal_mode = WAL")
             settle(connection, place.path.with_name("artifacts"))
             with one_at_a_time(place.path.parent):
                 remove_unrecorded(place.path.with_name("artifacts"), connection)

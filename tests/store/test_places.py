@@ -153,13 +153,14 @@ def test_what_can_be_no_store_is_refused_at_once(uri, folder, command):
     with sqlite3.connect(folder / "other.db") as connection:
         connection.execute("CREATE TABLE mine (x)")
     connection.close()
-    before = sorted(folder.rglob("*"))
+    before, content = sorted(folder.rglob("*")), snapshot(folder)
     for ended in command("train", "max_epochs=3", f"tracking.uri='{uri}'"), command("summary", f"tracking.uri='{uri}'"):
         assert ended.code == 2
         [line] = ended.err.splitlines()
         assert line.startswith(f"tracking.uri={uri}".split("?")[0].replace("=sqlite:///", "=sqlite:///").split("=sqlite")[0])
         assert REFUSED[uri] in line or "no such store" in line or "Not a directory" in line
     assert sorted(folder.rglob("*")) == before
+    assert snapshot(folder) == content
 
 
 def test_an_empty_file_is_a_new_store(folder, command):
