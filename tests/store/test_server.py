@@ -380,16 +380,17 @@ PHASES = {
 @pytest.mark.parametrize("phase", PHASES)
 def test_ctrl_c_is_heard_while_a_server_is_silent(phase, server, folder, command):
     line, hang = PHASES[phase]
+    own = f"tracking.experiment={phase.replace(',', '')}"  # a sweep that another phase has interrupted is not gone on with
     how = (signal.SIGINT, signal.SIGTERM)[list(PHASES).index(phase) % 2]
     if line[0] != "pipeline.train":
-        assert command("train", *SWEEP_OF_ONE[1:], f"tracking.uri={server.uri}").code == 0
+        assert command("train", *SWEEP_OF_ONE[1:], own, f"tracking.uri={server.uri}").code == 0
     if line[0] == "pipeline.push":
         with proxy(server.uri, 0.0) as away:
             away.fault = lambda path: "refused" if "report.html" in path else "passed"
-            assert command("train", *SWEEP_OF_ONE[1:], f"tracking.uri={away.uri}", "resume=never").code == 1
+            assert command("train", *SWEEP_OF_ONE[1:], own, f"tracking.uri={away.uri}", "resume=never").code == 1
     with proxy(server.uri, 0.0) as between:
         between.hang = hang
-        process = start(*line, f"tracking.uri={between.uri}")
+        process = start(*line, own, f"tracking.uri={between.uri}")
         assert between.hangs.wait(60), process.communicate()
         time.sleep(0.3)
         taken, code, err = stopped(process, how)
