@@ -6,8 +6,8 @@ import pandas as pd
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import printable
 from pipeline.report.numbers import count, in_short
+from pipeline.stats.comparisons.two_sweeps import changes, compare_axes
 from pipeline.stats.summary import Summary
-from pipeline.stats.two_sweeps import changes, compare_axes
 
 MOST_NAMED = 5  # changes in a sentence
 

@@ -9,9 +9,10 @@ import pandas as pd
 
 from pipeline.backprop.status import STATUSES
 from pipeline.results.columns import HELD_OUT
-from pipeline.stats import comparison, survival
+from pipeline.stats import survival
+from pipeline.stats.comparisons import within_a_sweep
+from pipeline.stats.costs.running_times import bootstrap_ert, expected_running_time
 from pipeline.stats.intervals import wilson
-from pipeline.stats.running_times import bootstrap_ert, expected_running_time
 from pipeline.stats.sample import NESTED, Sample
 
 STATISTICS = ("runs", *STATUSES, "rate", "ert", "q1", "median", "q3")
@@ -71,8 +72,8 @@ class Summary(Sample):
 
     @cached_property
     def main_axes(self) -> list[str]:
-        """The axes that vary, but for threshold and seed, the most telling first (`comparison.main_axes`)."""
-        return comparison.main_axes(self)
+        """The axes that vary, but for threshold and seed, the most telling first (`within_a_sweep.main_axes`)."""
+        return within_a_sweep.main_axes(self)
 
     @cached_property
     def thresholds(self) -> list[Any]:
@@ -128,27 +129,27 @@ class Summary(Sample):
         return self._once("run lengths", axes, lambda: survival.run_lengths(self, axes))
 
     def profiles(self, axis: str) -> pd.DataFrame:
-        """Performance profiles of the values of an axis (`comparison.performance_profiles`)."""
-        return self._once("profiles", axis, lambda: comparison.performance_profiles(self, axis))
+        """Performance profiles of the values of an axis (`within_a_sweep.performance_profiles`)."""
+        return self._once("profiles", axis, lambda: within_a_sweep.performance_profiles(self, axis))
 
     def paired(self, axis: str) -> pd.DataFrame:
-        """Each two values of an axis from the same starts (`comparison.paired`)."""
-        return self._once("paired", axis, lambda: comparison.paired(self, axis))
+        """Each two values of an axis from the same starts (`within_a_sweep.paired`)."""
+        return self._once("paired", axis, lambda: within_a_sweep.paired(self, axis))
 
     def best_values(self, axis: str) -> pd.DataFrame:
-        """How sure it is which value of an axis has the lowest ert, at each threshold (`comparison.best_values`)."""
-        return self._once("best", axis, lambda: comparison.best_values(self, axis))
+        """How sure it is which value of an axis has the lowest ert, at each threshold (`within_a_sweep.best_values`)."""
+        return self._once("best", axis, lambda: within_a_sweep.best_values(self, axis))
 
     @property
     def sensitivity(self) -> pd.DataFrame:
-        """What one step away from the best value of each axis costs (`comparison.sensitivity`)."""
-        return self._once("sensitivity", (), lambda: comparison.sensitivity(self))
+        """What one step away from the best value of each axis costs (`within_a_sweep.sensitivity`)."""
+        return self._once("sensitivity", (), lambda: within_a_sweep.sensitivity(self))
 
     @property
     def variance_shares(self) -> pd.DataFrame:
-        """How much of the variance goes with each axis (`comparison.variance_shares`); empty if the design is not balanced."""
-        balanced = not comparison.imbalance(self)
-        return self._once("variance", (), lambda: comparison.variance_shares(self) if balanced else pd.DataFrame())
+        """How much of the variance goes with each axis (`variance_shares`); empty if the design is not balanced."""
+        balanced = not within_a_sweep.imbalance(self)
+        return self._once("variance", (), lambda: within_a_sweep.variance_shares(self) if balanced else pd.DataFrame())
 
     def _once(self, name: str, axes: str | Sequence[str], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """A copy of the table of that name and axes, made when it is first needed."""

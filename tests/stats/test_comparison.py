@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.backprop.status import STATUSES
 from pipeline.report.words import comparison_in_words
-from pipeline.stats import comparison, two_sweeps
+from pipeline.stats.comparisons import two_sweeps
+from pipeline.stats.comparisons import within_a_sweep as comparison
 from pipeline.stats.sample import Sample
 from pipeline.stats.summary import Summary
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.stats.paired_tests import holm, mcnemar, paired_prentice_wilcoxon, prentice_scores, sign_flip
+from pipeline.stats.comparisons.paired_tests import holm, mcnemar, paired_prentice_wilcoxon, prentice_scores, sign_flip
 
 SIMULATIONS = 1000
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.stats.running_times import bootstrap_ert, expected_running_time, performance_ratios
+from pipeline.stats.costs.running_times import bootstrap_ert, expected_running_time, performance_ratios
 
 SIMULATIONS = 1000
 

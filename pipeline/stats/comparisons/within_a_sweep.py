@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.stats.arrays import Booleans, Floats, Integers
+from pipeline.stats.comparisons.paired_tests import holm, mcnemar, paired_prentice_wilcoxon
+from pipeline.stats.costs.running_times import ert_at_least, ert_influence, expected_running_time, performance_ratios
 from pipeline.stats.intervals import MOST_UNITS, SEED, bca, draws
-from pipeline.stats.paired_tests import holm, mcnemar, paired_prentice_wilcoxon
-from pipeline.stats.running_times import ert_at_least, ert_influence, expected_running_time, performance_ratios
 from pipeline.stats.sample import NESTED, Sample
 
 Runs = tuple[Floats, Booleans]  # (time, event)

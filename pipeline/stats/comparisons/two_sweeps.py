@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.errors import as_override
 from pipeline.stats.arrays import Booleans, Floats, Integers
-from pipeline.stats.comparison import Runs, censored_at, corrected, in_pairs
+from pipeline.stats.comparisons.within_a_sweep import Runs, censored_at, corrected, in_pairs
 from pipeline.stats.sample import Sample, axes_of
 
 COMPARED_COLUMNS = (

@@ -1,0 +1,1 @@
+"""What a success costs: expected running times, best settings, restarts."""
