@@ -1,0 +1,58 @@
+"""What the kept curves of runs say about how their errors fall towards the end."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.causes.logarithm import log
+
+LAST_PART = 0.3  # of the epochs: from there on the slope is taken
+FEWEST = 3  # intervals that a slope is taken from
+
+
+@dataclass(frozen=True, slots=True)
+class CurveShape:
+    """Of R runs that ended at the same epoch, each (R,).
+
+    last_rate: the error that fell per epoch over the last kept interval. rises: how often the error rose from one kept epoch
+    to the next in the last half. rho: the slope of ln(−dE/dk) on ln E over the last part, 2 where the error falls like 1/k, 1
+    where exponentially; NaN where fewer than `FEWEST` intervals fell.
+    """
+
+    last_rate: Array
+    rises: Array
+    rho: Array
+
+
+def shape(epochs: Array, errors: Array) -> CurveShape:
+    """The shape of curves: epochs (K,), errors (K, R)."""
+    epochs = np.asarray(epochs, float)
+    fall = errors[:-1] - errors[1:]
+    rate = fall / np.diff(epochs)[:, None]
+    late = np.flatnonzero(epochs[:-1] >= LAST_PART * epochs[-1])
+    last_half = np.flatnonzero(epochs[:-1] >= 0.5 * epochs[-1])
+    rises = np.zeros(errors.shape[1])
+    for interval in last_half:
+        rises += fall[interval] < 0.0
+    return CurveShape(rate[-1], rises, _slope(0.5 * (errors[:-1] + errors[1:])[late], rate[late]))
+
+
+def _slope(level: Array, rate: Array) -> Array:
+    """The least-squares slope of ln rate on ln level, each (K, R), of the intervals in which the error fell."""
+    used = (rate > 0.0) & (level > 0.0)
+    x, y = np.where(used, log(np.where(used, level, 1.0)), 0.0), np.where(used, log(np.where(used, rate, 1.0)), 0.0)
+    number, sum_x, sum_y = np.zeros(level.shape[1]), np.zeros(level.shape[1]), np.zeros(level.shape[1])
+    for k in range(len(level)):
+        number += used[k]
+        sum_x += x[k]
+        sum_y += y[k]
+    with np.errstate(all="ignore"):
+        mean_x, mean_y = sum_x / number, sum_y / number
+        above, below = np.zeros(level.shape[1]), np.zeros(level.shape[1])
+        for k in range(len(level)):
+            deviation = np.where(used[k], x[k] - mean_x, 0.0)
+            above += deviation * (y[k] - mean_y)
+            below += deviation * deviation
+        slope = above / below
+    return np.where((number >= FEWEST) & (below > 0.0), slope, np.nan)

@@ -1,0 +1,108 @@
+"""Why a run did not converge: one of ten causes, the first whose rule holds, with its number.
+
+The rules were found by training on, ten to a thousand times as long (`benchmarks/causes.py`), and are judged by it.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.causes.curve_shape import CurveShape
+from pipeline.backprop.causes.ending import FLAT, Ending
+from pipeline.backprop.causes.logarithm import power
+
+FALLS = 2.2  # ρ up to which the error falls to any threshold in foreseeable time
+LITTLE = 0.3  # of the fall that the gradient promises: the run bounces
+SOON, LATE = 1.0, 100.0  # × the epochs so far
+LARGE, HUGE = 5.0, 100.0  # ρ of a minimum, with and without a curve to confirm it
+
+
+class Cause(IntEnum):
+    """Why a run did not converge; its value is the code that stands in arrays."""
+
+    meaning: str
+    number: str
+
+    def __new__(cls, code: int, meaning: str = "", number: str = "") -> "Cause":
+        """A member with its code, its meaning, and what its number is."""
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning, member.number = meaning, number
+        return member
+
+    NONE = 0, "it converged", ""
+    DIVERGED = 1, "the error was not finite, or above 10⁶ times the first", ""
+    UNREACHABLE = 2, "no weights at all have an error as low as the threshold", "the lowest error that there can be"
+    SYMMETRIC = 3, "hidden units that are equal at the start stay equal for ever", "groups of equal units"
+    FROZEN = 4, "no weight changes any more in any bit", ""
+    SATURATED = 5, "outputs that are wrong and flat hold the error above the threshold", "epochs until the first moves"
+    OSCILLATING = 6, "steps are too long: the error bounces instead of falling", "part of the promised fall that was real"
+    DESCENDING = 7, "the error still falls towards the threshold", "more epochs to the threshold"
+    PLATEAU = 8, "on a flat stretch from which there is a way down", "epochs until it is left"
+    MINIMUM = 9, "in a local minimum, or so near that ten times the epochs will not do", "the error there"
+    UNDECIDED = 10, "neither a minimum nor a way down can be told", "epochs until a way down would be seen"
+
+    @property
+    def word(self) -> str:
+        """What is written and recorded."""
+        return self.name.lower()
+
+
+@np.errstate(all="ignore")
+def cause(
+    end: Ending, curve: CurveShape, goal: Array, epochs: float, bound: Array, twins: Array, relu: bool
+) -> tuple[NDArray[np.int8], Array]:
+    """The codes of `Cause` and their numbers, each (R,), of runs that were exhausted.
+
+    goal: the total error at which each would have converged, (R,); epochs: that they were trained; bound: the lowest
+    error that there can be, (R,); twins: groups of equal hidden units at the start, (R,); relu: whether a hidden layer has kinks.
+    """
+    over = curve.last_rate / end.rate
+    more = remaining(end.error / end.rate, end.rho, end.error / goal)
+    falls = (end.rho >= 0.0) & (end.rho < FALLS)
+    falls_by_curve = relu & (curve.rho >= 0.0) & (curve.rho < FALLS) & (curve.last_rate > 0.0)
+    bowl = end.lambda_min >= -FLAT * np.abs(end.lambda_max)
+    down = ~bowl & ((end.rho < 0.0) | (end.negative_share >= 0.01))
+    confirmed = (end.rho >= LARGE) & ((curve.rho >= FALLS) | (np.isnan(curve.rho) & (end.rho >= HUGE)))
+    bounces = (end.rate > 0.0) & (
+        ((over <= LITTLE) & ((curve.rises > 0.0) | (end.rho >= 0.0))) | ((curve.rises > 0.0) & (over < 0.5))
+    )
+    rules = {
+        Cause.DIVERGED: ~np.isfinite(end.error),
+        Cause.UNREACHABLE: bound > goal,
+        Cause.SYMMETRIC: twins > 0,
+        Cause.FROZEN: end.frozen > 0.0,
+        Cause.SATURATED: end.saturated_error >= goal,
+        Cause.OSCILLATING: bounces,
+        Cause.DESCENDING: falls,
+    }
+    late_rules = {
+        "plateau": down,
+        "by curve": ~bowl & falls_by_curve,
+        "soon": ~bowl & (end.escape < SOON * epochs),
+        "minimum": (bowl | (end.escape >= LATE * epochs)) & confirmed,
+        "curve": bowl & falls_by_curve,
+    }
+    codes = [*rules, Cause.PLATEAU, Cause.DESCENDING, Cause.PLATEAU, Cause.MINIMUM, Cause.DESCENDING]
+    conditions = [*rules.values(), *late_rules.values()]
+    code = np.select(conditions, [int(one) for one in codes], int(Cause.UNDECIDED)).astype(np.int8)
+    by_curve = remaining(end.error / curve.last_rate, curve.rho, end.error / goal)
+    numbers = {
+        Cause.UNREACHABLE: bound,
+        Cause.SYMMETRIC: twins.astype(float),
+        Cause.SATURATED: end.awakening,
+        Cause.OSCILLATING: over,
+        Cause.DESCENDING: np.where(falls, more, by_curve),
+        Cause.PLATEAU: end.escape,
+        Cause.MINIMUM: end.error * (1.0 - 2.0 / end.rho),
+        Cause.UNDECIDED: end.escape,
+    }
+    return code, np.select([code == one for one in numbers], list(numbers.values()), np.nan)
+
+
+def remaining(tau: Array, rho: Array, ratio: Array) -> Array:
+    """τ((E/θ)^(ρ−1) − 1) ÷ (ρ − 1) more epochs; at ρ = 1 that is τ ln(E/θ)."""
+    excess = np.where(np.abs(rho - 1.0) < 1e-6, 1e-6, rho - 1.0)
+    return tau * (power(ratio, excess) - 1.0) / excess
