@@ -23,6 +23,7 @@ class CurveShape:
     last_rate: Array
     rises: Array
     rho: Array
+    trend: Array
 
 
 def shape(epochs: Array, errors: Array) -> CurveShape:
@@ -35,7 +36,10 @@ def shape(epochs: Array, errors: Array) -> CurveShape:
     rises = np.zeros(errors.shape[1])
     for interval in last_half:
         rises += fall[interval] < 0.0
-    return CurveShape(rate[-1], rises, _slope(0.5 * (errors[:-1] + errors[1:])[late], rate[late]))
+    middle, end = (epochs >= 0.3 * epochs[-1]) & (epochs <= 0.55 * epochs[-1]), epochs >= 0.8 * epochs[-1]
+    middle[len(epochs) // 2] |= not middle.any()
+    trend = errors[end].min(axis=0) / errors[middle].min(axis=0)
+    return CurveShape(rate[-1], rises, _slope(0.5 * (errors[:-1] + errors[1:])[late], rate[late]), trend)
 
 
 def _slope(level: Array, rate: Array) -> Array:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.causes.curve_shape import CurveShape
 from pipeline.backprop.causes.ending import FLAT, Ending
-from pipeline.backprop.causes.logarithm import power
+from pipeline.backprop.causes.logarithm import log, power
 
 FALLS = 2.2  # ρ up to which the error falls to any threshold in foreseeable time
 LITTLE = 0.3  # of the fall that the gradient promises: the run bounces
 SOON, LATE = 1.0, 100.0  # × the epochs so far
+STILL = 0.9  # × the error in the middle: the run bounces, but does not get lower
 LARGE, HUGE = 5.0, 100.0  # ρ of a minimum, with and without a curve to confirm it
 
 
@@ -75,8 +76,8 @@ def cause(
         Cause.SYMMETRIC: twins > 0,
         Cause.FROZEN: end.frozen > 0.0,
         Cause.SATURATED: end.saturated_error >= goal,
-        Cause.OSCILLATING: bounces,
-        Cause.DESCENDING: falls,
+        Cause.OSCILLATING: bounces & (curve.trend > STILL),
+        Cause.DESCENDING: falls | bounces,
     }
     late_rules = {
         "plateau": down,
@@ -89,12 +90,14 @@ def cause(
     conditions = [*rules.values(), *late_rules.values()]
     code = np.select(conditions, [int(one) for one in codes], int(Cause.UNDECIDED)).astype(np.int8)
     by_curve = remaining(end.error / curve.last_rate, curve.rho, end.error / goal)
+    per_fold = 0.5 * epochs / -log(np.minimum(curve.trend, STILL))
+    by_trend = remaining(per_fold, np.where((curve.rho >= 0.0) & (curve.rho < FALLS), curve.rho, 2.0), end.error / goal)
     numbers = {
         Cause.UNREACHABLE: bound,
         Cause.SYMMETRIC: twins.astype(float),
         Cause.SATURATED: end.awakening,
         Cause.OSCILLATING: over,
-        Cause.DESCENDING: np.where(falls, more, by_curve),
+        Cause.DESCENDING: np.where(bounces, by_trend, np.where(falls, more, by_curve)),
         Cause.PLATEAU: end.escape,
         Cause.MINIMUM: end.error * (1.0 - 2.0 / end.rho),
         Cause.UNDECIDED: end.escape,

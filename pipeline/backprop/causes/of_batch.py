@@ -1,0 +1,81 @@
+"""The causes of the runs of a batch that did not converge."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.batch import Batch, BatchResult
+from pipeline.backprop.causes.bound import lowest_error
+from pipeline.backprop.causes.curve_shape import shape
+from pipeline.backprop.causes.ending import Ending, ending
+from pipeline.backprop.causes.rules import Cause, cause
+from pipeline.backprop.causes.twins import twins
+from pipeline.backprop.network import forward, worst_output
+from pipeline.backprop.status import Status
+
+MOST_NUMBERS = 4_000_000  # of one array of second derivatives
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """Of the trials of a batch: `code` (R,) of `Cause`, `number` (R,); where a trial did not end as exhausted, NaN below it."""
+
+    code: NDArray[np.int8]
+    number: Array
+    rho: Array
+    lambda_min: Array
+    k_star: Array
+
+
+@np.errstate(all="ignore")
+def causes(result: BatchResult) -> Causes:
+    """Why each trial did not converge; `Cause.NONE` of those that did, and of stationary ones."""
+    trials = len(result.status)
+    found = Causes(np.zeros(trials, np.int8), *(np.full(trials, np.nan) for _ in fields(Causes)[1:]))
+    found.code[result.status == Status.DIVERGED] = Cause.DIVERGED
+    exhausted = np.flatnonzero(result.status == Status.EXHAUSTED)
+    trainings, of = np.unique(result.batch.training[exhausted], return_index=False, return_inverse=True)
+    batch = result.batch
+    pieces = max(1, len(trainings) * at_once(batch) // MOST_NUMBERS)
+    for some in np.array_split(np.arange(len(trainings)), pieces) if len(trainings) else ():
+        own = np.flatnonzero((of >= some[0]) & (of <= some[-1]))
+        explain(result, exhausted[own], of[own] - some[0], found)
+    return found
+
+
+def at_once(batch: Batch) -> int:
+    """Numbers that one run takes."""
+    return batch.network.trained**2 + max(batch.network.units) * batch.network.trained * 4
+
+
+def explain(result: BatchResult, trials: NDArray[np.intp], of: NDArray[np.intp], found: Causes) -> None:
+    """Fills in the causes of exhausted trials; `of` numbers their trainings: the same weights have the same ending."""
+    batch = result.batch
+    first = np.unique(of, return_index=True)[1]
+    training, parameters = batch.training[trials[first]], result.parameters[:, trials[first]]
+    learning_rate, momentum = batch.learning_rate[:, training], batch.momentum[training]
+    end = ending(batch.network, parameters, batch.inputs, batch.targets, learning_rate, momentum)
+    curve = shape(result.curve_epochs, result.curve_errors[:, training])
+    goal = goals(batch, parameters[:, of], batch.threshold[trials], end.error[of])
+    equal = twins(batch.network, batch.initial_parameters[:, training])[of]
+    bound = np.full(len(trials), lowest_error(batch.network, batch.inputs, batch.targets))
+    relu = batch.network.activation == "relu" and batch.network.layers > 1
+    wide = Ending(*(getattr(end, field.name)[of] for field in fields(Ending)))
+    curves = type(curve)(*(getattr(curve, field.name)[of] for field in fields(curve)))
+    found.code[trials], found.number[trials] = cause(wide, curves, goal, batch.max_epochs, bound, equal, relu)
+    for name in ("rho", "lambda_min", "k_star"):
+        getattr(found, name)[trials] = getattr(wide, name)
+
+
+def goals(batch: Batch, parameters: Array, threshold: Array, error: Array) -> Array:
+    """The total error, (R,), at which each trial would have converged; of `worst_output` about, the errors falling alike."""
+    match batch.criterion:
+        case "mean_error":
+            return threshold * float(batch.targets.size)
+        case "worst_output":
+            worst = worst_output(forward(batch.network, parameters, batch.inputs)[-1], batch.targets)
+            return error * ((threshold / worst) * (threshold / worst))
+        case _:
+            return threshold
