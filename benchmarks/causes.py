@@ -18,14 +18,13 @@ import pandas as pd
 from pipeline.app.composition import compose
 from pipeline.backprop.batch import BatchResult
 from pipeline.backprop.causes.of_batch import Causes, causes
-from pipeline.backprop.causes.rules import Cause
+from pipeline.backprop.causes.rules import FAR, Cause
 from pipeline.backprop.engines import engine
 from pipeline.backprop.status import Status
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
 from pipeline.trials.trial import InitialChoice
 
-FAR = 30  # × the threshold: beyond, the epochs said are «more than»
 TRAIN = engine("compiled")
 XOR = ("task=xor", "network=trained")
 
@@ -92,7 +91,7 @@ def judged(population: Population, short: BatchResult, longer: BatchResult, foun
         Cause.OSCILLATING: converged,
         Cause.DESCENDING: np.where(far, until < said / 3 - 10, off(said, until, horizon, 3)),
         Cause.PLATEAU: off(said, moved, horizon, 10),
-        Cause.MINIMUM: converged,
+        Cause.MINIMUM: until < 9 * n,
         Cause.UNDECIDED: np.zeros(len(said), bool),
     }
     rows = np.zeros(len(said), bool)

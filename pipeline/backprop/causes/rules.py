@@ -15,8 +15,9 @@ from pipeline.backprop.causes.logarithm import log, power
 
 FALLS = 2.2  # ρ up to which the error falls to any threshold in foreseeable time
 LITTLE = 0.3  # of the fall that the gradient promises: the run bounces
-SOON, LATE = 1.0, 100.0  # × the epochs so far
+SOON, LATE = 1.0, 4.0  # × the epochs so far
 STILL = 0.9  # × the error in the middle: the run bounces, but does not get lower
+FAR = 30.0  # × the goal: up to there the fall is foreseen; beyond, the number says «more than»
 LARGE, HUGE = 5.0, 100.0  # ρ of a minimum, with and without a curve to confirm it
 
 
@@ -61,43 +62,39 @@ def cause(
     error that there can be, (R,); twins: groups of equal hidden units at the start, (R,); relu: whether a hidden layer has kinks.
     """
     over = curve.last_rate / end.rate
-    more = remaining(end.error / end.rate, end.rho, end.error / goal)
     falls = (end.rho >= 0.0) & (end.rho < FALLS)
     falls_by_curve = relu & (curve.rho >= 0.0) & (curve.rho < FALLS) & (curve.last_rate > 0.0)
-    bowl = end.lambda_min >= -FLAT * np.abs(end.lambda_max)
+    still = curve.trend > STILL
+    bowl = (end.lambda_min >= -FLAT * np.abs(end.lambda_max)) | relu  # of kinks the Hessian does not know
     down = ~bowl & ((end.rho < 0.0) | (end.negative_share >= 0.01))
     confirmed = (end.rho >= LARGE) & ((curve.rho >= FALLS) | (np.isnan(curve.rho) & (end.rho >= HUGE)))
     bounces = (end.rate > 0.0) & (
         ((over <= LITTLE) & ((curve.rises > 0.0) | (end.rho >= 0.0))) | ((curve.rises > 0.0) & (over < 0.5))
     )
-    rules = {
-        Cause.DIVERGED: ~np.isfinite(end.error),
-        Cause.UNREACHABLE: bound > goal,
-        Cause.SYMMETRIC: twins > 0,
-        Cause.FROZEN: end.frozen > 0.0,
-        Cause.SATURATED: end.saturated_error >= goal,
-        Cause.OSCILLATING: bounces & (curve.trend > STILL),
-        Cause.DESCENDING: falls | bounces,
-    }
-    late_rules = {
-        "plateau": down,
-        "by curve": ~bowl & falls_by_curve,
-        "soon": ~bowl & (end.escape < SOON * epochs),
-        "minimum": (bowl | (end.escape >= LATE * epochs)) & confirmed,
-        "curve": bowl & falls_by_curve,
-    }
-    codes = [*rules, Cause.PLATEAU, Cause.DESCENDING, Cause.PLATEAU, Cause.MINIMUM, Cause.DESCENDING]
-    conditions = [*rules.values(), *late_rules.values()]
-    code = np.select(conditions, [int(one) for one in codes], int(Cause.UNDECIDED)).astype(np.int8)
-    by_curve = remaining(end.error / curve.last_rate, curve.rho, end.error / goal)
+    rules = [
+        (Cause.DIVERGED, ~np.isfinite(end.error)),
+        (Cause.UNREACHABLE, bound > goal),
+        (Cause.SYMMETRIC, twins > 0),
+        (Cause.FROZEN, end.frozen > 0.0),
+        (Cause.SATURATED, end.saturated_error >= goal),
+        (Cause.OSCILLATING, bounces & still),
+        (Cause.DESCENDING, falls | bounces),
+        (Cause.PLATEAU, down | (~bowl & (end.escape < SOON * epochs))),
+        (Cause.MINIMUM, (bowl | (end.escape >= LATE * epochs)) & confirmed & still),
+        (Cause.DESCENDING, falls_by_curve | (~still & (curve.last_rate > 0.0) & (end.rho > 0.0))),
+    ]
+    code = np.select([holds for _, holds in rules], [int(one) for one, _ in rules], int(Cause.UNDECIDED)).astype(np.int8)
+    ratio = np.minimum(end.error / goal, FAR)
+    by_slope = remaining(end.error / end.rate, np.minimum(end.rho, 2.0), ratio)
     per_fold = 0.5 * epochs / -log(np.minimum(curve.trend, STILL))
-    by_trend = remaining(per_fold, np.where((curve.rho >= 0.0) & (curve.rho < FALLS), curve.rho, 2.0), end.error / goal)
+    by_trend = remaining(per_fold, np.where((curve.rho >= 0.0) & (curve.rho < FALLS), curve.rho, 2.0), ratio)
+    by_curve = remaining(end.error / curve.last_rate, curve.rho, ratio)
     numbers = {
         Cause.UNREACHABLE: bound,
         Cause.SYMMETRIC: twins.astype(float),
         Cause.SATURATED: end.awakening,
         Cause.OSCILLATING: over,
-        Cause.DESCENDING: np.where(bounces, by_trend, np.where(falls, more, by_curve)),
+        Cause.DESCENDING: np.select([bounces, falls, falls_by_curve], [by_trend, by_slope, by_curve], by_slope),
         Cause.PLATEAU: end.escape,
         Cause.MINIMUM: end.error * (1.0 - 2.0 / end.rho),
         Cause.UNDECIDED: end.escape,
