@@ -26,17 +26,22 @@ class Running:
         self.limit = np.full(batch.trainings, np.finfo(float).max)
         self.curve_points = {int(epoch): point for point, epoch in enumerate(result.curve_epochs)}
 
-    def end(self, epoch: int, error: Array, measure: Array, gradient: Array, parameters: Array) -> NDArray[np.bool_]:
+    def end(
+        self, epoch: int, error: Array, measure: Array, gradient: Array, parameters: Array, fixed: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
         """Records the trials that end at this epoch and the curves; gives which trainings go on, (T,).
 
-        error and measure, which is held against the threshold, (T,), gradient (trained, T), parameters (N, T).
+        error and measure, which is held against the threshold, (T,), gradient (trained, T), parameters (N, T). Trainings that
+        are `fixed` (T,), in which no number will ever change, end as they would at max_epochs.
         """
         batch, result = self.result.batch, self.result
         if epoch == 0:
             self.limit = np.minimum(DIVERGED_ABOVE * error, self.limit)
         if epoch in self.curve_points:
             result.curve_errors[self.curve_points[epoch], self.columns] = error
-        ending = ~((error <= self.limit) & (measure > self.threshold))
+        if fixed.any():
+            result.curve_errors[np.ix_(result.curve_epochs >= epoch, self.columns[fixed])] = error[fixed]
+        ending = ~((error <= self.limit) & (measure > self.threshold)) | fixed
         if epoch == batch.max_epochs:
             ending[:] = True
         if batch.gradient_tolerance > 0.0:
@@ -54,13 +59,13 @@ class Running:
             Status.DIVERGED: ~(error <= self.limit)[training],
             Status.CONVERGED: measure[training] <= batch.threshold[trial],
             Status.STATIONARY: (norm <= batch.gradient_tolerance) & (batch.gradient_tolerance > 0.0),
-            Status.EXHAUSTED: np.full(len(trial), epoch == batch.max_epochs),
+            Status.EXHAUSTED: fixed[training] | (epoch == batch.max_epochs),
         }
         status = np.select(list(reasons.values()), list(reasons), default=-1)
         over = status >= 0
         trial, training = trial[over], training[over]
         result.status[trial] = status[over]
-        result.epochs[trial] = epoch
+        result.epochs[trial] = np.where(status[over] == Status.EXHAUSTED, batch.max_epochs, epoch)
         result.final_error[trial] = error[training]
         result.gradient_norm[trial] = norm[over]
         result.parameters[:, trial] = parameters[:, training]

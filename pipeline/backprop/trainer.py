@@ -29,25 +29,29 @@ def train(batch: Batch, result: BatchResult | None = None, after_epoch: Callable
     result = result or BatchResult.empty(batch)
     network, inputs, targets = batch.network, batch.inputs, batch.targets
     state, running = State(batch), Running(result)
+    fixed, before = np.zeros(batch.trainings, bool), np.full(batch.trainings, np.nan)
     for epoch in count():
         outputs = forward(network, state.parameters, inputs)
         error = total_error(outputs[-1], targets)
         measure = measured(batch, error, outputs[-1])
         gradient = backward(network, state.parameters, outputs, targets)
 
-        going_on = running.end(epoch, error, measure, gradient, state.parameters)
+        going_on = running.end(epoch, error, measure, gradient, state.parameters, fixed)
         if len(running.columns) < len(error):
             state.keep(going_on)
-            gradient = gradient[:, going_on]
+            gradient, error, before = gradient[:, going_on], error[going_on], before[going_on]
         if not len(running.columns):
             break
 
+        calm = error == before  # else something changes
+        here = state.copied() if calm.any() else None
         if batch.update == "batch":
             state.step(gradient)
         else:
             for p in range(len(inputs)):
                 outputs = forward(network, state.parameters, inputs[p : p + 1])
                 state.step(backward(network, state.parameters, outputs, targets[p : p + 1]))
+        fixed, before = calm & state.equals(here) if here else calm, error
         if after_epoch:
             after_epoch(len(running.columns))
     return result
@@ -81,6 +85,16 @@ class State:
             velocity += np.where(self.momentum > 0.0, self.momentum * self.velocity, 0.0)
         self.parameters[: len(gradient)] += velocity
         self.velocity = velocity
+
+    def copied(self) -> tuple[Array, Array]:
+        """Parameters and velocity as they are now."""
+        return self.parameters.copy(), self.velocity
+
+    def equals(self, earlier: tuple[Array, Array]) -> NDArray[np.bool_]:
+        """Whether each training is where it was: (R,). Then it stays there for ever, as a step depends on nothing else."""
+        parameters, velocity = earlier
+        same: NDArray[np.bool_] = (self.parameters == parameters).all(axis=0)
+        return same & (self.velocity == velocity).all(axis=0) if self.with_momentum else same
 
     def keep(self, going_on: NDArray[np.bool_]) -> None:
         """Drops the trainings that have ended."""

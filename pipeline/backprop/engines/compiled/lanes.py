@@ -136,6 +136,9 @@ def work(
     upcoming = np.zeros(width, np.int64)
     lanes[TERMS, :] = terms
     free = np.ones(width, np.bool_)
+    calm = np.zeros(width, np.bool_)
+    here = np.empty((trained, width))
+    moving = np.empty((velocity.shape[0], width))
     while True:
         active = 0
         stop = history.shape[0] - 1
@@ -236,11 +239,26 @@ def work(
             else:
                 lanes[THRESHOLD, lane] = threshold[order[upcoming[lane]]]
 
+        for lane in range(width):  # a training whose error is the same again may have come to rest
+            calm[lane] = last > 0 and history[last, lane] == history[last - 1, lane] and training[lane] != IDLE and not free[lane]
+            if calm[lane]:
+                here[:, lane] = parameters[:trained, lane]
+                moving[:, lane] = velocity[:, lane]
         _call_advance(advance_address, memory, patterns)
         for lane in range(width):
             if training[lane] != IDLE and not free[lane]:
                 epoch[lane] += 1
                 tally[EPOCHS] += 1
+            if calm[lane]:
+                for row in range(trained):
+                    calm[lane] &= parameters[row, lane] == here[row, lane]
+                for row in range(velocity.shape[0]):
+                    calm[lane] &= velocity[row, lane] == moving[row, lane]
+            if calm[lane]:  # no number will ever change: the same as now at all epochs that are left
+                while point[lane] < curve_epochs.shape[0] and curve_epochs[point[lane]] < max_epochs:
+                    curve_errors[point[lane], training[lane]] = lanes[ERROR, lane]
+                    point[lane] += 1
+                epoch[lane] = max_epochs
 
 
 def compiled_work(cache_folder: str) -> Any:
