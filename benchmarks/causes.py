@@ -49,16 +49,22 @@ POPULATIONS = (
     Population("xor relu", (*XOR, "network.hidden=[4]", "network.activation=relu"), (0.05, 0.3), (0.7, 1.5), 1000),
     Population("xor momentum", (*XOR, "momentum=0.9"), (0.1, 1, 10), (1, 4), 500),
     Population("worked example", (), (0.3, 30, 3000), (1, 8), 1000),
-    Population("encoder 5-2-5", ("task=encoder", "task.size=5", "network=trained", "network.hidden=[2]"), (0.5, 5), (0.5, 2), 500),
+    Population(
+        "encoder 5-2-5", ("task=encoder", "task.size=5", "network=trained", "network.hidden=[2]"), (0.5, 5), (0.5, 2), 500
+    ),
     Population("parity 3-3-1", ("task=parity", "task.bits=3", "network=trained", "network.hidden=[3]"), (0.3, 3), (1, 4), 1000),
-    Population("symmetry 4-2-1", ("task=symmetry", "task.bits=4", "network=trained", "network.hidden=[2]"), (0.2, 2), (0.5, 2), 1000),
+    Population(
+        "symmetry 4-2-1", ("task=symmetry", "task.bits=4", "network=trained", "network.hidden=[2]"), (0.2, 2), (0.5, 2), 1000
+    ),
     Population("iris 4-3-3", ("task=iris", "network=trained", "network.hidden=[3]"), (0.01, 0.1), (0.5,), 1000, 20, 20),
 )
 
 
 def trained(population: Population, seeds: int) -> tuple[BatchResult, BatchResult]:
     """The runs that were exhausted after `epochs`, and the same trained on."""
-    trial, _ = read_run(compose([*population.overrides, "initial=uniform", "threshold=1e-3", f"max_epochs={population.epochs}"]))
+    trial, _ = read_run(
+        compose([*population.overrides, "initial=uniform", "threshold=1e-3", f"max_epochs={population.epochs}"])
+    )
     first = 7_000 + sum(map(ord, population.name))
     trials = [
         replace(trial, learning_rate=(float(rate),), initial=InitialChoice("uniform", (-float(size), float(size))), seed=seed)
@@ -133,12 +139,18 @@ def main(seeds: int | None = None) -> None:
             f"{1e6 * took / max(len(table), 1):,.0f} µs | {dict(table['cause'].value_counts())}"
         )
     table = pd.concat(parts, ignore_index=True)
-    print(f"all: {len(table):,} runs; contradicted {table['wrong'].mean():.1%}; undecided {(table['cause'] == 'undecided').mean():.1%}")
-    print(table.groupby("cause").agg(runs=("wrong", "size"), wrong=("wrong", "sum"), converged=("converged", "mean")).to_string())
+    print(
+        f"all: {len(table):,} runs; contradicted {table['wrong'].mean():.1%}; undecided {(table['cause'] == 'undecided').mean():.1%}"
+    )
+    print(
+        table.groupby("cause").agg(runs=("wrong", "size"), wrong=("wrong", "sum"), converged=("converged", "mean")).to_string()
+    )
     near = table[(table["cause"] == "descending") & table["converged"]]
     for most in (10, 30, 100):
         some = near[near["ratio"] <= most]
-        print(f"E/θ ≤ {most}: said ÷ true, quartiles", (some["said"] / some["true"]).quantile([0.25, 0.5, 0.75]).round(3).tolist())
+        print(
+            f"E/θ ≤ {most}: said ÷ true, quartiles", (some["said"] / some["true"]).quantile([0.25, 0.5, 0.75]).round(3).tolist()
+        )
     return table
 
 

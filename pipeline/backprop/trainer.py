@@ -23,8 +23,8 @@ CRITERIA = ("total_error", "mean_error", "worst_output")
 def train(batch: Batch, result: BatchResult | None = None, after_epoch: Callable[[int], None] | None = None) -> BatchResult:
     """Trains every trial of the batch to its end.
 
-    `after_epoch` is called with the number of trainings that took the epoch. If it raises, an empty `result` of the caller's
-    has what had ended.
+    `after_epoch` is called with the number of epochs that trainings took, or were spared as nothing changes any more. If it
+    raises, an empty `result` of the caller's has what had ended.
     """
     result = result or BatchResult.empty(batch)
     network, inputs, targets = batch.network, batch.inputs, batch.targets
@@ -53,7 +53,7 @@ def train(batch: Batch, result: BatchResult | None = None, after_epoch: Callable
                 state.step(backward(network, state.parameters, outputs, targets[p : p + 1]))
         fixed, before = calm & state.equals(here) if here else calm, error
         if after_epoch:
-            after_epoch(len(running.columns))
+            after_epoch(len(running.columns) + int(fixed.sum()) * (batch.max_epochs - epoch - 1))
     return result
 
 

@@ -240,7 +240,8 @@ def work(
                 lanes[THRESHOLD, lane] = threshold[order[upcoming[lane]]]
 
         for lane in range(width):  # a training whose error is the same again may have come to rest
-            calm[lane] = last > 0 and history[last, lane] == history[last - 1, lane] and training[lane] != IDLE and not free[lane]
+            calm[lane] = training[lane] != IDLE and not free[lane] and last > 0
+            calm[lane] &= history[last, lane] == history[last - 1, lane]
             if calm[lane]:
                 here[:, lane] = parameters[:trained, lane]
                 moving[:, lane] = velocity[:, lane]
@@ -258,6 +259,7 @@ def work(
                 while point[lane] < curve_epochs.shape[0] and curve_epochs[point[lane]] < max_epochs:
                     curve_errors[point[lane], training[lane]] = lanes[ERROR, lane]
                     point[lane] += 1
+                tally[EPOCHS] += max_epochs - epoch[lane]
                 epoch[lane] = max_epochs
 
 
