@@ -11,6 +11,7 @@ from pipeline.backprop.status import STATUSES
 from pipeline.results.columns import HELD_OUT
 from pipeline.stats import survival
 from pipeline.stats.comparisons import within_a_sweep
+from pipeline.stats.costs import best_values
 from pipeline.stats.costs.running_times import bootstrap_ert, expected_running_time
 from pipeline.stats.intervals import wilson
 from pipeline.stats.sample import NESTED, Sample
@@ -137,13 +138,13 @@ class Summary(Sample):
         return self._once("paired", axis, lambda: within_a_sweep.paired(self, axis))
 
     def best_values(self, axis: str) -> pd.DataFrame:
-        """How sure it is which value of an axis has the lowest ert, at each threshold (`within_a_sweep.best_values`)."""
-        return self._once("best", axis, lambda: within_a_sweep.best_values(self, axis))
+        """How sure it is which value of an axis has the lowest ert, at each threshold (`best_values.best_values`)."""
+        return self._once("best", axis, lambda: best_values.best_values(self, axis))
 
     @property
     def sensitivity(self) -> pd.DataFrame:
-        """What one step away from the best value of each axis costs (`within_a_sweep.sensitivity`)."""
-        return self._once("sensitivity", (), lambda: within_a_sweep.sensitivity(self))
+        """What one step away from the best value of each axis costs (`best_values.sensitivity`)."""
+        return self._once("sensitivity", (), lambda: best_values.sensitivity(self))
 
     @property
     def variance_shares(self) -> pd.DataFrame:
