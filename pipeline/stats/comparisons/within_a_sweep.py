@@ -5,7 +5,6 @@ differ in the threshold alone) are one unit, and no test takes them as independe
 """
 
 import math
-from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 

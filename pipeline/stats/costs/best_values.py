@@ -1,4 +1,4 @@
-"""What the value of one axis costs over all others: which is the lowest, how sure that is, and what a step away from it costs."""
+"""What the value of one axis costs over all others: which is the lowest, how sure that is, what a step away costs."""
 
 from collections.abc import Sequence
 
