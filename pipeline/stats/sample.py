@@ -101,6 +101,11 @@ class Sample:
         return self.codes([axis for axis in self.axes if axis not in (NESTED, *but)])
 
     @cached_property
+    def replicated(self) -> bool:
+        """Whether there are at least two starts: without, nothing tells how much runs from other starts would differ."""
+        return any(axis in REPLICATES for axis in self.axes) and self.units()[1] > 1
+
+    @cached_property
     def epochs(self) -> Floats:
         """The epochs that each run took, (R,)."""
         return self.results["epochs"].to_numpy(float)
