@@ -21,8 +21,8 @@ MEANINGS = {
 def shape(pairs: pd.DataFrame) -> str:
     """One of `MEANINGS`, of the expected running times, from `paired` of an axis whose values have an order.
 
-    Two values differ where p_ert_adjusted is below 0.05, so that with 95 % all differences of an axis are true. Rising and falling
-    also need the lowest and the highest cost seen to be at the ends. With a valley and a peak both shown none is.
+    Two values differ where p_ert_adjusted is below 0.05, so that with 95 % all differences of an axis are true. To be rising or
+    falling the lowest and the highest cost seen must also be at the ends. With a valley and a peak both shown none is.
     """
     if not len(pairs) or pairs["p_ert_adjusted"].isna().all():
         return "no test"
