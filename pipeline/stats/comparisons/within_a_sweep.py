@@ -1,111 +1,15 @@
-"""What differs within a sweep: the values of an axis on the same initial weights, the axes against each other.
-
-Runs that agree in everything but what is compared are pairs; pairs from the same initial weights (or, without seeds, that
-differ in the threshold alone) are one unit, and no test takes them as independent.
-"""
+"""What differs within a sweep, without a test: performance profiles of the values of an axis, the axes against each other."""
 
 import math
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.stats.arrays import Booleans, Floats, Integers
-from pipeline.stats.comparisons.paired_tests import holm, mcnemar, paired_prentice_wilcoxon
+from pipeline.stats.arrays import Floats, Integers
+from pipeline.stats.comparisons.pairs import matched
 from pipeline.stats.costs.running_times import performance_ratios
 from pipeline.stats.sample import NESTED, Sample
-
-Runs = tuple[Floats, Booleans]  # (time, event)
-PAIR_COLUMNS = (
-    "pairs", "both", "only_first", "only_second", "neither", "earlier", "later", "ratio", "ratio_q1", "ratio_q3",
-    "p_epochs", "p_rate",
-)  # fmt: skip
-
-
-def paired(sample: Sample, axis: str) -> pd.DataFrame:
-    """Each two values of the axis, on pairs of runs that agree in all other axes.
-
-    Columns first, second, pairs; both, only_first, only_second, neither: the number of pairs in which these runs converged;
-    earlier, later: the number of pairs in which the second converged earlier or later than the first, a run that did not
-    counting as later; ratio, the median over pairs of epochs(second) ÷ epochs(first), and its quartiles ratio_q1 and
-    ratio_q3; p_epochs (`paired_prentice_wilcoxon`), p_rate (`mcnemar`), and both as corrected by `holm` for all rows.
-
-    A pair of which one converged has a ratio of 0 or infinity, which is on the right side of the median; one of which none
-    did has no ratio. Each pair is compared up to the smaller of its horizons. Raises KeyError for what is no axis.
-    """
-    row, values = matched(sample, axis)
-    unit, _ = sample.units([axis])
-    rows = []
-    for first, second in combinations(range(len(values)), 2):
-        both = row[:, [first, second]]
-        one, other = both[(both >= 0).all(axis=1)].T
-        limit = np.minimum(sample.horizons[one], sample.horizons[other])
-        runs = [censored_at(limit, sample.time[some], sample.event[some]) for some in (one, other)]
-        rows.append({"first": values[first], "second": values[second], **in_pairs(runs[0], runs[1], unit[one])})
-    return corrected(pd.DataFrame(rows, columns=["first", "second", *PAIR_COLUMNS]))
-
-
-def matched(sample: Sample, axis: str) -> tuple[Integers, list[Any]]:
-    """The first row of each combination of the other axes (down) at each value of the axis (across), −1 where there is none."""
-    problem, problems = sample.codes([other for other in sample.axes if other != axis])
-    value, values = sample.factorized(axis)
-    row = np.full((problems, len(values)), -1, np.intp)
-    row[problem[::-1], value[::-1]] = np.arange(len(sample) - 1, -1, -1)
-    return row, values.tolist()
-
-
-def censored_at(limit: Floats, time: Floats, event: Booleans) -> Runs:
-    """Censor all runs at `limit` (administrative censoring)."""
-    event = event & (time <= limit)
-    return np.where(event, time, limit), event
-
-
-def in_pairs(first: Runs, second: Runs, unit: Integers) -> dict[str, Any]:
-    """The columns PAIR_COLUMNS of N pairs of runs (time, event), of the units `unit` (N,)."""
-    ratios = pair_ratios(first, second)
-    q1, median, q3 = _quartiles(ratios)
-    one, other = first[1], second[1]
-    return {
-        "pairs": len(one),
-        "both": int((one & other).sum()),
-        "only_first": int((one & ~other).sum()),
-        "only_second": int((~one & other).sum()),
-        "neither": int((~one & ~other).sum()),
-        "earlier": int((ratios < 1).sum()),
-        "later": int((ratios > 1).sum()),
-        "ratio": median,
-        "ratio_q1": q1,
-        "ratio_q3": q3,
-        "p_epochs": paired_prentice_wilcoxon(first, second, unit) if len(one) else np.nan,
-        "p_rate": mcnemar(one, other, unit) if len(one) else np.nan,
-    }
-
-
-def pair_ratios(first: Runs, second: Runs) -> Floats:
-    """Epochs(second) ÷ epochs(first) of the pairs of which a run converged; 0 or infinite if one did not. Epoch 0 is 1."""
-    (time, event), (other_time, other_event) = first, second
-    ratio = np.maximum(other_time, 1.0) / np.maximum(time, 1.0)
-    ratio = np.select([event & other_event, event], [ratio, np.inf], 0.0)
-    return ratio[event | other_event]
-
-
-def _quartiles(ratios: Floats) -> Floats:
-    """The quartiles (3,): between two neighbours their geometric mean. NaN of none, and between 0 and infinity."""
-    if not len(ratios):
-        return np.full(3, np.nan)
-    index = np.array([0.25, 0.5, 0.75]) * (len(ratios) - 1)
-    below, above = np.floor(index).astype(np.intp), np.ceil(index).astype(np.intp)
-    ordered = np.partition(ratios, [*below, *above])
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.sqrt(ordered[below] * ordered[above]), float)
-
-
-def corrected(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its p-values corrected for all its rows, in columns of their own."""
-    for name in ("p_epochs", "p_rate"):
-        table[f"{name}_holm"] = holm(table[name])
-    return table
 
 
 def performance_profiles(sample: Sample, axis: str = "learning_rate") -> pd.DataFrame:
