@@ -167,7 +167,6 @@ def test_where_nothing_differs_something_is_found_in_six_sweeps_of_a_hundred_at_
     tables = [paired(Sample(trained(rng, starts, np.ones(values), failing)), "axis") for _ in range(SIMULATIONS)]
     found = np.mean([(table[ADJUSTED] < 0.05).any() for table in tables], axis=0)
     assert (found <= 0.06 + 2 * np.sqrt(0.06 * 0.94 / SIMULATIONS)).all()  # and what the simulation may be off
-    assert found.mean() <= 0.05
     assert found.max() >= 0.02  # it is not that nothing can be found
 
 
