@@ -25,7 +25,7 @@ FEWEST_VALUES = 3  # of an axis that can have its best value at an end
 def best_settings(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     """Which of the rows of `summarize` by all axes of settings may be the best, compared within each threshold.
 
-    Columns: starts; ert_low, ert_high, ert_high_seen (`intervals`; as the best was chosen because its ert was low, f is
+    Columns: ert_low, ert_high, ert_high_seen (`intervals`; as the best was chosen because its ert was low, f is
     Beta(1, U) there); p_better, remains, best (`not_ruled_out`); edge: the axes at whose end the setting lies, joined by
     commas, where an axis has at least three values and all are numbers.
     """
@@ -39,7 +39,7 @@ def best_settings(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
         high[group] = max(high[group], chosen_high(starts, group))
     table["ert_high"] = high
     table["p_better"], table["remains"], table["best"] = p_better, remains, best
-    return table.assign(edge=edges(sample, keys))
+    return table.drop(columns="starts").assign(edge=edges(sample, keys))
 
 
 def not_ruled_out(starts: Starts, family: Integers) -> tuple[Booleans, Floats, Booleans]:
