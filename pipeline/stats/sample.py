@@ -93,12 +93,10 @@ class Sample:
         """The unit (R,) of each run, and their number: runs with the same initial weights are not independent.
 
         Units are the starts; where nothing is replicated the runs, of which those that differ in their threshold alone are one,
-        and no interval or test may be made of them. `but` names axes whose values are compared within a unit. They are numbered
-        as they first occur: what a start is called makes no difference to what is drawn at random.
+        and no interval or test may be made of them. `but` names axes whose values are compared within a unit.
         """
         starts = [axis for axis in self.axes if axis in REPLICATES and axis not in but]
-        codes, number = self.codes(starts or [axis for axis in self.axes if axis not in (NESTED, *but)])
-        return np.asarray(pd.factorize(codes)[0], np.intp), number
+        return self.codes(starts or [axis for axis in self.axes if axis not in (NESTED, *but)])
 
     @cached_property
     def starts(self) -> tuple[Integers, int]:

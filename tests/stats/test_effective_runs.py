@@ -100,12 +100,6 @@ def test_a_seed_that_makes_no_difference_is_no_replication():
     assert summarize(Sample(table.assign(key=["a"] * 3 + ["b"] * 3)), []).loc[0, "starts"] == 1
 
 
-def test_what_starts_are_called_makes_no_difference():
-    table = pd.DataFrame({"status": "converged", "epochs": 3}, index=range(4))
-    called = [Sample(table.assign(**{"initial.path": list(names)})).units()[0].tolist() for names in ("abab", "baba")]
-    assert called == [[0, 1, 0, 1]] * 2
-
-
 def test_one_row_of_one_start_has_no_interval_beside_rows_of_more():
     table = summarize(runs_of([0, 1, 2, 0], [True, False, True, True], learning_rate=[1, 1, 1, 2]), ["learning_rate"])
     assert table["starts"].tolist() == [3, 1]
