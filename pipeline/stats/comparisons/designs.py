@@ -20,7 +20,7 @@ from pipeline.stats.comparisons.paired_tests import (
 from pipeline.stats.comparisons.pairs import Watched, by_start, described
 from pipeline.stats.costs.running_times import expected_running_time
 from pipeline.stats.intervals import MOST_UNITS
-from pipeline.stats.sample import REPLICATES, Sample, axes_of
+from pipeline.stats.sample import Sample
 
 Row = dict[str, Any]
 
@@ -31,9 +31,9 @@ class SameStarts:
     def __init__(self, shared: Sample, sweeps: tuple[Sample, Sample], limits: tuple[Floats, Floats], same: Booleans) -> None:
         self.shared, self.same = shared, same
         self.watched = Watched(*sweeps, horizons=limits)
-        self.unit, self.units = shared.codes([axis for axis in shared.axes if axis in REPLICATES])
-        self.block, self.blocks = in_blocks(self.unit, self.units)
-        self.replicated = self.units > 1
+        self.unit, units = shared.starts
+        self.block, self.blocks = in_blocks(self.unit, units)
+        self.replicated = shared.replicated
 
     @cached_property
     def arrangements(self) -> Floats:
@@ -74,7 +74,7 @@ class DifferentStarts:
         self.watched = Watched(Sample(before), Sample(after), horizons=(limit[setting],))
         self.shared = Sample(_settings(before, after, settings, setting))
         self.is_after = np.repeat([False, True], [len(before), len(after)])
-        units = [Sample(table).codes([axis for axis in axes_of(table) if axis in REPLICATES]) for table in (before, after)]
+        units = [Sample(table).starts for table in (before, after)]
         self.unit = np.concatenate([units[0][0], units[0][1] + units[1][0]])
         size = max(1, -(-max(units[0][1], units[1][1]) // MOST_UNITS))  # of a block of starts, in both sweeps
         blocks = [in_blocks(unit, number, -(-number // size)) for unit, number in units]
