@@ -65,12 +65,12 @@ def grid(summary: Summary) -> pd.DataFrame:
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The table with its numbers as text."""
     shown = table.map(in_short)
+    for column in table.columns.intersection(["rate", "rate_low", "rate_high"]):
+        shown[column] = table[column].map("{:.0%}".format)
     for column in table.columns.intersection(list(INTERVALS)):
         shown.loc[table[column].isna(), column] = "–"
     for column in table.columns.intersection(list(HELD_OUT)):
         shown.loc[table[column].isna(), column] = "–"
-    for column in table.columns.intersection(["rate", "rate_low", "rate_high"]):
-        shown[column] = table[column].map("{:.0%}".format)
     return shown
 
 
