@@ -95,7 +95,9 @@ def effective_runs_of(curves: Survival, event: Booleans, clusters: Clusters) -> 
     single = clusters.single[curves.group] & curves.complete
     if single.all():
         return np.asarray(size, float)
-    row, before, after = _departures(np.where(left > 0, size / np.maximum(left, 1), 0.0), hazard, left > 0, curves, event, clusters)
+    row, before, after = _departures(
+        np.where(left > 0, size / np.maximum(left, 1), 0.0), hazard, left > 0, curves, event, clusters
+    )
 
     def total(one: int, other: int) -> Floats:
         steps = np.bincount(row, after[one] * after[other] - before[one] * before[other], len(hazard))

@@ -83,9 +83,5 @@ def _ruled_out(main: Candidates) -> str:
     if total == 1:
         return ""
     if left == 1:
-        return (
-            f"All other {total - 1:,} settings are ruled out as the best."
-            if total > 2
-            else "The other is ruled out as the best."
-        )
+        return f"{f'All {total - 1:,} others are' if total > 2 else 'The other is'} ruled out as the best."
     return f"{left:,} of {total:,} settings are not ruled out as the best."

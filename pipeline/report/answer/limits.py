@@ -3,9 +3,7 @@
 from pipeline.report.numbers import count, in_short
 from pipeline.stats.summary import Summary
 
-UNREPLICATED = (
-    "There is no replication: without a second start there is no interval and no test, and another start may end otherwise."
-)
+UNREPLICATED = "There is one start only, so no interval and no test: another start may give another answer."
 
 
 def limits(summary: Summary) -> str:
