@@ -16,8 +16,9 @@ from pipeline.errors import as_override, masked
 from pipeline.report.answer import answer
 from pipeline.report.numbers import count
 from pipeline.report.tables import readable
+from pipeline.stats.quartiles import QUARTILES
 from pipeline.stats.sample import NESTED
-from pipeline.stats.summary import QUARTILES, Summary
+from pipeline.stats.summary import Summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 ENVIRONMENT = jinja2.Environment(

@@ -1,6 +1,6 @@
 """Quartiles of the epochs to convergence, some of them censored, and their intervals, of many groups of runs at once.
 
-Letters: G groups; B blocks, the steps of their curves (`survival.Survival`).
+Letters: G groups; B blocks, the steps of their curves (`product_limit.Survival`).
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy.stats import binom
 from pipeline.stats.arrays import Floats, Integers, compact
 from pipeline.stats.effective_runs import Clusters, share_interval
 from pipeline.stats.intervals import LEVEL
-from pipeline.stats.survival import Survival
+from pipeline.stats.product_limit import Survival
 
 QUARTILES = {"q1": 0.25, "median": 0.5, "q3": 0.75}
 ROUNDING = 1e-12  # a product of shares may miss the share that it equals by this much
@@ -57,11 +57,10 @@ def quantile_interval(curves: Survival, share: float, effective: Floats, cluster
     last = np.cumsum(np.bincount(curves.group, minlength=groups)) - 1
     step = np.where(step < 0, last, step)
     single = clusters.single & curves.complete[step]
-    levels = share_interval(np.full(groups, share), effective[step], clusters.starts, np.zeros(groups, bool))
-    levels = tuple(np.where(single, *both) for both in zip(order_shares(clusters.starts, share), levels, strict=True))
-    low, high = (times(curves, reached(curves, level - ROUNDING, groups)) for level in levels)
-    unknown = clusters.starts < 2
-    return np.where(unknown, np.nan, np.where(levels[0] > 0, low, 0.0)), np.where(unknown, np.nan, high)
+    around = share_interval(np.full(groups, share), effective[step], clusters.starts, np.zeros(groups, bool))
+    below, above = (np.where(single, *ends) for ends in zip(order_shares(clusters.starts, share), around, strict=True))
+    low, high = (times(curves, reached(curves, level - ROUNDING, groups)) for level in (below, above))
+    return np.where(clusters.starts > 1, np.where(below > 0, low, 0.0), np.nan), np.where(clusters.starts > 1, high, np.nan)
 
 
 def order_shares(runs: Integers, share: float) -> tuple[Floats, Floats]:

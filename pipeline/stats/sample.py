@@ -153,14 +153,17 @@ class Sample:
 
     @cached_property
     def horizons(self) -> Floats:
-        """The max_epochs of each run, (R,): the column `horizon`, or else the axis `max_epochs`, or else the most epochs of any."""
+        """The max_epochs of each run, (R,).
+
+        The column `horizon`, or else the axis `max_epochs`, or else the most epochs of any run.
+        """
         for column in ("horizon", "max_epochs"):
             if column in self.results and self.results[column].notna().all():
                 return self.results[column].to_numpy(float)
         return np.full(len(self), self.epochs.max(initial=0.0))
 
     def watched(self, group: Integers, groups: int) -> Floats:
-        """The epoch up to which each group (G,) was watched: the largest of the `horizons` of its runs, each in a group (R,)."""
+        """The epoch up to which each group (G,) was watched: the largest of the `horizons` of its runs (`group` (R,))."""
         longest = np.zeros(groups)
         np.maximum.at(longest, group, np.maximum(self.horizons, self.time))
         return longest

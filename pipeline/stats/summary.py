@@ -13,8 +13,10 @@ from pipeline.stats import survival
 from pipeline.stats.comparisons import within_a_sweep
 from pipeline.stats.costs.running_times import bootstrap_ert, expected_running_time
 from pipeline.stats.effective_runs import Clusters, of_rate, share_interval
+from pipeline.stats.product_limit import product_limit, restricted_mean
 from pipeline.stats.quartiles import QUARTILES, quantile, quantile_interval
 from pipeline.stats.sample import NESTED, Sample
+from pipeline.stats.survival_bands import effective_runs_at
 
 STATISTICS = ("runs", *STATUSES, "starts", "effective_runs", "rate", "ert", *QUARTILES)
 INTERVALS = (
@@ -47,12 +49,12 @@ def summarize(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
         table["rate"], table["effective_runs"].to_numpy(), clusters.starts, clusters.single
     )
     table["ert"] = expected_running_time(np.bincount(group, sample.epochs, groups), table["converged"].to_numpy())
-    curves = survival.product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
-    effective = survival.effective_runs_of(curves, sample.event, clusters)
+    curves = product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
+    effective = effective_runs_at(curves, sample.event, clusters)
     for name, share in QUARTILES.items():
         table[name] = quantile(curves, share, groups)
         table[f"{name}_low"], table[f"{name}_high"] = quantile_interval(curves, share, effective, clusters)
-    table["restricted_mean"] = survival.restricted_mean(curves, sample.watched(group, groups), groups)
+    table["restricted_mean"] = restricted_mean(curves, sample.watched(group, groups), groups)
     return table
 
 
