@@ -77,12 +77,11 @@ def fresh_seeds(summary: Summary) -> range | None:
     if any(axis in FILES for axis in summary.axes):
         return None
     used = pd.to_numeric(summary.results["seed"], errors="coerce") if "seed" in summary.axes else pd.Series([0])
-    highest = used.max()
-    number = min(max(2 * summary.size("seed") if "seed" in summary.axes else 0, LEAST), MOST)
-    if not np.isfinite(highest) or highest + FIRST + number > LARGEST:
+    if not np.isfinite(used.max()):
         return None
-    first = (int(highest) // FIRST + 1) * FIRST
-    return range(first, first + number)
+    first = (int(used.max()) // FIRST + 1) * FIRST
+    number = min(max(2 * summary.size("seed") if "seed" in summary.axes else 0, LEAST), MOST)
+    return range(first, first + number) if first + number <= LARGEST else None
 
 
 def with_overrides(command: str, overrides: Mapping[str, str]) -> str:
