@@ -28,12 +28,12 @@ def to_decide(summary: Summary, main: Candidates, command: str, drawn: bool) -> 
     seeds = fresh_seeds(summary)
     if not seeds or (summary.replicated and len(main.remaining) < 2):
         return []
-    again = f"train again, from fresh starts ({count(_runs(summary, main) * len(seeds), 'run')})"
+    runs = count(_runs(summary, main) * len(seeds), "run")
     if not summary.replicated:
-        why, overrides = f"To learn what other starts do, {again}", {} if drawn else {"initial": "uniform"}
+        why, overrides = f"To learn what other starts do, train from many ({runs})", {} if drawn else {"initial": "uniform"}
     else:
-        what = "the values of the settings that are not ruled out" if main.tested else "all settings"
-        why, overrides = f"To decide, {again}, {what}", left_values(main)
+        what = "the settings that are not ruled out" if main.tested else "all settings"
+        why, overrides = f"To decide, train {what} from fresh starts ({runs})", left_values(main)
     overrides["seed"] = f"range({seeds.start},{seeds.stop})"
     if whole := with_overrides(command, overrides):
         return [f"{why}:", whole]
