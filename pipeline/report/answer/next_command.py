@@ -58,18 +58,12 @@ def left_values(main: Candidates) -> dict[str, str]:
     """The values that the settings which are not ruled out have, of each axis of which some are ruled out; the threshold."""
     left = {}
     for axis in main.axes:
-        values = main.rows.sort_index()[axis]
-        some, every = (table.drop_duplicates().tolist() for table in (main.remaining[axis], values))
+        some, every = (rows.sort_index()[axis].drop_duplicates().tolist() for rows in (main.remaining, main.rows))
         if len(some) < len(every):
-            left[axis] = ",".join(map(as_value, sorted_like(some)))
+            left[axis] = ",".join(map(as_value, some))
     if main.threshold is not None:
         left[NESTED] = as_value(main.threshold)
     return left
-
-
-def sorted_like(values: list[object]) -> list[object]:
-    """Numbers in order; other values as they came."""
-    return sorted(values) if all(isinstance(value, int | float) for value in values) else values  # type: ignore[type-var]
 
 
 def fresh_seeds(summary: Summary) -> range | None:
