@@ -25,12 +25,12 @@ FEWEST_VALUES = 3  # of an axis that can have its best value at an end
 def best_settings(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     """Which of the rows of `summarize` by all axes of settings may be the best, compared within each threshold.
 
-    Columns: starts; ert_low, ert_high, ert_high_seen (`intervals`; as the best was chosen because its ert was low, f is
+    Columns: ert_low, ert_high, ert_high_seen (`intervals`; as the best was chosen because its ert was low, f is
     Beta(1, U) there); p_better, remains, best (`not_ruled_out`); edge: the axes at whose end the setting lies, joined by
     commas, where an axis has at least three values and all are numbers.
     """
     starts = starts_of(sample, by)
-    table = pd.concat([pd.DataFrame({"starts": starts.starts}), intervals(starts)], axis=1)
+    table = intervals(starts)
     _, keys = sample.groups(by)
     family, _ = Sample(keys).codes([NESTED] if NESTED in by else [])
     best, p_better, remains = not_ruled_out(starts, family)
@@ -77,8 +77,7 @@ def chances(starts: Starts, rivals: Resampled, of_best: Resampled) -> Floats:
     A rival without success costs at least (1 − q) ÷ q × its epochs per run, if a share q ~ Beta(½, U) of all starts converges.
     """
     cost = rivals.cost()
-    spent = (starts.total("spent") / np.maximum(starts.total("runs"), 1))[rivals.groups]
-    cost = np.where(np.isinf(cost), spent[:, None] / rivals.odds(), cost)
+    cost = np.where(np.isinf(cost), starts.epochs[rivals.groups, None] / rivals.odds(), cost)
     with np.errstate(divide="ignore", invalid="ignore"):
         more = (cost - of_best.seen) / of_best.failing
     equal = cost <= of_best.seen * (1 + 1e-12)  # they may differ by the rounding of a sum

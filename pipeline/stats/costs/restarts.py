@@ -43,7 +43,7 @@ def restarts(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
             more = lengths.of(stated).costs_at(lengths.of(chosen).best_cutoff()[:, None])
             spent_restarted += more[0][:, 0]
             successes += more[1][:, 0]
-    known = np.isfinite(cutoff) & (_starts(lengths.group, start, groups) > 1) & sample.replicated
+    known = np.isfinite(cutoff) & (_starts(lengths.group, start, groups) > 1)
     ert = expected_running_time(spent, np.bincount(group, sample.event, groups))
     table["cutoff"] = np.where(known, cutoff, np.nan)
     table["ert_restarted"] = np.where(known, expected_running_time(spent_restarted, successes), np.nan)
@@ -109,7 +109,7 @@ def _lengths(sample: Sample, group: Integers, groups: int) -> tuple[_Lengths, In
     """The runs, sorted, and the start of each (R,)."""
     epochs, converged = np.maximum(sample.epochs, 1.0), sample.event
     order = np.lexsort((converged, epochs, group))
-    return _Lengths(group[order], epochs[order], converged[order], groups), sample.units()[0][order]
+    return _Lengths(group[order], epochs[order], converged[order], groups), sample.starts[0][order]
 
 
 def _starts(group: Integers, start: Integers, groups: int) -> Integers:
