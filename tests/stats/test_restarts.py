@@ -23,14 +23,14 @@ def table_of(epochs, converged, **axes):
     return pd.DataFrame({**axes, "status": np.where(converged, "converged", "exhausted"), "epochs": epochs, "horizon": CAP})
 
 
-def by_hand(runs, cutoff):
+def by_hand(runs, cutoff, less=0):
     """ERT(c), run by run."""
     spent = sum(min(max(epochs, 1), cutoff) for _, epochs in runs)
-    successes = sum(status == "converged" and max(epochs, 1) <= cutoff for status, epochs in runs)
-    return spent / successes if successes else math.inf
+    successes = sum(status == "converged" and max(epochs, 1) <= cutoff for status, epochs in runs) - less
+    return spent / successes if successes > 0 else math.inf
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(ROWS)
 def test_the_cost_at_each_cutoff_is_that_of_all_runs_one_by_one(rows):
     table = pd.DataFrame(rows, columns=["task", "status", "epochs"]).assign(seed=range(len(rows)))
@@ -40,18 +40,17 @@ def test_the_cost_at_each_cutoff_is_that_of_all_runs_one_by_one(rows):
         assert row["ert"] == pytest.approx(by_hand(runs, row["cutoff"]), rel=1e-12)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(ROWS)
 def test_the_cutoff_is_the_best_of_all(rows):
     table = pd.DataFrame(rows, columns=["task", "status", "epochs"]).assign(seed=range(len(rows)))
     for row in restarts(Sample(table), ["task"]).to_dict("records"):
         runs = [(status, epochs) for task, status, epochs in rows if task == row["task"]]
-        if len(runs) < 2 or not any(status == "converged" for status, _ in runs):
+        costs = {cutoff: by_hand(runs, cutoff, less=1) for cutoff in range(1, 31)}
+        if math.isinf(min(costs.values())):
             assert math.isnan(row["cutoff"])
-            continue
-        costs = {cutoff: by_hand(runs, cutoff) for cutoff in range(1, 31)}
-        assert costs[row["cutoff"]] == pytest.approx(min(costs.values()))
-        assert row["ert_restarted"] >= costs[row["cutoff"]] * (1 - 1e-12)
+        else:
+            assert costs[row["cutoff"]] == pytest.approx(min(costs.values()))
 
 
 def test_restarts_save_what_failed_runs_cost():
@@ -59,27 +58,31 @@ def test_restarts_save_what_failed_runs_cost():
     row = Summary(table).restarts.loc[0]
     ert = (80 * 100 + 20 * CAP) / 80
     assert row["given_up"] == pytest.approx(20 * CAP / (80 * ert))
-    assert (row["cutoff"], row["ert_restarted"]) == (100, 125)
-    assert row["saves"] == pytest.approx(1 - 125 / ert)
+    assert row["cutoff"] == 100
+    assert row["ert_restarted"] == pytest.approx(125, rel=0.02)
+    assert row["saves"] == pytest.approx(1 - row["ert_restarted"] / ert)
 
 
-@pytest.mark.parametrize("starts", [10, 20, 50])
-def test_what_restarts_cost_is_no_promise_that_others_do_not_keep(starts):
-    """Against the true ERT at the cutoff: near it, and not below, as the least cost of the sample itself is."""
-    rng, samples = np.random.default_rng(starts), 300
-    epochs = np.minimum(np.ceil(300 * np.exp(rng.normal(size=(samples, starts)))), CAP)
-    epochs[rng.random(epochs.shape) < 0.1] = CAP
+@pytest.mark.parametrize("spread", [0.5, 1.5])
+@pytest.mark.parametrize("starts", [10, 50])
+def test_what_restarts_cost_is_kept_by_other_starts(starts, spread):
+    """The true ERT at the cutoff is what is said, and not more, as it is of the least cost of the sample itself."""
+    rng = np.random.default_rng(starts)
+
+    def drawn(*shape):
+        epochs = np.minimum(np.ceil(300 * np.exp(spread * rng.normal(size=shape))), CAP)
+        return np.where(rng.random(shape) < 0.1, CAP, epochs)
+
+    epochs, population = drawn(500, starts), np.sort(drawn(20_000))
     task, seed = np.indices(epochs.shape).reshape(2, -1)
-    table = table_of(epochs.ravel(), epochs.ravel() < CAP, task=task, seed=seed)
-    found = restarts(Sample(table), ["task"])
-    population = np.ceil(300 * np.exp(rng.normal(size=20_000)))
-    population = np.sort(np.where(rng.random(20_000) < 0.1, CAP, population))
+    sample = Sample(table_of(epochs.ravel(), epochs.ravel() < CAP, task=task, seed=seed))
+    found = restarts(sample, ["task"])
     reached = np.searchsorted(population, found["cutoff"], "right")
-    total = np.append(0, np.cumsum(population))[reached] + (len(population) - reached) * found["cutoff"]
-    truth = total / reached
-    least = ert_by_cutoff(Sample(table), ["task"], np.unique(found["cutoff"])).groupby("task")["ert"].min()
-    assert np.exp(np.log(found["ert_restarted"] / truth).mean()) == pytest.approx(1.05, abs=0.07)
-    assert np.exp(np.log(least / truth).mean()) < 0.95
+    truth = (np.append(0, np.cumsum(population))[reached] + (len(population) - reached) * found["cutoff"]) / reached
+    some = sample.results[sample.results["task"] < 50].groupby("task")
+    least = [ert_by_cutoff(Sample(part), [], part["epochs"].unique())["ert"].min() for _, part in some]
+    assert 0.93 <= np.exp(np.log(found["ert_restarted"] / truth).mean()) <= 1.25
+    assert np.exp(np.log(least / truth[:50]).mean()) < 0.96
 
 
 def test_runs_of_one_start_are_in_one_half():
