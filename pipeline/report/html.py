@@ -93,8 +93,13 @@ def sections(
     figures: Mapping[Path, str],
     environment: Mapping[str, str],
     command: str,
+    notes: Sequence[str] = (),
+    by: Sequence[str] = (),
 ) -> list[Section]:
-    """The sections of a sweep's report; one in which there is nothing to show is left out."""
+    """The sections of a sweep's report; one in which there is nothing to show is left out.
+
+    `notes`: what is left out; `by`: the axes of the first table.
+    """
     axes, settings = summary.axes, summary.settings
     by_setting = len(settings) >= 2 and len(summary)  # else there is a table for it above
     all_settings = [sortable("By setting", summary.by(*settings, intervals=False))] if by_setting else []
@@ -103,9 +108,9 @@ def sections(
     design = f"{count(len(summary), 'run')}{': ' if axes else ''}{product}."
     telling = " ".join(f"{key}={value}" for key, value in fixed if key in TELLING)
     parts: list[Section] = [
-        {"title": "Question", "paragraphs": [QUESTION, design]},
+        {"title": "Question", "paragraphs": [QUESTION, design, *notes]},
         {"title": "Answer", "paragraphs": sentences(in_words(summary)) if len(summary) else ["There are no runs."]},
-        {"title": "Tables", "tables": tables(summary)},
+        {"title": "Tables", "tables": tables(summary, by)},
         {"title": "Figures", "note": f"Held fixed: {telling}." if fixed else "", "figures": list(images(figures))},
         {"title": "Comparisons", "tables": comparisons(summary)},
         {"title": "All settings", "tables": all_settings},
@@ -153,11 +158,12 @@ def flat(configuration: Configuration, above: str = "") -> Iterator[tuple[str, s
             yield f"{above}{key}", as_override(value)
 
 
-def tables(summary: Summary) -> list[Section]:
-    """The best settings, and a table for each axis."""
+def tables(summary: Summary, by: Sequence[str] = ()) -> list[Section]:
+    """The table by these axes, the best settings, and a table for each axis."""
     if not len(summary):
         return []
-    titled = {"Lowest expected running time": summary.best}
+    titled = {f"By {', '.join(by)}": summary.by(*by)} if by else {}
+    titled["Lowest expected running time"] = summary.best
     titled |= {f"By {axis}": summary.by(axis) for axis in summary.settings} or {"All runs": summary.by()}
     return [sortable(caption, part) for caption, part in list(titled.items())[:MOST_TABLES] if len(part)]
 
