@@ -13,7 +13,7 @@ A wrong key or value raises `ConfigError`, in one line that names the key, the v
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from pipeline.app.composition import COMPOSITION_ERRORS, compose, compose_multir
 from pipeline.app.refusals import one_line
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override, printable
-from pipeline.report.documents import together
+from pipeline.report.documents import rows_where, together
 from pipeline.report.tables import readable, report
 from pipeline.report.words import in_words
 from pipeline.results.held_out_scores import scores
@@ -156,6 +156,20 @@ class Run:
         return f"<p><b>{escape(repr(self))}</b></p>{trial.to_html(border=0)}"
 
 
+@dataclass(frozen=True, eq=False)
+class ChosenCurves(Sequence[Curve]):
+    """The curves of some of the runs of a sweep, by their rows there."""
+
+    curves: Sequence[Curve]
+    rows: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self.curves[self.rows[row]]
+
+
 class Sweep:
     """The runs of a sweep and their statistics.
 
@@ -166,7 +180,7 @@ class Sweep:
     def __init__(self, results: SweepResults, curves: Sequence[Curve]) -> None:
         self.results, self.axes = results.table, results.axes
         self.name, self.run_id = results.name, results.run_id or None
-        self._observations, self._curves = results.observations, curves
+        self._results, self._observations, self._curves = results, results.observations, curves
 
     @cached_property
     def summary(self) -> Summary:
@@ -182,6 +196,15 @@ class Sweep:
     def best(self) -> pd.DataFrame:
         """The setting of lowest ERT, one for each threshold where that is an axis."""
         return self.summary.best
+
+    def where(self, condition: str) -> "Sweep":
+        """The sweep of the runs for which a condition on their columns holds: "momentum=0.9", "initial.range>=1 and seed<10".
+
+        The columns are those of `results`. Raises ConfigError for what is no condition, and for one that leaves no runs.
+        """
+        rows = rows_where(self._results, condition)
+        table = self._results.table.iloc[rows].reset_index(drop=True)
+        return Sweep(replace(self._results, table=table), ChosenCurves(self._curves, rows.tolist()))
 
     def curves(self, worst: int | None = None) -> pd.DataFrame:
         """Error curves: a row per kept point, with columns run (the row of `results`), the axes, epoch and error.

@@ -27,7 +27,7 @@ def phase(name: str) -> Iterator[None]:
     console = Console(file=sys.stderr)
     if console.is_terminal and not console.is_dumb_terminal:
         columns = SpinnerColumn(), TextColumn("{task.description:10}"), TimeElapsedColumn()
-        with Progress(*columns, console=console, transient=True) as progress:
+        with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
             progress.add_task(name, total=None)
             yield
         return
@@ -51,7 +51,8 @@ def progress_bar() -> Iterator[Any]:
     console = Console(file=sys.stderr)
     columns = [TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}")]
     times = [TimeElapsedColumn(), TimeRemainingColumn()]
-    with Progress(*columns, *times, console=console, disable=not console.is_terminal) as progress:
+    disable = not console.is_terminal
+    with Progress(*columns, *times, console=console, disable=disable, redirect_stdout=sys.stdout.isatty()) as progress:
 
         def add(description: str, total: int, done: int = 0) -> Any:
             task = progress.add_task(description, total=total, completed=done, speed="")

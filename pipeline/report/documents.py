@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.errors import ConfigError, as_override, printable
@@ -17,6 +18,7 @@ from pipeline.report.words import comparison_in_words, in_words
 from pipeline.results.columns import HELD_OUT, NO_AXES
 from pipeline.results.csv_tables import csv_text
 from pipeline.results.sweep_results import SweepResults
+from pipeline.stats.arrays import Integers
 from pipeline.stats.comparisons.two_sweeps import compare_axes
 from pipeline.stats.sample import axes_of
 from pipeline.stats.selection import matching
@@ -91,15 +93,18 @@ class Contents:
 
 def runs_where(sweep: SweepResults, where: str) -> SweepResults:
     """The sweep with those of its runs for which a condition holds; all where it is empty. Raises ConfigError."""
-    if not where:
-        return sweep
+    return replace(sweep, table=sweep.table.iloc[rows_where(sweep, where)].reset_index(drop=True)) if where else sweep
+
+
+def rows_where(sweep: SweepResults, where: str) -> Integers:
+    """The rows of the runs for which a condition holds, at least one. Raises ConfigError."""
     try:
         holds, _ = matching(sweep.table, where)
     except ValueError as error:
         raise ConfigError("where", where, str(error)) from None
     if not holds.any():
         raise ConfigError("where", where, f"holds for none of the {len(sweep.table):,} runs of {sweep.name}")
-    return replace(sweep, table=sweep.table[holds].reset_index(drop=True))
+    return np.flatnonzero(holds)
 
 
 def labels(sweeps: Sequence[SweepResults]) -> list[str]:
