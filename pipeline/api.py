@@ -13,7 +13,7 @@ A wrong key or value raises `ConfigError`, in one line that names the key, the v
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -25,9 +25,9 @@ from pipeline.app.composition import COMPOSITION_ERRORS, compose, compose_multir
 from pipeline.app.refusals import one_line
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override, printable
-from pipeline.report.documents import rows_where, together
+from pipeline.report.answer import answer
+from pipeline.report.documents import rows_where, runs_where, together
 from pipeline.report.tables import readable, report
-from pipeline.report.words import in_words
 from pipeline.results.held_out_scores import scores
 from pipeline.results.run_result import Curve, RunResult
 from pipeline.results.runs import Runs
@@ -203,8 +203,7 @@ class Sweep:
         The columns are those of `results`. Raises ConfigError for what is no condition, and for one that leaves no runs.
         """
         rows = rows_where(self._results, condition)
-        table = self._results.table.iloc[rows].reset_index(drop=True)
-        return Sweep(replace(self._results, table=table), ChosenCurves(self._curves, rows.tolist()))
+        return Sweep(runs_where(self._results, condition), ChosenCurves(self._curves, rows.tolist()))
 
     def curves(self, worst: int | None = None) -> pd.DataFrame:
         """Error curves: a row per kept point, with columns run (the row of `results`), the axes, epoch and error.
@@ -259,11 +258,12 @@ class Sweep:
         return len(self.results)
 
     def __str__(self) -> str:
-        return report(self.summary)
+        return report(self.summary, **self._results.origin)
 
     def __repr__(self) -> str:
         return printable(f"{self.name}: {len(self):,} runs over {', '.join(self.axes) or 'no axis'}")
 
     def _repr_html_(self) -> str:
+        words = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in answer(self.summary, **self._results.origin))
         best = readable(self.best).to_html(index=False, border=0) if len(self.best) else ""
-        return f"<p><b>{escape(repr(self))}</b></p><p>{escape(in_words(self.summary))}</p>{best}"
+        return f"<p><b>{escape(repr(self))}</b></p>{words}{best}"

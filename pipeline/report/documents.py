@@ -11,16 +11,17 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import ConfigError, as_override, printable
+from pipeline.report.answer import answer, comparison_in_words
+from pipeline.report.answer.next_command import as_value, with_overrides
 from pipeline.report.named_tables import BY_AXES, TABLES, table_of
-from pipeline.report.tables import Part, as_markdown, joined, left_out, markdown_text, report_parts, sentences, storable, tables
+from pipeline.report.tables import Part, as_markdown, joined, left_out, markdown_text, report_parts, storable, tables
 from pipeline.report.text_tables import Page
-from pipeline.report.words import comparison_in_words, in_words
 from pipeline.results.columns import HELD_OUT, NO_AXES
 from pipeline.results.csv_tables import csv_text
 from pipeline.results.sweep_results import SweepResults
 from pipeline.stats.arrays import Integers
 from pipeline.stats.comparisons.two_sweeps import compare_axes
-from pipeline.stats.sample import axes_of
+from pipeline.stats.sample import REPLICATES, axes_of
 from pipeline.stats.selection import matching
 from pipeline.stats.summary import Summary
 
@@ -66,6 +67,17 @@ class Contents:
     def summary(self) -> Summary:
         """The statistics of all that are shown."""
         return Summary(together(self.chosen))
+
+    @property
+    def origins(self) -> list[dict[str, Any]]:
+        """What the answer takes of how each sweep was made: of some of its runs, the command that makes those values."""
+        origins = [sweep.origin for sweep in self.sweeps]
+        for origin, sweep, chosen in zip(origins, self.sweeps, self.chosen, strict=True) if self.where else ():
+            left = {axis: chosen.table[axis].unique().tolist() for axis in chosen.axes if axis not in REPLICATES}
+            fewer = {axis: some for axis, some in left.items() if len(some) < sweep.table[axis].nunique(dropna=False)}
+            values = {axis: ",".join(map(as_value, some)) for axis, some in fewer.items()}
+            origin |= {"command": with_overrides(sweep.command, values), "study": ""}
+        return origins
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -164,8 +176,11 @@ def conclusions(contents: Contents) -> list[str]:
     if contents.by or contents.table:
         return []
     if len(sweeps) == 1:
-        return sentences(contents.summary)
-    answers = [f"{label}: {in_words(Summary(sweep.observations))}" for label, sweep in zip(labels(sweeps), sweeps, strict=True)]
+        return answer(contents.summary, **contents.origins[0])
+    answers = []
+    for label, sweep, origin in zip(labels(sweeps), sweeps, contents.origins, strict=True):
+        first, *more = answer(Summary(sweep.observations), **origin)
+        answers += [f"{label}: {first}", *more]
     if len(sweeps) == 2:
         try:
             answers.append(comparison_in_words(*aligned(sweeps)))
@@ -179,7 +194,7 @@ def parts(contents: Contents) -> list[Part]:
     page = Page(contents.width)
     headings: Part = ("", "\n".join(page.prose(printable(line)) for line in contents.headings))
     if len(contents.sweeps) == 1 and not contents.by and not contents.table:
-        return [headings, *report_parts(contents.summary, contents.width)]
+        return [headings, *report_parts(contents.summary, contents.width, **contents.origins[0])]
     words: list[Part] = [("", page.prose(printable(text))) for text in conclusions(contents)]
     shown: list[Part] = [(page.prose(printable(title)), page.table(table)) for title, table in shown_tables(contents).items()]
     return [headings, *words, *shown, *left_out(page, "and format=csv output=table.csv all")]

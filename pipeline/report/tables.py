@@ -3,14 +3,15 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from pipeline.errors import as_override, printable
+from pipeline.report.answer import answer
 from pipeline.report.named_tables import TABLES, file_name, table_of, varied
 from pipeline.report.numbers import count
 from pipeline.report.text_tables import Page, readable
-from pipeline.report.words import in_words
 from pipeline.results.csv_tables import write_csv
 from pipeline.stats.summary import Summary
 
@@ -24,9 +25,9 @@ KEPT_ROWS = 1000  # of a table in summary.txt
 Part = tuple[str, str]  # of what is printed: a title, "" if it has none, and a text
 
 
-def report(summary: Summary, width: int | None = 80) -> str:
+def report(summary: Summary, width: int | None = 80, **origin: Any) -> str:
     """All that is printed about a sweep."""
-    return joined(report_parts(summary, width))
+    return joined(report_parts(summary, width, **origin))
 
 
 def joined(parts: Sequence[Part]) -> str:
@@ -34,19 +35,14 @@ def joined(parts: Sequence[Part]) -> str:
     return "\n\n".join(f"{title}\n{text}" if title else text for title, text in parts)
 
 
-def report_parts(summary: Summary, width: int | None = 80) -> list[Part]:
-    """The answer, the main tables, and what is left out of them."""
+def report_parts(summary: Summary, width: int | None = 80, **origin: Any) -> list[Part]:
+    """The answer (`origin`: what it takes of how the sweep was made), the main tables, and what is left out of them."""
     page = Page(width, PRINTED_ROWS)
-    parts: list[Part] = [("", page.prose(sentence)) for sentence in sentences(summary)]
+    parts: list[Part] = [("", page.prose(sentence)) for sentence in answer(summary, **origin)]
     titled = tables(summary)
     parts += [(page.prose(printable(title)), page.table(table)) for title, table in list(titled.items())[: PRINTED_AXES + 1]]
     more = list(titled)[PRINTED_AXES + 1 :]
     return [*parts, *left_out(page, "the files in summary/ have all", more)]
-
-
-def sentences(summary: Summary) -> list[str]:
-    """The answer."""
-    return [in_words(summary)]
 
 
 def left_out(page: Page, where: str, tables: Sequence[str] = ()) -> list[Part]:
@@ -86,15 +82,16 @@ def markdown_text(text: str) -> str:
     return MARKUP.sub(lambda match: ENTITIES.get(match[0], f"\\{match[0]}"), " ".join(printable(text).split()))
 
 
-def note(summary: Summary) -> str:
+def note(summary: Summary, **origin: Any) -> str:
     """The sweep's description in MLflow, in Markdown: the answer, and the main table."""
     best = summary.best
     title = "Lowest expected running time (ert: epochs per success), by threshold" if "threshold" in best else "Best setting"
     table = f"\n\n{title}:\n\n{as_markdown(best)}" if len(best) else ""
-    return markdown_text(in_words(summary)) + table + "\n\nMore in the artifacts: `report.html`, `figures/`, `summary/`."
+    words = "\n\n".join(map(markdown_text, answer(summary, **origin)))
+    return words + table + "\n\nMore in the artifacts: `report.html`, `figures/`, `summary/`."
 
 
-def write_tables(summary: Summary, folder: Path) -> None:
+def write_tables(summary: Summary, folder: Path, **origin: Any) -> None:
     """The tables as files in folder/summary, which must not exist: each as CSV and Parquet, all together in summary.txt."""
     folder = folder / "summary"
     folder.mkdir()
@@ -107,7 +104,7 @@ def write_tables(summary: Summary, folder: Path) -> None:
             write_table(table, folder / name)
             titled[f"{title}: {name}"] = table
     page = Page(rows=KEPT_ROWS)
-    parts = [("", "\n\n".join(sentences(summary))), *((printable(title), page.table(table)) for title, table in titled.items())]
+    parts = [("", "\n\n".join(answer(summary, **origin))), *((printable(title), page.table(table)) for title, table in titled.items())]
     (folder / "summary.txt").write_text(joined([*parts, *left_out(page, "")]) + "\n", encoding="utf-8")
 
 

@@ -11,7 +11,8 @@ from pipeline.backprop.status import STATUSES
 from pipeline.errors import printable
 from pipeline.report.numbers import in_short
 from pipeline.results.columns import HELD_OUT
-from pipeline.stats.summary import INTERVALS, QUARTILES
+from pipeline.stats.quartiles import QUARTILES
+from pipeline.stats.summary import INTERVALS
 
 GAP = 2
 WITH_INTERVALS = ("rate", "ert", *QUARTILES)
@@ -26,7 +27,7 @@ IMPORTANCE = (
 )  # fmt: skip
 Column = tuple[str, "pd.Series[str]"]  # its name and its cells
 SHELL_WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|\\.|[^\s'"])+""")
-COMMAND = re.compile(r"`(python -m [^`]+)`")
+COMMAND, CONTINUED = "python -m ", " \\"
 
 
 @dataclass(slots=True)
@@ -57,23 +58,19 @@ class Page:
     def records(self, read: pd.DataFrame) -> str:
         """A table whose rows are told apart by more than a line can hold: each row in lines of its own."""
         rows = [" ".join(f"{name}={text}" for name, text in row.items()) for row in read.to_dict("records")]
-        return "\n".join(self.prose(row, indent="  ").removeprefix("  ") for row in rows)
+        return "\n".join(self.prose(row, indent="  ") for row in rows)
 
     def more(self, text: str, rows: int) -> str:
         """The text, and how many of so many rows it leaves out."""
         return text if self.rows is None or rows <= self.rows else f"{text}\n… and {rows - self.rows:,} more rows"
 
     def prose(self, text: str, indent: str = "") -> str:
-        """A paragraph; a command in it stands in lines of its own, which a shell takes as they are."""
+        """A paragraph, or a command in lines that a shell takes as they are."""
         if self.width is None:
             return text
-        lines: list[str] = []
-        for number, part in enumerate(COMMAND.split(text)):
-            if number % 2:
-                lines += folded(SHELL_WORD.findall(part), self.width - 2, "    ", "        ", " \\")
-            else:
-                lines += folded(part.split(), self.width, "" if not lines else indent, indent)
-        return "\n".join(lines)
+        if text.startswith(COMMAND):
+            return "\n".join(folded(SHELL_WORD.findall(text), self.width - len(CONTINUED), "  ", "    ", CONTINUED))
+        return "\n".join(folded(text.split(), self.width, "", indent))
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,20 +9,20 @@ from scipy.special import ndtr, ndtri, stdtrit
 from pipeline.stats.arrays import Floats
 
 LEVEL = 0.95  # of every interval
+Z = float(ndtri((1 + LEVEL) / 2))  # of the normal law
 RESAMPLES = 1000
 MOST_UNITS = 1000  # that are drawn one by one; more are put into this many blocks at random, and the blocks are drawn
 SEED = 20210  # any number: the same table has the same intervals
 
 
-def wilson(successes: ArrayLike, runs: ArrayLike) -> tuple[Floats, Floats]:
-    """The interval of a rate, (low, high), each of the shape of `successes` and `runs`.
+def wilson(successes: ArrayLike, runs: ArrayLike, z: ArrayLike = Z) -> tuple[Floats, Floats]:
+    """The interval of a rate, (low, high), each of the shape of `successes`, `runs` and the quantile `z`.
 
     (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) ÷ (1 + z²/n): Wilson, "Probable inference, the law of succession, and statistical
     inference", JASA 22 (1927); Brown, Cai & DasGupta, Statistical Science 16 (2001), equation 4. It takes the runs as
     independent. NaN where there are no runs.
     """
-    k, n = np.asarray(successes, float), np.asarray(runs, float)
-    z = ndtri((1 + LEVEL) / 2)
+    k, n, z = (np.asarray(numbers, float) for numbers in (successes, runs, z))
     with np.errstate(invalid="ignore", divide="ignore"):
         p = k / n
         middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))

@@ -12,22 +12,28 @@ from pipeline.results.columns import HELD_OUT
 from pipeline.stats import survival
 from pipeline.stats.comparisons import within_a_sweep
 from pipeline.stats.costs.running_times import bootstrap_ert, expected_running_time
-from pipeline.stats.intervals import wilson
+from pipeline.stats.effective_runs import Clusters, of_rate, share_interval
+from pipeline.stats.product_limit import product_limit, restricted_mean
+from pipeline.stats.quartiles import QUARTILES, quantile, quantile_interval
 from pipeline.stats.sample import NESTED, Sample
+from pipeline.stats.survival_bands import effective_runs_at
 
-STATISTICS = ("runs", *STATUSES, "rate", "ert", "q1", "median", "q3")
-INTERVALS = ("rate_low", "rate_high", "ert_low", "ert_high", "median_low", "median_high", "restricted_mean")
-QUARTILES = {"q1": 0.25, "median": 0.5, "q3": 0.75}
+STATISTICS = ("runs", *STATUSES, "starts", "effective_runs", "rate", "ert", *QUARTILES)
+INTERVALS = (
+    "rate_low", "rate_high", "ert_low", "ert_high", *(f"{name}_{end}" for name in QUARTILES for end in ("low", "high")),
+    "restricted_mean",
+)  # fmt: skip
 
 
 def summarize(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     """A row per value, or combination of values, of the axes `by`, in order of value; one row with none.
 
-    runs; how many ended with each status; rate = converged ÷ runs; ert = all epochs spent ÷ converged, infinite with
-    none (`expected_running_time`); q1, median, q3 of the epochs to convergence (Kaplan–Meier; `quantile`). 95 % intervals:
-    rate_low, rate_high (`wilson`) and median_low, median_high (log-log); they take the runs of a row as independent, and are
-    for rows whose runs differ in their initial weights alone, too narrow where a row has several runs from the same.
-    restricted_mean is the mean of the epochs to convergence or to the horizon of all runs. `ert_intervals` has the rest.
+    runs; how many ended with each status; starts, the different initial weights that they began from, and effective_runs, how
+    many independent runs they say as much as about the rate (`effective_runs`); rate = converged ÷ runs; ert = all
+    epochs spent ÷ converged, infinite with none (`expected_running_time`); q1, median, q3 of the epochs to convergence
+    (Kaplan–Meier; `quantile`). 95 % intervals, of which the unit is the start: rate_low, rate_high (`share_interval`); q1_low,
+    q1_high and so on (`quantile_interval`); NaN in a row with fewer than two starts. restricted_mean is the mean of the epochs
+    to convergence or to the longest horizon of the row. `ert_intervals` has the rest.
     """
     group, table = sample.groups(by)
     groups = len(table)
@@ -35,15 +41,20 @@ def summarize(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     table["runs"] = counts.sum(axis=1)
     for number, name in enumerate(STATUSES):
         table[name] = counts[:, number]
+    clusters = Clusters.of(sample.starts[0], group, groups)
+    table["starts"] = clusters.starts
+    table["effective_runs"] = of_rate(sample.event, clusters)
     table["rate"] = table["converged"] / table["runs"]
+    table["rate_low"], table["rate_high"] = share_interval(
+        table["rate"], table["effective_runs"].to_numpy(), clusters.starts, clusters.single
+    )
     table["ert"] = expected_running_time(np.bincount(group, sample.epochs, groups), table["converged"].to_numpy())
-    curves = survival.product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
+    curves = product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
+    effective = effective_runs_at(curves, sample.event, clusters)
     for name, share in QUARTILES.items():
-        table[name], low, high = survival.quantile(curves, share, groups)
-        if name == "median":
-            table["median_low"], table["median_high"] = low, high
-    table["rate_low"], table["rate_high"] = wilson(table["converged"], table["runs"])
-    table["restricted_mean"] = survival.restricted_mean(curves, sample.horizon, groups)
+        table[name] = quantile(curves, share, groups)
+        table[f"{name}_low"], table[f"{name}_high"] = quantile_interval(curves, share, effective, clusters)
+    table["restricted_mean"] = restricted_mean(curves, sample.watched(group, groups), groups)
     return table
 
 

@@ -37,7 +37,7 @@ def write_artifacts(
         names = pq.read_schema(folder / RESULTS).names
         read = [*plan.axes, *(name for name in NO_AXES if name in names and name not in UNREAD)]
         summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas())
-        write_tables(summary, folder)
+        write_tables(summary, folder, **description.origin)
     with phase("figures"):
         write_pictures(folder, plan, description, rows, summary)
     with phase("files"):

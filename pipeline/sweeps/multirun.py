@@ -33,7 +33,7 @@ def sweep(request: SweepRequest) -> None:
         print(error, file=sys.stderr)
         sys.exit(1)
     print()
-    show(report_parts(summary, width()))
+    show(report_parts(summary, width(), **describe(request, store.uri).origin))
     print(f"\nrecorded as run {parent} in {store.uri}")
     print(f"{store.how_to_look(parent)}; more tables: python -m pipeline.summary --help")
 

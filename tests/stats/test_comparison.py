@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.backprop.status import STATUSES
-from pipeline.report.words import comparison_in_words
+from pipeline.report.answer import comparison_in_words
 from pipeline.stats.comparisons import two_sweeps
 from pipeline.stats.comparisons import within_a_sweep as comparison
 from pipeline.stats.sample import Sample
