@@ -10,7 +10,10 @@ import pandas as pd
 from pipeline.backprop.status import STATUSES
 from pipeline.results.columns import HELD_OUT
 from pipeline.stats import survival
-from pipeline.stats.comparisons import within_a_sweep
+from pipeline.stats.comparisons import paired_values, shape, within_a_sweep
+from pipeline.stats.comparisons.paired_tests import starts_needed
+from pipeline.stats.comparisons.partial_dependence import partial_dependence
+from pipeline.stats.costs import best_values
 from pipeline.stats.costs.running_times import bootstrap_ert, expected_running_time
 from pipeline.stats.effective_runs import Clusters, of_rate, share_interval
 from pipeline.stats.product_limit import product_limit, restricted_mean
@@ -144,17 +147,29 @@ class Summary(Sample):
         return self._once("profiles", axis, lambda: within_a_sweep.performance_profiles(self, axis))
 
     def paired(self, axis: str) -> pd.DataFrame:
-        """Each two values of an axis from the same starts (`within_a_sweep.paired`)."""
-        return self._once("paired", axis, lambda: within_a_sweep.paired(self, axis))
+        """Each two values of an axis from the same starts (`paired_values.paired`)."""
+        return self._once("paired", axis, lambda: paired_values.paired(self, axis))
+
+    def shape(self, axis: str) -> str:
+        """How the cost, the ert, goes along an axis: "rising", "falling", "valley inside" … (`shape.MEANINGS`)."""
+        return shape.shape(self.paired(axis)) if shape.is_ordered(self, axis) else "no test"
+
+    def starts_needed(self) -> int:
+        """The fewest starts with which a test of two values can show anything (`paired_tests.starts_needed`)."""
+        return starts_needed()
+
+    def partial_dependence(self, axis: str) -> pd.DataFrame:
+        """What each value of an axis costs on average over the other settings, and their spread (`partial_dependence`)."""
+        return self._once("dependence", axis, lambda: partial_dependence(self, axis))
 
     def best_values(self, axis: str) -> pd.DataFrame:
-        """How sure it is which value of an axis has the lowest ert, at each threshold (`within_a_sweep.best_values`)."""
-        return self._once("best", axis, lambda: within_a_sweep.best_values(self, axis))
+        """How sure it is which value of an axis has the lowest ert, at each threshold (`best_values.best_values`)."""
+        return self._once("best", axis, lambda: best_values.best_values(self, axis))
 
     @property
     def sensitivity(self) -> pd.DataFrame:
-        """What one step away from the best value of each axis costs (`within_a_sweep.sensitivity`)."""
-        return self._once("sensitivity", (), lambda: within_a_sweep.sensitivity(self))
+        """What one step away from the best value of each axis costs (`best_values.sensitivity`)."""
+        return self._once("sensitivity", (), lambda: best_values.sensitivity(self))
 
     @property
     def variance_shares(self) -> pd.DataFrame:
