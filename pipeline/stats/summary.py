@@ -13,8 +13,9 @@ from pipeline.stats import survival
 from pipeline.stats.comparisons import paired_values, shape, within_a_sweep
 from pipeline.stats.comparisons.paired_tests import starts_needed
 from pipeline.stats.comparisons.partial_dependence import partial_dependence
-from pipeline.stats.costs import best_values
-from pipeline.stats.costs.running_times import bootstrap_ert, expected_running_time
+from pipeline.stats.costs import best_settings, best_values, restarts
+from pipeline.stats.costs.ert_intervals import ert_intervals
+from pipeline.stats.costs.running_times import expected_running_time
 from pipeline.stats.effective_runs import Clusters, of_rate, share_interval
 from pipeline.stats.product_limit import product_limit, restricted_mean
 from pipeline.stats.quartiles import QUARTILES, quantile, quantile_interval
@@ -23,8 +24,8 @@ from pipeline.stats.survival_bands import effective_runs_at
 
 STATISTICS = ("runs", *STATUSES, "starts", "effective_runs", "rate", "ert", *QUARTILES)
 INTERVALS = (
-    "rate_low", "rate_high", "ert_low", "ert_high", *(f"{name}_{end}" for name in QUARTILES for end in ("low", "high")),
-    "restricted_mean",
+    "rate_low", "rate_high", "ert_low", "ert_high", "ert_high_seen",
+    *(f"{name}_{end}" for name in QUARTILES for end in ("low", "high")), "restricted_mean",
 )  # fmt: skip
 
 
@@ -59,12 +60,6 @@ def summarize(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
         table[f"{name}_low"], table[f"{name}_high"] = quantile_interval(curves, share, effective, clusters)
     table["restricted_mean"] = restricted_mean(curves, sample.watched(group, groups), groups)
     return table
-
-
-def ert_intervals(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
-    """The 95 % interval of the ert in each row of `summarize`: ert_low, ert_high (`bootstrap_ert` over the units)."""
-    low, high = bootstrap_ert(sample.epochs, sample.event, sample.units()[0], sample.codes(by)[0])
-    return pd.DataFrame({"ert_low": low, "ert_high": high})
 
 
 class Summary(Sample):
@@ -105,14 +100,30 @@ class Summary(Sample):
         return table[[*axes, *STATISTICS, *(INTERVALS if intervals else ())]]
 
     @property
+    def best_settings(self) -> pd.DataFrame:
+        """Each setting, with what it costs, and whether it may be the best at its threshold (`best_settings.best_settings`).
+
+        Columns: those of `by` without intervals, then those of `best_settings`. Empty without settings.
+        """
+        return self._once("best settings", (), self._best_settings) if self.settings else pd.DataFrame()
+
+    def _best_settings(self) -> pd.DataFrame:
+        table = self.by(*self.settings, intervals=False)
+        return pd.concat([table, best_settings.best_settings(self, self.settings)], axis=1)
+
+    @property
     def best(self) -> pd.DataFrame:
         """The setting of lowest ert, one for each threshold where that is an axis; empty without settings or success."""
-        if not self.settings:
+        table = self.best_settings
+        if not len(table) or not table["best"].any():
             return pd.DataFrame()
-        table = self.by(*self.settings, intervals=False)
-        best = table[np.isfinite(table["ert"])].sort_values("ert", kind="stable")
-        best = best.drop_duplicates(NESTED).sort_values(NESTED, ascending=False) if NESTED in best else best.head(1)
-        return pd.DataFrame(best.reset_index(drop=True))
+        best = table[table["best"]]
+        return (best.sort_values(NESTED, ascending=False) if NESTED in best else best).reset_index(drop=True)
+
+    @property
+    def restarts(self) -> pd.DataFrame:
+        """What giving up each run after a number of epochs would save in each setting (`restarts.restarts`)."""
+        return self._once("restarts", (), lambda: restarts.restarts(self, self.settings)) if self.settings else pd.DataFrame()
 
     def with_thresholds(self, *axes: str) -> list[str]:
         """Those of these names that are axes, and the threshold if it is one, in the order of the results."""
