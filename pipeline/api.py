@@ -27,7 +27,8 @@ from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override, printable
 from pipeline.report.answer import answer
 from pipeline.report.documents import rows_where, runs_where, together
-from pipeline.report.tables import readable, report
+from pipeline.report.tables import report
+from pipeline.report.text_tables import readable
 from pipeline.results.held_out_scores import scores
 from pipeline.results.run_result import Curve, RunResult
 from pipeline.results.runs import Runs

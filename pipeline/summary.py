@@ -19,7 +19,9 @@ def main(settings: dict[str, Any]) -> int:
     requested, by = names("sweep", settings["sweep"]), names("by", settings["by"])
     style = choice("format", settings["format"], tuple(DOCUMENTS))
     table = "" if settings["table"] is None else choice("table", settings["table"], TABLE_NAMES)
-    where = "" if settings["where"] is None else text("where", settings["where"], "a condition, as momentum=0.9, or null").strip()
+    where = (
+        "" if settings["where"] is None else text("where", settings["where"], "a condition, as momentum=0.9, or null").strip()
+    )
     output = settings["output"] and Path(text("output", settings["output"], "the name of a file, or null"))
     if style in ("html", "parquet") and not output:
         raise ConfigError("output", None, f"format={style} needs the name of a file")

@@ -17,7 +17,7 @@ def width() -> int:
 
 
 def show(parts: Iterable[tuple[str, str]]) -> None:
-    """Prints parts, each a title (empty if it has none) and a text, with an empty line between; titles stand out on a terminal."""
+    """Prints parts, each a title (or "") and a text, with an empty line between; titles stand out on a terminal."""
     console = Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
     plain = not console.is_terminal or console.color_system is None or bool(os.environ.get("NO_COLOR"))
     for number, (title, text) in enumerate(parts):

@@ -94,12 +94,16 @@ class Contents:
     @property
     def headings(self) -> list[str]:
         """Which sweeps they are, and what is left out of them."""
-        lines = [f"{sweep.name}: {f'run {sweep.run_id}' if sweep.run_id else f'{len(sweep.table):,} runs'}" for sweep in self.sweeps]
+        lines = [
+            f"{sweep.name}: {f'run {sweep.run_id}' if sweep.run_id else f'{len(sweep.table):,} runs'}" for sweep in self.sweeps
+        ]
         if self.where:
             shown, total = (sum(len(sweep.table) for sweep in sweeps) for sweeps in (self.chosen, self.sweeps))
             lines.append(f"Only runs with {self.where}: {shown:,} of {total:,}; {total - shown:,} are left out.")
             if outcomes := [name for name in matching(self.sweeps[0].table, self.where)[1] if name in OUTCOMES]:
-                lines.append(f"They are chosen by how they ended ({', '.join(outcomes)}): rates and times are of these runs alone.")
+                lines.append(
+                    f"They are chosen by how they ended ({', '.join(outcomes)}): rates and times are of these runs alone."
+                )
         return lines
 
 

@@ -15,7 +15,7 @@ from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import as_override, masked
 from pipeline.report.answer import answer
 from pipeline.report.numbers import count
-from pipeline.report.tables import readable
+from pipeline.report.text_tables import readable
 from pipeline.stats.quartiles import QUARTILES
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary

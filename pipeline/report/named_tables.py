@@ -51,11 +51,19 @@ def grid(summary: Summary) -> pd.DataFrame:
 TABLES: dict[str, tuple[str, Callable[[Summary], pd.DataFrame]]] = {
     "by_setting": ("Each setting", by_setting),
     "best": ("Lowest expected running time (ert, epochs per success)", lambda summary: summary.best),
+    "best_settings": (
+        "Each setting: what a success costs, and whether it may be the best",
+        lambda summary: summary.best_settings,
+    ),
+    "restarts": ("What giving up each run after a number of epochs would save", lambda summary: summary.restarts),
     "grid": ("Converged/runs and median epochs to convergence of each setting (– not reached)", grid),
     "best_values": ("Each value at its best", best_values),
     "paired": ("Each two values of an axis from the same starts", paired),
     "sensitivity": ("What one step from the best value of an axis costs", lambda summary: summary.sensitivity),
-    "variance_shares": ("Share of the variance of log epochs that goes with each axis", lambda summary: summary.variance_shares),
+    "variance_shares": (
+        "Share of the variance of log epochs that goes with each axis",
+        lambda summary: summary.variance_shares,
+    ),
     "held_out": (
         "Held-out patterns: medians over runs of the error on them, and of the shares that are right",
         lambda summary: summary.held_out(*summary.settings),
@@ -78,7 +86,9 @@ def varied(summary: Summary) -> list[str]:
 
 def stacked(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The tables of several axes as one, the column `axis` in front; empty of none."""
-    parts = [table.astype({name: object for name in ("first", "second", "value") if name in table}) for table in tables.values()]
+    parts = [
+        table.astype({name: object for name in ("first", "second", "value") if name in table}) for table in tables.values()
+    ]
     named = [part.assign(axis=axis)[["axis", *part]] for axis, part in zip(tables, parts, strict=True) if len(part)]
     return pd.concat(named, ignore_index=True) if named else pd.DataFrame()
 

@@ -11,7 +11,7 @@ from pipeline.errors import as_override, printable
 from pipeline.report.answer import answer
 from pipeline.report.named_tables import TABLES, file_name, table_of, varied
 from pipeline.report.numbers import count
-from pipeline.report.text_tables import Page, readable
+from pipeline.report.text_tables import Page, readable, without_zeros
 from pipeline.results.csv_tables import write_csv
 from pipeline.stats.summary import Summary
 
@@ -21,6 +21,9 @@ MARKUP = re.compile(
 )
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;", "$": "&#36;"}
 PRINTED_ROWS, PRINTED_AXES = 12, 6  # of a sweep's tables: two screens with the answer
+NAMED = 5  # columns that are left out
+JUDGEMENTS = ["best", "remains", "p_better"]  # of settings: of the best they say nothing
+INTERVALS_SHOWN = "In parentheses: 95 % intervals; those of ert allow for failures not seen."
 KEPT_ROWS = 1000  # of a table in summary.txt
 Part = tuple[str, str]  # of what is printed: a title, "" if it has none, and a text
 
@@ -47,10 +50,11 @@ def report_parts(summary: Summary, width: int | None = 80, **origin: Any) -> lis
 
 def left_out(page: Page, where: str, tables: Sequence[str] = ()) -> list[Part]:
     """What was left out to fit, and where it is."""
-    lines = ["In parentheses: 95 % intervals."] if page.intervals else []
+    lines = [INTERVALS_SHOWN] if page.intervals else []
     if page.left_out:
-        names = ", ".join(page.left_out)
-        lines.append(f"Left out to fit {page.width} columns: {names}; COLUMNS=200 shows more, {where}.")
+        names, more = page.left_out[:NAMED], len(page.left_out) - NAMED
+        listed = ", ".join(names) + (f" and {more} more" if more > 0 else "")
+        lines.append(f"Left out to fit {page.width} columns: {listed}; COLUMNS=200 shows more, {where}.")
     if tables:
         lines.append(f"Left out, too: {count(len(tables), 'table')} by other axes; {where}.")
     return [("", "\n".join(map(page.prose, lines)))] if lines else []
@@ -60,7 +64,8 @@ def tables(summary: Summary, by: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
     """The main tables of a sweep by their titles, in the order in which they are read; with `by` just the one."""
     if by:
         return {f"By {', '.join(by)}": summary.by(*by)}
-    titled = {TABLES["best"][0]: summary.best} if len(summary.best) else {}
+    best = summary.best
+    titled = {TABLES["best"][0]: best.drop(columns=JUDGEMENTS)} if len(best) else {}
     axes = varied(summary) or summary.settings[:1]
     return titled | {f"By {axis}": summary.by(axis) for axis in axes}
 
@@ -72,6 +77,7 @@ def as_text(table: pd.DataFrame) -> str:
 
 def as_markdown(table: pd.DataFrame) -> str:
     """A table in Markdown, its cells taken as plain text."""
+    table = without_zeros(table)
     lines = [[markdown_text(str(name)) for name in table], ["---"] * len(table.columns)]
     lines += [list(map(markdown_text, row)) for row in readable(table).astype(str).to_numpy().tolist()]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -86,7 +92,7 @@ def note(summary: Summary, **origin: Any) -> str:
     """The sweep's description in MLflow, in Markdown: the answer, and the main table."""
     best = summary.best
     title = "Lowest expected running time (ert: epochs per success), by threshold" if "threshold" in best else "Best setting"
-    table = f"\n\n{title}:\n\n{as_markdown(best)}" if len(best) else ""
+    table = f"\n\n{title}:\n\n{as_markdown(best.drop(columns=JUDGEMENTS))}" if len(best) else ""
     words = "\n\n".join(map(markdown_text, answer(summary, **origin)))
     return words + table + "\n\nMore in the artifacts: `report.html`, `figures/`, `summary/`."
 
@@ -104,7 +110,10 @@ def write_tables(summary: Summary, folder: Path, **origin: Any) -> None:
             write_table(table, folder / name)
             titled[f"{title}: {name}"] = table
     page = Page(rows=KEPT_ROWS)
-    parts = [("", "\n\n".join(answer(summary, **origin))), *((printable(title), page.table(table)) for title, table in titled.items())]
+    parts = [
+        ("", "\n\n".join(answer(summary, **origin))),
+        *((printable(title), page.table(table)) for title, table in titled.items()),
+    ]
     (folder / "summary.txt").write_text(joined([*parts, *left_out(page, "")]) + "\n", encoding="utf-8")
 
 

@@ -45,11 +45,12 @@ class Page:
         bare = readable(without_zeros(shown)).astype(str)
         bare.columns = pd.Index([printable(str(name)) for name in bare])
         read = with_intervals(bare)
-        chosen = list(read.items()) if self.width is None else fitting(read, bare, self.width)
+        whole = [(str(name), read[name]) for name in read]
+        chosen = whole if self.width is None else fitting(read, bare, self.width)
         if not chosen:
             return self.more(self.records(read), len(table))
-        names = [name for name, _ in chosen]
-        missing = [name for name in read if name not in names]
+        shown_names = dict(chosen)
+        missing = [name for name, _ in whole if name not in shown_names]
         missing += [f"intervals of {name}" for name, cells in chosen if not cells.equals(read[name])]
         self.left_out += [name for name in missing if name not in self.left_out]
         self.intervals |= any(cells.str.endswith(")").any() for name, cells in chosen if name in WITH_INTERVALS)

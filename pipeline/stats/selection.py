@@ -1,7 +1,7 @@
 """Runs by a condition on their columns, as in `momentum=0.9 and initial.range>=1`: read as data, nothing in it is executed.
 
-A condition is made of comparisons (= or ==, !=, <, <=, >, >=, in, not in) of columns with numbers, texts, lists of them, or each
-other; and, or, not, parentheses. A word that is no column is a text where the column has that value: `update=online`.
+A condition is made of comparisons (= or ==, !=, <, <=, >, >=, in, not in) of columns with numbers, texts, lists of them, or
+each other; and, or, not, parentheses. A word that is no column is a text where the column has that value: `update=online`.
 """
 
 import ast
@@ -120,7 +120,7 @@ class _Condition:
 
 
 def matching(table: pd.DataFrame, condition: str) -> tuple[Booleans, list[str]]:
-    """Whether a condition holds for each run, (R,), and the columns that it names. Raises ValueError for what is no condition."""
+    """Whether a condition holds for each run, (R,), and the columns that it names. Raises ValueError for any other text."""
     if len(condition) > MOST_CHARACTERS:
         raise ValueError(f"is longer than {MOST_CHARACTERS:,} characters")
     quoted: list[str] = []
