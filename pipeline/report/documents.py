@@ -103,7 +103,7 @@ def parquet(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str])
 def html(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str]) -> str:
     """A report on the sweeps in one HTML file."""
     from pipeline.report.figures.files import write_figures
-    from pipeline.report.html import render, sections
+    from pipeline.report.page import render, sections
 
     first = sweeps[0]
     same = first.configuration if all(sweep.configuration == first.configuration for sweep in sweeps) else {}

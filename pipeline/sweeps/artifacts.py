@@ -31,7 +31,7 @@ def write_artifacts(
     """The sweep's results, tables, figures, report and configuration as files in an empty folder; gives the summary of them."""
     from pipeline.report.figures.files import write_figures  # with matplotlib, when training is over
     from pipeline.report.figures.trajectories import weights_of
-    from pipeline.report.html import write_report
+    from pipeline.report.page import write_report
     from pipeline.report.tables import write_tables
 
     write_results(folder / RESULTS, plan, rows, run_ids)

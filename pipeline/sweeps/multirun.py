@@ -9,7 +9,7 @@ from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
 from pipeline.errors import ConfigError, printable
 from pipeline.report.announcement import announce
-from pipeline.report.html import command_of
+from pipeline.report.page.command import command_of
 from pipeline.report.tables import report
 from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.stats.summary import Summary
