@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.report.numbers import count
-from pipeline.report.page.configuration import Configuration, fixed, values
-from pipeline.report.page.configuration import TELLING
+from pipeline.report.page.configuration import TELLING, Configuration, fixed, values
 from pipeline.report.page.explorer import explorer
 from pipeline.report.page.glossary import METHOD, QUESTION, meanings
 from pipeline.report.page.pictures import images
@@ -15,7 +14,7 @@ from pipeline.report.words import in_words
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves
 
-Section = dict[str, Any]  # a title, and what the template shows of: paragraphs, note, explorer, tables, figures, pairs, code
+Section = dict[str, Any]  # a title, and what the template shows of: lead, paragraphs, note, explorer, tables, figures, pairs, code
 
 
 def sections(
@@ -35,11 +34,10 @@ def sections(
     error_goals = dict(same).get("criterion", "total_error") == "total_error" and "criterion" not in axes
     tables = [list(made(summary)) for made in (main_tables, comparisons, all_settings)]
     parts: list[Section] = [
-        {"title": "Answer", "paragraphs": [in_words(summary)] if len(summary) else ["There are no runs."]},
-        {"title": "Question", "paragraphs": [QUESTION, design, *([held_fixed] if held_fixed else [])]},
+        {"title": "Answer", "lead": [f"{QUESTION} {design}"], "paragraphs": answer(summary), "note": held_fixed},
         {"title": "Look into it", "explorer": explorer(summary, curves, error_goals)},
         {"title": "Tables", "tables": tables[0]},
-        {"title": "Figures", "note": held_fixed, "figures": list(images(figures))},
+        {"title": "Figures", "figures": list(images(figures))},
         {"title": "Comparisons", "tables": tables[1]},
         {"title": "All settings", "tables": tables[2]},
         {"title": "Configuration", "pairs": [*((axis, values(summary, axis)) for axis in axes), *same]},
@@ -48,7 +46,12 @@ def sections(
         {"title": "Make it again", "note": "This command trains the same runs, bit by bit.", "code": command},
         {"title": "Versions", "pairs": list(environment.items())},
     ]
-    return [part for part in parts if any(content for name, content in part.items() if name not in ("title", "note"))]
+    return [part for part in parts if any(content for name, content in part.items() if name not in ("title", "lead", "note"))]
+
+
+def answer(summary: Summary) -> list[str]:
+    """The answer in paragraphs."""
+    return [in_words(summary)] if len(summary) else ["There are no runs."]
 
 
 def columns(tables: list[Table]) -> set[str]:

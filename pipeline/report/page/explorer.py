@@ -15,7 +15,8 @@ from pipeline.report.page import cells, curves
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves
 
-TIP = '<div style="font: 13px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 22rem; white-space: pre-line">@{tip}</div>'
+TIP = '<div style="font: 13px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: min(22rem, 42vw); white-space: pre-line">@{tip}</div>'
+FONT = "system-ui, sans-serif"
 MISSED = "#d4d8dd"  # no run converged, or the median was not reached
 
 
@@ -77,22 +78,23 @@ def models() -> dict[str, Any]:
 def heat_map() -> Any:
     """A cell is a rectangle around whole numbers, with its text; bars of colour for each measure, one of them shown."""
     from bokeh.models import ColorBar, ColumnDataSource, FixedTicker, HoverTool, LinearColorMapper, LogColorMapper, Range1d
+    from bokeh.core.properties import value
     from bokeh.models import TapTool
     from bokeh.plotting import figure
 
     empty: Mapping[str, list[Any]] = {name: [] for name in ("x", "y", "fill", "ink", "text", "tip")}
-    source = ColumnDataSource(empty, name="cells")
+    source = ColumnDataSource(empty, name="cells source")
     plot: Any = figure(
         x_range=Range1d(-0.5, 0.5), y_range=Range1d(-0.5, 0.5), tools="", toolbar_location=None, height=360,
         sizing_mode="stretch_width", name="map", min_border_right=10,
     )  # fmt: skip
     shapes = plot.rect(
-        "x", "y", 0.96, 0.94, source=source, fill_color="fill", line_color=None, border_radius=3, name="shapes",
+        "x", "y", 0.96, 0.94, source=source, fill_color="fill", line_color=None, border_radius=3,
         selection_line_color="#d55e00", selection_line_width=4, nonselection_fill_alpha=1, nonselection_line_color=None,
         hover_line_color="#d55e00", hover_line_width=2,
     )  # fmt: skip
     plot.text("x", "y", "text", source=source, text_color="ink", text_align="center", text_baseline="middle",
-              text_font="system-ui, sans-serif", text_font_size="12px", text_line_height=1.2, nonselection_text_alpha=1)  # fmt: skip
+              text_font=value(FONT), text_font_size="12px", text_line_height=1.2, nonselection_text_alpha=1)  # fmt: skip
     plot.add_tools(HoverTool(tooltips=TIP, renderers=[shapes], point_policy="follow_mouse"), TapTool(renderers=[shapes]))
     for axis in (plot.xaxis[0], plot.yaxis[0]):
         axis.ticker = FixedTicker(ticks=[])
@@ -103,7 +105,7 @@ def heat_map() -> Any:
         bar = ColorBar(
             color_mapper=mapper(palette=palette(measure != "rate"), low=0.1, high=1.0), name=f"bar {measure}", width=10,
             visible=False, background_fill_color=None, major_tick_line_color=None, padding=8, label_standoff=6,
-            major_label_text_font_size="12px", major_label_text_font="system-ui, sans-serif",
+            major_label_text_font_size="12px", major_label_text_font=FONT,
         )  # fmt: skip
         plot.add_layout(bar, "right")
     return plot
@@ -114,8 +116,8 @@ def error_curves() -> Any:
     from bokeh.models import ColumnDataSource, DataRange1d, HoverTool
     from bokeh.plotting import figure
 
-    source = ColumnDataSource({name: [] for name in ("xs", "ys", "colour", "tip")}, name="curves")
-    goals = ColumnDataSource({"y": []}, name="goals")
+    source = ColumnDataSource({name: [] for name in ("xs", "ys", "colour", "tip")}, name="curves source")
+    goals = ColumnDataSource({"y": []}, name="goals source")
     plot: Any = figure(
         x_range=DataRange1d(range_padding=0.02), y_range=DataRange1d(range_padding=0.05), x_axis_type="log", y_axis_type="log",
         tools="box_zoom,reset", toolbar_location="above", height=300, sizing_mode="stretch_width", name="curves",
@@ -123,7 +125,7 @@ def error_curves() -> Any:
     )  # fmt: skip
     plot.toolbar.logo = None
     lines = plot.multi_line("xs", "ys", source=source, line_color="colour", line_width=1.4, line_alpha=0.75, hover_line_width=3)
-    plot.hspan("y", source=goals, line_dash="dashed", line_color="#8a6100", line_width=1.2, name="goal lines")
+    plot.hspan("y", source=goals, line_dash="dashed", line_color="#8a6100", line_width=1.2)
     plot.add_tools(HoverTool(tooltips=TIP, renderers=[lines], line_policy="nearest", visible=False))
     plot.xaxis.axis_label, plot.yaxis.axis_label = "epochs", "total error"
     plain(plot)
@@ -135,6 +137,6 @@ def plain(plot: Any) -> None:
     plot.background_fill_color = plot.border_fill_color = plot.outline_line_color = None
     for axis in plot.axis:
         axis.axis_line_color = axis.major_tick_line_color = axis.minor_tick_line_color = None
-        axis.major_label_text_font = axis.axis_label_text_font = "system-ui, sans-serif"
+        axis.major_label_text_font = axis.axis_label_text_font = FONT
         axis.major_label_text_font_size, axis.axis_label_text_font_size = "12px", "13px"
         axis.axis_label_text_font_style = "normal"

@@ -16,13 +16,11 @@
 
   area.hidden = false;
   element("plot-curves").hidden = false;
-  Bokeh.set_log_level("error");
+  Bokeh.logger.set_level("error");
   await Bokeh.embed.embed_item(models.map, "plot-map");
   await Bokeh.embed.embed_item(models.curves, "plot-curves");
   const named = (name) => Bokeh.documents.map((one) => one.get_model_by_name(name)).find((model) => model);
-  const [map, curves, source, lines, goals] = ["map", "curves", "cells", "curves", "goals"].map((name, place) =>
-    place === 3 ? Bokeh.documents[1].roots()[0].renderers[0].data_source : named(name),
-  );
+  const [map, curves, source, lines, goals] = ["map", "curves", "cells source", "curves source", "goals source"].map(named);
   const bars = Object.keys(MEASURES).map((measure) => [measure, named(`bar ${measure}`)]);
   let shown = [];
   let picked = null;
@@ -148,9 +146,10 @@
     const goal = picked && data.nested >= 0 ? picked.codes[data.nested] : -1;
     goals.data = { y: own.length ? data.goals.filter((_, code) => goal < 0 || code === goal) : [] };
     element("plot-curves").hidden = !own.length;
-    const last = data.nested >= 0 ? ` at ${named_value(data.nested, 0)}, which they reach last` : "";
+    const last = data.nested < 0 ? "" : ` They went on to ${named_value(data.nested, 0)}.`;
+    const dashed = data.goals.length ? " Dashed: the threshold." : "";
     kept.textContent = own.length
-      ? `Curves of ${own.length} of these starts from epoch 1 on. Blue: converged${last}; orange: did not.${data.goals.length ? " Dashed: the threshold." : ""}`
+      ? `Curves of ${own.length} of these starts, from epoch 1.${last} Blue: converged; orange: did not.${dashed}`
       : "No curves of these runs are kept in this file.";
   }
 
