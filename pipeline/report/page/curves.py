@@ -39,7 +39,7 @@ def sample(summary: Summary, cube: Cube, curves: Curves | None) -> list[dict[str
         for row, own, start, status, epochs in zip(
             rows.tolist(),
             zip(*codes, strict=True) if axes else [()] * len(rows),
-            some[named].itertuples(index=False, name=None),
+            some[named].itertuples(index=False, name=None) if named else [()] * len(rows),
             some["status"],
             some["epochs"],
             strict=True,

@@ -7,7 +7,6 @@ security policy then need not allow text to become code.
 import functools
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from pipeline.stats.trajectories import Curves
 
 TIP = '<div style="font: 13px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: min(22rem, 42vw); white-space: pre-line">@{tip}</div>'
 FONT = "system-ui, sans-serif"
+PICKED = "#d55e00"
 MISSED = "#d4d8dd"  # no run converged, or the median was not reached
 
 
@@ -64,79 +64,92 @@ def bokeh_script() -> str:
 @functools.cache
 def models() -> dict[str, Any]:
     """Both figures as JSON, with ids that do not depend on what else was drawn."""
-    from bokeh.embed import json_item
-
-    items = {name: json_item(figure) for name, figure in (("map", heat_map()), ("curves", error_curves()))}
-    text = json.dumps(items)
-    found = re.findall(r'"(p\d+|[0-9a-f]{8}-[0-9a-f-]{27})"', text)
-    for place, identifier in enumerate(dict.fromkeys(found)):
+    text = json.dumps({"map": item(heat_map()), "curves": item(error_curves())})
+    for place, identifier in enumerate(dict.fromkeys(re.findall(r'"(p\d+)"', text))):
         text = text.replace(f'"{identifier}"', f'"m{place}"')
     renamed: dict[str, Any] = json.loads(text)
     return renamed
 
 
+def item(plot: Any) -> dict[str, Any]:
+    """A figure as BokehJS embeds it: `bokeh.embed.json_item`, whose module takes long to be imported."""
+    from bokeh.document import Document
+
+    document = Document()
+    document.add_root(plot)
+    data = document.to_json(deferred=False)
+    return {"root_id": plot.id, "doc": data, "version": data["version"]}
+
+
 def heat_map() -> Any:
     """A cell is a rectangle around whole numbers, with its text; bars of colour for each measure, one of them shown."""
-    from bokeh.models import ColorBar, ColumnDataSource, FixedTicker, HoverTool, LinearColorMapper, LogColorMapper, Range1d
+    from bokeh import models
     from bokeh.core.properties import value
-    from bokeh.models import TapTool
-    from bokeh.plotting import figure
 
-    empty: Mapping[str, list[Any]] = {name: [] for name in ("x", "y", "fill", "ink", "text", "tip")}
-    source = ColumnDataSource(empty, name="cells source")
-    plot: Any = figure(
-        x_range=Range1d(-0.5, 0.5), y_range=Range1d(-0.5, 0.5), tools="", toolbar_location=None, height=360,
-        sizing_mode="stretch_width", name="map", min_border_right=10,
-    )  # fmt: skip
-    shapes = plot.rect(
-        "x", "y", 0.96, 0.94, source=source, fill_color="fill", line_color=None, border_radius=3,
-        selection_line_color="#d55e00", selection_line_width=4, nonselection_fill_alpha=1, nonselection_line_color=None,
-        hover_line_color="#d55e00", hover_line_width=2,
-    )  # fmt: skip
-    plot.text("x", "y", "text", source=source, text_color="ink", text_align="center", text_baseline="middle",
-              text_font=value(FONT), text_font_size="12px", text_line_height=1.2, nonselection_text_alpha=1)  # fmt: skip
-    plot.add_tools(HoverTool(tooltips=TIP, renderers=[shapes], point_policy="follow_mouse"), TapTool(renderers=[shapes]))
-    for axis in (plot.xaxis[0], plot.yaxis[0]):
-        axis.ticker = FixedTicker(ticks=[])
-    plain(plot)
-    plot.grid.visible = False
+    source = models.ColumnDataSource({name: [] for name in ("x", "y", "fill", "ink", "text", "tip")}, name="cells source")
+    ranges: list[Any] = [models.Range1d(-0.5, 0.5), models.Range1d(-0.5, 0.5)]
+    plot = models.Plot(x_range=ranges[0], y_range=ranges[1], height=360, toolbar_location=None, name="map")
+    rectangle = {"x": "x", "y": "y", "width": 0.96, "height": 0.94, "fill_color": "fill", "border_radius": 3}
+    shapes = plot.add_glyph(
+        source,
+        models.Rect(**rectangle, line_color=None),
+        selection_glyph=models.Rect(**rectangle, line_color=PICKED, line_width=4),
+        nonselection_glyph=models.Rect(**rectangle, line_color=None),
+        hover_glyph=models.Rect(**rectangle, line_color=PICKED, line_width=2),
+    )
+    font = {"text_font": value(FONT), "text_font_size": "12px", "text_line_height": 1.2}
+    centred = {"text_align": "center", "text_baseline": "middle"}
+    written = models.Text(x="x", y="y", text="text", text_color="ink", **font, **centred)
+    plot.add_glyph(source, written, nonselection_glyph=written)
+    plot.add_tools(
+        models.HoverTool(tooltips=TIP, renderers=[shapes], point_policy="follow_mouse"), models.TapTool(renderers=[shapes])
+    )
+    for side in ("below", "left"):
+        plot.add_layout(models.LinearAxis(ticker=models.FixedTicker(ticks=[])), side)
     for measure in cells.MEASURES:
-        mapper = LinearColorMapper if measure == "rate" else LogColorMapper
-        bar = ColorBar(
-            color_mapper=mapper(palette=palette(measure != "rate"), low=0.1, high=1.0), name=f"bar {measure}", width=10,
-            visible=False, background_fill_color=None, major_tick_line_color=None, padding=8, label_standoff=6,
-            major_label_text_font_size="12px", major_label_text_font=FONT,
+        mapper = models.LinearColorMapper if measure == "rate" else models.LogColorMapper
+        colours = mapper(palette=palette(measure != "rate"), low=0.1, high=1.0)
+        bar = models.ColorBar(
+            color_mapper=colours, name=f"bar {measure}", width=10, visible=False, background_fill_color=None,
+            major_tick_line_color=None, padding=8, label_standoff=6, major_label_text_font=FONT,
+            major_label_text_font_size="12px",
         )  # fmt: skip
         plot.add_layout(bar, "right")
-    return plot
+    return plain(plot)
 
 
 def error_curves() -> Any:
     """A line per run, error over epochs, both logarithmic; dashed lines at the thresholds."""
-    from bokeh.models import ColumnDataSource, DataRange1d, HoverTool
-    from bokeh.plotting import figure
+    from bokeh import models
 
-    source = ColumnDataSource({name: [] for name in ("xs", "ys", "colour", "tip")}, name="curves source")
-    goals = ColumnDataSource({"y": []}, name="goals source")
-    plot: Any = figure(
-        x_range=DataRange1d(range_padding=0.02), y_range=DataRange1d(range_padding=0.05), x_axis_type="log", y_axis_type="log",
-        tools="box_zoom,reset", toolbar_location="above", height=300, sizing_mode="stretch_width", name="curves",
-        min_border_right=10,
+    source = models.ColumnDataSource({name: [] for name in ("xs", "ys", "colour", "tip")}, name="curves source")
+    goals = models.ColumnDataSource({"y": []}, name="goals source")
+    plot = models.Plot(
+        x_range=models.DataRange1d(range_padding=0.02), y_range=models.DataRange1d(range_padding=0.05),
+        x_scale=models.LogScale(), y_scale=models.LogScale(), height=300, toolbar_location="above", name="curves",
     )  # fmt: skip
+    line = {"xs": "xs", "ys": "ys", "line_color": "colour", "line_alpha": 0.75}
+    lines = plot.add_glyph(
+        source, models.MultiLine(**line, line_width=1.4), hover_glyph=models.MultiLine(**line, line_width=3.5)
+    )
+    plot.add_glyph(goals, models.HSpan(y="y", line_dash="dashed", line_color="#8a6100", line_width=1.2))
+    hover = models.HoverTool(tooltips=TIP, renderers=[lines], line_policy="nearest", visible=False)
+    plot.add_tools(models.BoxZoomTool(), models.ResetTool(), hover)
     plot.toolbar.logo = None
-    lines = plot.multi_line("xs", "ys", source=source, line_color="colour", line_width=1.4, line_alpha=0.75, hover_line_width=3)
-    plot.hspan("y", source=goals, line_dash="dashed", line_color="#8a6100", line_width=1.2)
-    plot.add_tools(HoverTool(tooltips=TIP, renderers=[lines], line_policy="nearest", visible=False))
-    plot.xaxis.axis_label, plot.yaxis.axis_label = "epochs", "total error"
-    plain(plot)
-    return plot
+    for side, label, dimension in (("below", "epochs", 0), ("left", "total error", 1)):
+        axis = models.LogAxis(axis_label=label)
+        plot.add_layout(axis, side)
+        plot.add_layout(models.Grid(axis=axis, dimension=dimension), "center")
+    return plain(plot)
 
 
-def plain(plot: Any) -> None:
-    """A figure without frames and backgrounds, in the page's font."""
+def plain(plot: Any) -> Any:
+    """A figure as wide as its place, without frames and backgrounds, in the page's font."""
+    plot.sizing_mode, plot.min_border_right = "stretch_width", 10
     plot.background_fill_color = plot.border_fill_color = plot.outline_line_color = None
     for axis in plot.axis:
         axis.axis_line_color = axis.major_tick_line_color = axis.minor_tick_line_color = None
         axis.major_label_text_font = axis.axis_label_text_font = FONT
         axis.major_label_text_font_size, axis.axis_label_text_font_size = "12px", "13px"
         axis.axis_label_text_font_style = "normal"
+    return plot
