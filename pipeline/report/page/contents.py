@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.report.answer import answer
 from pipeline.report.numbers import count
 from pipeline.report.page.configuration import TELLING, Configuration, fixed, values
 from pipeline.report.page.explorer import explorer
 from pipeline.report.page.glossary import METHOD, QUESTION, meanings
 from pipeline.report.page.pictures import images
 from pipeline.report.page.tables import Table, all_settings, comparisons, main_tables
-from pipeline.report.words import in_words
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves
 
@@ -34,7 +34,7 @@ def sections(
     error_goals = dict(same).get("criterion", "total_error") == "total_error" and "criterion" not in axes
     tables = [list(made(summary)) for made in (main_tables, comparisons, all_settings)]
     parts: list[Section] = [
-        {"title": "Answer", "lead": [f"{QUESTION} {design}"], "paragraphs": answer(summary), "note": held_fixed},
+        {"title": "Answer", "lead": [f"{QUESTION} {design}"], "paragraphs": answer(summary, command, configuration=configuration), "note": held_fixed},
         {"title": "Look into it", "explorer": explorer(summary, curves, error_goals)},
         {"title": "Tables", "tables": tables[0]},
         {"title": "Figures", "figures": list(images(figures))},
@@ -47,11 +47,6 @@ def sections(
         {"title": "Versions", "pairs": list(environment.items())},
     ]
     return [part for part in parts if any(content for name, content in part.items() if name not in ("title", "lead", "note"))]
-
-
-def answer(summary: Summary) -> list[str]:
-    """The answer in paragraphs."""
-    return [in_words(summary)] if len(summary) else ["There are no runs."]
 
 
 def columns(tables: list[Table]) -> set[str]:

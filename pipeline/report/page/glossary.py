@@ -40,9 +40,10 @@ MEANINGS = {
     "saves": "share of the ert that these restarts save",
     "earlier, later": "pairs in which the second value converged before the first, or after it",
     "ratio": "of epochs, second value over first (median and quartiles of the pairs); of ert, the step over the best value",
-    "p_epochs_adjusted": "p of a sign-flip test of the epochs, by start, adjusted for all pairs of values (max-T)",
-    "p_rate_adjusted": "p of a sign-flip test of the rates, adjusted likewise",
-    "p_ert_adjusted": "p of a sign-flip test of the expected running times, adjusted likewise",
+    "p_epochs_adjusted": "p of a Prentice–Wilcoxon test that respects censoring, signs flipped by start, for all pairs (max-T)",
+    "p_rate_adjusted": "p of McNemar's test that one converges where the other does not, likewise",
+    "p_ert_adjusted": "p of a test that both have the same ert, likewise",
+    "smallest_p": "the smallest p that so many starts can give; above 0.05 they can show nothing",
     "(low–high)": "a 95 % interval; it counts starts, not runs",
 }
 

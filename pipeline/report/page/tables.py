@@ -9,14 +9,15 @@ import pandas as pd
 
 from pipeline.backprop.status import STATUSES
 from pipeline.report.tables import readable
+from pipeline.stats.quartiles import QUARTILES
 from pipeline.stats.sample import NESTED
-from pipeline.stats.summary import QUARTILES, Summary
+from pipeline.stats.summary import Summary
 
 MOST_ROWS, MOST_TABLES = 100, 12
 MOST_COMPARED_AXES, MOST_COMPARED_VALUES = 3, 8  # in pairs: few enough to be read
 COMPARED = (
-    "first", "second", "pairs", "earlier", "later", "ratio", "ratio_q1", "ratio_q3", "p_epochs_holm", "p_rate_holm",
-    "p_epochs_adjusted", "p_rate_adjusted", "p_ert_adjusted",
+    "first", "second", "pairs", "earlier", "later", "ratio", "ratio_q1", "ratio_q3", "p_epochs_adjusted",
+    "p_rate_adjusted", "p_ert_adjusted", "smallest_p",
 )  # fmt: skip
 WITH_INTERVALS = (*QUARTILES, "rate", "ert")  # with the ends in columns `_low` and `_high`
 NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
@@ -65,8 +66,7 @@ def comparisons(summary: Summary) -> Iterator[Table]:
         caption = f"Best {axis}: expected running time, and the share of bootstrap samples in which it is best"
         titled[caption] = summary.best_values(axis)
         if summary.size(axis) <= MOST_COMPARED_VALUES:
-            pairs = summary.paired(axis)
-            titled[f"Two values of {axis} from the same start"] = pairs[[name for name in COMPARED if name in pairs]]
+            titled[f"Two values of {axis} from the same start"] = summary.paired(axis)[list(COMPARED)]
     titled["What one step from the best value costs: ratio of expected running times"] = summary.sensitivity
     yield from (sortable(caption, part) for caption, part in titled.items() if len(part))
 
