@@ -13,7 +13,7 @@ from pipeline.backprop.status import STATUSES
 from pipeline.errors import as_override
 from pipeline.report.numbers import count, in_short
 from pipeline.report.page.tables import intervals
-from pipeline.report.tables import readable
+from pipeline.report.text_tables import readable
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
 

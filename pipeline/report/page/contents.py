@@ -1,6 +1,6 @@
 """The sections of a sweep's report, in the order in which one reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,22 @@ def sections(
     environment: Mapping[str, str],
     command: str,
     curves: Curves | None = None,
+    notes: Sequence[str] = (),
+    by: Sequence[str] = (),
 ) -> list[Section]:
-    """The sections of a sweep's report; one in which there is nothing to show is left out."""
+    """The sections of a sweep's report; one in which there is nothing to show is left out.
+
+    `notes`: what is left out; `by`: the axes of the first table.
+    """
     axes, same = summary.axes, fixed(summary, configuration)
     product = " × ".join(f"{axis} ({summary.size(axis):,})" for axis in axes)
     design = f"{count(len(summary), 'run')}{': ' if axes else ''}{product}."
     telling = " ".join(f"{key}={value}" for key, value in same if key in TELLING)
     held_fixed = f"Held fixed: {telling}." if telling else ""
     error_goals = dict(same).get("criterion", "total_error") == "total_error" and "criterion" not in axes
-    tables = [list(made(summary)) for made in (main_tables, comparisons, all_settings)]
+    tables = [list(found) for found in (main_tables(summary, by), comparisons(summary), all_settings(summary))]
     parts: list[Section] = [
-        {"title": "Answer", "lead": [f"{QUESTION} {design}"], "paragraphs": answer(summary, command, configuration=configuration), "note": held_fixed},
+        {"title": "Answer", "lead": [f"{QUESTION} {design}", *notes], "paragraphs": answer(summary, command, configuration=configuration), "note": held_fixed},
         {"title": "Look into it", "explorer": explorer(summary, curves, error_goals)},
         {"title": "Tables", "tables": tables[0]},
         {"title": "Figures", "figures": list(images(figures))},

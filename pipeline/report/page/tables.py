@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.backprop.status import STATUSES
-from pipeline.report.tables import readable
+from pipeline.report.text_tables import readable
 from pipeline.stats.quartiles import QUARTILES
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
@@ -42,10 +42,11 @@ class Table:
     left_out: str = ""
 
 
-def main_tables(summary: Summary) -> Iterator[Table]:
-    """The best settings, and a table for each axis."""
+def main_tables(summary: Summary, by: Sequence[str] = ()) -> Iterator[Table]:
+    """The table by these axes, the best settings, and a table for each axis."""
     if len(summary):
-        titled = {"Lowest expected running time": summary.best}
+        titled = {f"By {', '.join(by)}": summary.by(*by)} if by else {}
+        titled["Lowest expected running time"] = summary.best
         titled |= {f"By {axis}": summary.by(axis) for axis in summary.settings} or {"All runs": summary.by()}
         yield from (sortable(caption, part) for caption, part in list(titled.items())[:MOST_TABLES] if len(part))
 
