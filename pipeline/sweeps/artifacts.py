@@ -54,14 +54,14 @@ def write_pictures(folder: Path, plan: Plan, description: SweepDescription, rows
     """The figures, and the report that shows them."""
     from pipeline.report.figures.files import write_figures  # with matplotlib, when training is over
     from pipeline.report.figures.trajectories import weights_of
-    from pipeline.report.html import write_report
+    from pipeline.report.page import write_report
 
     runs = Runs(rows, len(plan))
     small = runs.networks == 1 and len(runs) * rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
     error_goals = all(trial.batch_key.criterion == "total_error" for trial in plan.groups)
     captions = write_figures(summary, folder / "figures", runs, weights_of(runs) if small else None, error_goals)
     made = description.configuration, captions, environment_tags(), description.command, description.study
-    write_report(folder / "report.html", summary, *made)
+    write_report(folder / "report.html", summary, *made, curves=runs)
 
 
 def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]) -> None:

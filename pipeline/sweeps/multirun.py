@@ -11,7 +11,7 @@ from pipeline.app.progress import phase
 from pipeline.app.terminal import show, width
 from pipeline.errors import ConfigError, printable
 from pipeline.report.announcement import announce
-from pipeline.report.html import command_of
+from pipeline.report.page.command import command_of
 from pipeline.report.tables import report_parts
 from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.stats.summary import Summary

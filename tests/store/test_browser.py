@@ -15,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.report.figures.files import write_figures
-from pipeline.report.html import write_report
+from pipeline.report.page import write_report
 from pipeline.stats.summary import Summary
 from pipeline.store import bulk
 from tests.designs import CONFIGURATION, HOSTILE, curves_of, sweep, weights_of
