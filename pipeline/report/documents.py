@@ -234,7 +234,8 @@ def html(contents: Contents) -> str:
     sweeps, summary = contents.chosen, contents.summary
     first = sweeps[0]
     same = first.configuration if all(sweep.configuration == first.configuration for sweep in sweeps) else {}
-    command = "\n".join(sweep.command for sweep in sweeps if sweep.command)
+    commands = [origin["command"] or sweep.command for origin, sweep in zip(contents.origins, sweeps, strict=True)]
+    command = "\n".join(filter(None, commands))
     with tempfile.TemporaryDirectory() as folder:
         figures = write_figures(summary, Path(folder), axes=contents.by)
         notes = contents.headings[len(sweeps) :]
