@@ -35,8 +35,9 @@ def sweep(request: SweepRequest) -> None:
     print()
     show(report_parts(summary, width(), **describe(request, store.uri).origin))
     print(f"\nrecorded as run {parent} in {store.uri}")
-    print(f"its report, figures and all tables are there: {store.how_to_look(parent)}")
-    print("some runs, or one table, in any format: see python -m pipeline.summary --help")
+    print(store.how_to_look(parent))
+    print("its report.html, figures/ and summary/ are there; of some runs, in any format:")
+    print("python -m pipeline.summary --help")
 
 
 def run(request: SweepRequest) -> tuple[Summary, str, Store]:
