@@ -25,7 +25,9 @@ WIDE = {
     "task.path": ["/a/very/long/path/to/a/table/of/iris.csv", "b.csv"], "initial.range": [0.5, 1.0], "seed": range(3),
     "learning_rate": ["[0.5,0.25,0.125]", "0.5"],
 }  # fmt: skip
-ORIGIN = {"command": "python -m pipeline.train -m study=convergence 'task.path=/a b/c d.csv' max_epochs=20000 update=batch,online"}
+ORIGIN = {
+    "command": "python -m pipeline.train -m study=convergence 'task.path=/a b/c d.csv' max_epochs=20000 update=batch,online"
+}
 
 
 def columns_of(line: str) -> int:
