@@ -49,7 +49,7 @@ class Starts:
 
     def total(self, name: str) -> Floats:
         """The sum (G,) of a column over the starts of each group."""
-        return np.bincount(self.group, getattr(self, name), len(self.starts))
+        return np.bincount(self.group, getattr(self, name), len(self.starts)).astype(float)
 
     @property
     def ert(self) -> Floats:
@@ -84,18 +84,20 @@ def starts_of(sample: Sample, by: Sequence[str]) -> Starts:
     if units > MOST_UNITS:  # the order of the units must mean nothing when they are put into blocks
         unit = np.random.default_rng(SEED).permutation(units)[unit]
     cell, start = compact(group * units + unit)
-    sums = [np.bincount(start, values, len(cell)) for values in (None, sample.epochs, sample.event, sample.horizons)]
-    columns = [column.astype(float) for column in (np.ones(len(cell)), *sums)]
+    values = {"runs": None, "spent": sample.epochs, "successes": sample.event, "horizons": sample.horizons}
+    columns = {name: np.bincount(start, value, len(cell)).astype(float) for name, value in values.items()}
+    columns["number"] = np.ones(len(cell))
     owner, weight = np.divmod(cell, max(units, 1))
     starts = np.bincount(owner, minlength=groups)
     if units > MOST_UNITS:
         position = np.arange(len(cell)) - (np.cumsum(starts) - starts)[owner]
         block = np.where(starts[owner] > MOST_UNITS, weight % MOST_UNITS, position)
         cell, number = compact(owner * MOST_UNITS + block)
-        columns = [np.bincount(number, values, len(cell)) for values in columns]
+        columns = {name: np.bincount(number, value, len(cell)) for name, value in columns.items()}
         owner, weight = np.divmod(cell, MOST_UNITS)
     first = np.searchsorted(owner, np.arange(groups + 1))
-    return Starts(owner, weight, *columns, first=first, starts=starts if sample.replicated else np.minimum(starts, 1))
+    starts = starts if sample.replicated else np.minimum(starts, 1)
+    return Starts(group=owner, weight=weight, first=first, starts=starts, **columns)
 
 
 def resamples(table: Starts, groups: Integers) -> Iterator[Resampled]:

@@ -92,7 +92,7 @@ def ratio_ends(starts: Starts, group: int, best: int) -> tuple[float, float, flo
     one, other = (resampled(starts, np.array([number])) for number in (group, best))
 
     def failing(some: Resampled, *a: float) -> Floats:
-        return some.cost(failing_odds(int(starts.starts[some.groups[0]]), *a))[0]
+        return np.asarray(some.cost(failing_odds(int(starts.starts[some.groups[0]]), *a))[0], float)
 
     low, high = ends(_ratio(one.seen[0], other.seen[0]))
     lowest = ends(_ratio(one.seen[0], failing(other, CHOSEN)))[0]
