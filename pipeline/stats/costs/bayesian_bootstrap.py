@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import betaincc, betaincinv
+from scipy.special import betaincinv
 
 from pipeline.stats.arrays import Floats, Integers, compact
 from pipeline.stats.costs.running_times import expected_running_time
@@ -148,19 +148,6 @@ def odds_of(starts: Integers, a: float = UNSEEN) -> Floats:
     """`failing_odds` of groups (G,) with these numbers of starts, (G, S)."""
     sizes, which = np.unique(starts, return_inverse=True)
     return np.stack([failing_odds(int(size), a) for size in sizes])[which] if len(sizes) > 1 else failing_odds(int(sizes[0]), a)
-
-
-def chance_of_odds(least: Floats, starts: int) -> Floats:
-    """P(f ÷ (1 − f) ≥ least) for f ~ Beta(½, starts), of the shape of `least`; from a table, within 1e-5 of itself."""
-    grid, logarithms = _log_chances(starts)
-    return np.exp(np.interp(np.sqrt(np.log1p(np.maximum(least, 0.0))), grid, logarithms))
-
-
-@lru_cache(maxsize=64)
-def _log_chances(starts: int) -> tuple[Floats, Floats]:
-    """x, and ln P(f ≥ 1 − exp(−x²)) for f ~ Beta(½, starts), up to where that is below 1e-15."""
-    x = np.linspace(0.0, min(6.0, np.sqrt(575 / starts)), 8192)
-    return x, np.log(betaincc(UNSEEN, starts, -np.expm1(-np.square(x))))
 
 
 def ends(samples: Floats) -> tuple[Floats, Floats]:
