@@ -155,7 +155,7 @@ def test_the_share_converged_is_over_all_thresholds_and_ends_at_the_cap():
 def test_intervals_stand_around_their_estimates():
     table = Summary(WORKED).by("learning_rate")
     assert list(table.columns) == ["learning_rate", *STATISTICS, *INTERVALS]
-    for name in ("rate", "ert", "median"):
+    for name in ("rate", "ert", "q1", "median", "q3"):
         assert (table[f"{name}_low"] <= table[name]).all()
         assert (table[name] <= table[f"{name}_high"]).all()
     plain = Summary(WORKED).by("learning_rate", intervals=False)
