@@ -88,15 +88,6 @@ def markdown_text(text: str) -> str:
     return MARKUP.sub(lambda match: ENTITIES.get(match[0], f"\\{match[0]}"), " ".join(printable(text).split()))
 
 
-def note(summary: Summary, **origin: Any) -> str:
-    """The sweep's description in MLflow, in Markdown: the answer, and the main table."""
-    best = summary.best
-    title = "Lowest expected running time (ert: epochs per success), by threshold" if "threshold" in best else "Best setting"
-    table = f"\n\n{title}:\n\n{as_markdown(best.drop(columns=JUDGEMENTS))}" if len(best) else ""
-    words = "\n\n".join(map(markdown_text, answer(summary, **origin)))
-    return words + table + "\n\nMore in the artifacts: `report.html`, `figures/`, `summary/`."
-
-
 def write_tables(summary: Summary, folder: Path, **origin: Any) -> None:
     """The tables as files in folder/summary, which must not exist: each as CSV and Parquet, all together in summary.txt."""
     folder = folder / "summary"

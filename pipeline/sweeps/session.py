@@ -17,7 +17,7 @@ from pipeline.app.progress import phase, progress_bar
 from pipeline.backprop.batch import Batch
 from pipeline.errors import ConfigError, printable
 from pipeline.report.metrics import numbers, share_converged
-from pipeline.report.tables import note
+from pipeline.report.note import note
 from pipeline.results.rows import Indices, RunRows
 from pipeline.results.spool import DESCRIPTION, Spool
 from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_points, verify_trials
@@ -185,7 +185,8 @@ class SweepSession:
             try:
                 self.store.log_files(self.parent, folder)
                 self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
-                self.store.set_note(self.parent, note(summary, **self.description.origin))
+                page, figures = (self.store.experiment_id, self.parent), [path.stem for path in folder.glob("figures/*.png")]
+                self.store.set_note(self.parent, note(summary, page, figures, **self.description.origin))
             except STORE_ERRORS as error:
                 raise NotRecordedError(self.spool.path, error) from None
 

@@ -100,7 +100,7 @@ def cells(table: pd.DataFrame, chosen: Sequence[int], scales: dict[str, tuple[fl
     return {
         "codes": [table[str(number)].tolist() for number in chosen],
         "runs": [f"{converged:,}/{runs:,}" for converged, runs in zip(table["converged"], table["runs"], strict=True)],
-        "ended": [ended(row) for row in table[[*STATUSES, "runs"]].to_dict("records")],
+        "ended": [ended(row) for row in table[[*STATUSES, "runs", "starts"]].to_dict("records")],
         "short": {name: read[name].str.replace("not reached", "–").tolist() for name in MEASURES},
         "words": words,
         "colour": {name: colours(table, name, scales[name]).tolist() for name in MEASURES},
@@ -110,7 +110,8 @@ def cells(table: pd.DataFrame, chosen: Sequence[int], scales: dict[str, tuple[fl
 def ended(row: dict[Any, int]) -> str:
     """What became of the runs of a cell."""
     others = [f"{row[status]:,} {status}" for status in STATUSES[1:] if row[status]]
-    return ", ".join([f"{row['converged']:,} of {count(row['runs'], 'run')} converged", *others])
+    starts = f" from {count(row['starts'], 'start')}" if row["starts"] < row["runs"] else ""
+    return ", ".join([f"{row['converged']:,} of {count(row['runs'], 'run')}{starts} converged", *others])
 
 
 def scale(cube: Cube, measure: str) -> tuple[float, float]:

@@ -14,7 +14,8 @@ from pipeline.report.page.tables import Table, all_settings, comparisons, main_t
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves
 
-Section = dict[str, Any]  # a title, and what the template shows of: lead, paragraphs, note, explorer, tables, figures, pairs, code
+# a title, and what the template shows of: lead, paragraphs, note, explorer, tables, figures, pairs, glossary, code
+Section = dict[str, Any]
 
 
 def sections(
@@ -35,18 +36,18 @@ def sections(
     product = " × ".join(f"{axis} ({summary.size(axis):,})" for axis in axes)
     design = f"{count(len(summary), 'run')}{': ' if axes else ''}{product}."
     telling = " ".join(f"{key}={value}" for key, value in same if key in TELLING)
-    held_fixed = f"Held fixed: {telling}." if telling else ""
+    note = f"{design} Held fixed: {telling}." if telling else design
     error_goals = dict(same).get("criterion", "total_error") == "total_error" and "criterion" not in axes
     tables = [list(found) for found in (main_tables(summary, by), comparisons(summary), all_settings(summary))]
     parts: list[Section] = [
-        {"title": "Answer", "lead": [f"{QUESTION} {design}", *notes], "paragraphs": answer(summary, command, configuration=configuration), "note": held_fixed},
+        {"title": "Answer", "lead": notes, "paragraphs": answer(summary, command, configuration=configuration), "note": note},
         {"title": "Look into it", "explorer": explorer(summary, curves, error_goals)},
         {"title": "Tables", "tables": tables[0]},
         {"title": "Figures", "figures": list(images(figures))},
         {"title": "Comparisons", "tables": tables[1]},
         {"title": "All settings", "tables": tables[2]},
         {"title": "Configuration", "pairs": [*((axis, values(summary, axis)) for axis in axes), *same]},
-        {"title": "How it was computed", "paragraphs": METHOD},
+        {"title": "How it was computed", "paragraphs": (QUESTION, *METHOD)},
         {"title": "Glossary", "glossary": meanings(columns([table for some in tables for table in some]))},
         {"title": "Make it again", "note": "This command trains the same runs, bit by bit.", "code": command},
         {"title": "Versions", "pairs": list(environment.items())},

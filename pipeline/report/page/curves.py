@@ -31,7 +31,7 @@ def sample(summary: Summary, cube: Cube, curves: Curves | None) -> list[dict[str
     return [
         {
             "codes": list(own),
-            "label": ", ".join([in_short(f"{axis}={as_override(value)}")[:60] for axis, value in zip(named, start, strict=True)]),
+            "label": ", ".join(map(assigned, named, start)),
             "end": f"{status} after {count(int(epochs), 'epoch')}",
             "converged": status == "converged",
             **thinned(*curves[row]),
@@ -45,6 +45,11 @@ def sample(summary: Summary, cube: Cube, curves: Curves | None) -> list[dict[str
             strict=True,
         )
     ]  # fmt: skip
+
+
+def assigned(axis: str, value: Any) -> str:
+    """axis=value, cut where that is long."""
+    return in_short(f"{axis}={as_override(value)}")[:60]
 
 
 def chosen(summary: Summary, axes: list[str]) -> Integers:

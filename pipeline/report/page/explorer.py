@@ -14,7 +14,8 @@ from pipeline.report.page import cells, curves
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves
 
-TIP = '<div style="font: 13px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: min(22rem, 42vw); white-space: pre-line">@{tip}</div>'
+TIP_STYLE = "font: 13px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: min(22rem, 42vw); white-space: pre-line"
+TIP = f'<div style="{TIP_STYLE}">@{{tip}}</div>'
 FONT = "system-ui, sans-serif"
 PICKED = "#d55e00"
 MISSED = "#d4d8dd"  # no run converged, or the median was not reached

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.backprop.status import STATUSES
+from pipeline.report.tables import JUDGEMENTS
 from pipeline.report.text_tables import readable
 from pipeline.stats.quartiles import QUARTILES
 from pipeline.stats.sample import NESTED
@@ -46,7 +47,7 @@ def main_tables(summary: Summary, by: Sequence[str] = ()) -> Iterator[Table]:
     """The table by these axes, the best settings, and a table for each axis."""
     if len(summary):
         titled = {f"By {', '.join(by)}": summary.by(*by)} if by else {}
-        titled["Lowest expected running time"] = summary.best
+        titled["Lowest expected running time"] = summary.best.drop(columns=JUDGEMENTS, errors="ignore")
         titled |= {f"By {axis}": summary.by(axis) for axis in summary.settings} or {"All runs": summary.by()}
         yield from (sortable(caption, part) for caption, part in list(titled.items())[:MOST_TABLES] if len(part))
 
@@ -62,7 +63,11 @@ def comparisons(summary: Summary) -> Iterator[Table]:
     axes = [axis for axis in summary.settings if summary.size(axis) > 1]
     if not axes:
         return
-    titled = {"Which axis matters: share of the variance of log epochs": summary.variance_shares}
+    titled = {
+        "Settings that are not ruled out as the best": not_ruled_out(summary),
+        "What giving up each run after a number of epochs would save": summary.restarts,
+        "Which axis matters: share of the variance of log epochs": summary.variance_shares,
+    }
     for axis in [axis for axis in axes if axis != NESTED][:MOST_COMPARED_AXES]:
         caption = f"Best {axis}: expected running time, and the share of bootstrap samples in which it is best"
         titled[caption] = summary.best_values(axis)
@@ -70,6 +75,16 @@ def comparisons(summary: Summary) -> Iterator[Table]:
             titled[f"Two values of {axis} from the same start"] = summary.paired(axis)[list(COMPARED)]
     titled["What one step from the best value costs: ratio of expected running times"] = summary.sensitivity
     yield from (sortable(caption, part) for caption, part in titled.items() if len(part))
+
+
+def not_ruled_out(summary: Summary) -> pd.DataFrame:
+    """The settings that may be the best, by threshold and cost; empty without starts to tell, where none can be ruled out."""
+    table = summary.best_settings
+    if not summary.replicated or not len(table):
+        return pd.DataFrame()
+    remaining = table[table["remains"]].drop(columns="remains")
+    by = [name for name in (NESTED, "ert") if name in remaining]
+    return pd.DataFrame(remaining.sort_values(by, kind="stable"))
 
 
 def sortable(caption: str, table: pd.DataFrame) -> Table:
@@ -80,7 +95,7 @@ def sortable(caption: str, table: pd.DataFrame) -> Table:
     read = readable(shown).astype(str)
     between = intervals(shown, read)
     ends = [f"{name}_{end}" for name in between for end in ("low", "high")]
-    names = [name for name in shown if name not in ends]
+    names = side_by_side([name for name in shown if name not in ends])
     columns = [
         map(Cell, read[name], orders(shown[name]), between.get(str(name), [""] * len(shown))) if len(shown) else []
         for name in names
@@ -91,6 +106,14 @@ def sortable(caption: str, table: pd.DataFrame) -> Table:
         list(zip(*columns, strict=True)),
         f"The first {MOST_ROWS} of {len(table):,} rows." if len(table) > MOST_ROWS else "",
     )
+
+
+def side_by_side(names: list[Any]) -> list[Any]:
+    """The names of columns, with the other upper end of the ert beside it."""
+    if "ert" in names and "ert_high_seen" in names:
+        names.remove("ert_high_seen")
+        names.insert(names.index("ert") + 1, "ert_high_seen")
+    return names
 
 
 def intervals(table: pd.DataFrame, read: pd.DataFrame) -> dict[str, list[str]]:

@@ -156,11 +156,12 @@
   function theme() {
     const style = getComputedStyle(document.body);
     const value = (name) => style.getPropertyValue(name).trim();
-    return { ink: value("--ink"), quiet: value("--quiet"), line: value("--line"), good: value("--good"), bad: value("--bad") };
+    return { ink: value("--ink"), quiet: value("--quiet"), line: value("--line"), good: value("--good"), bad: value("--bad"), goal: value("--goal") };
   }
 
   function paint() {
-    const { ink, quiet, line } = theme();
+    const { ink, quiet, line, goal } = theme();
+    curves.renderers[1].glyph.line_color = goal;
     for (const plot of [map, curves]) {
       for (const axis of [...plot.below, ...plot.left]) axis.setv({ major_label_text_color: quiet, axis_label_text_color: ink });
       for (const grid of plot.center.filter((one) => "grid_line_color" in one.properties)) grid.grid_line_color = line;
