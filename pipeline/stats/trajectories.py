@@ -75,9 +75,10 @@ def quantile(errors: Floats, share: float) -> Floats:
 def weight_groups(sample: Sample, weights: Weights) -> dict[str, tuple[Floats, Integers]]:
     """The parameters (N, R) and the runs of each group that has runs: initial, and final of those that converged or did not.
 
-    Runs have the lowest threshold; those whose final weights are not finite are left out of the final ones.
+    Runs have the lowest threshold; those that diverged, or whose final weights are not finite, are left out of the final ones:
+    where they stopped says nothing but that they were on their way to infinity.
     """
-    lowest, finite = of_lowest_threshold(sample), np.isfinite(weights.final).all(axis=0)
+    lowest, finite = of_lowest_threshold(sample), np.isfinite(weights.final).all(axis=0) & ~sample.ended("diverged")
     groups = {
         "initial": (weights.initial, lowest),
         "final, converged": (weights.final, lowest & sample.event & finite),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -78,6 +79,24 @@ def colours_of(values: Sequence[Any]) -> list[Any]:
     if all(map(is_number, values)):
         return list(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, len(values))))
     return [COLOURS[index % len(COLOURS)] for index in range(len(values))]
+
+
+def luminance(colour: Any) -> float:
+    """The relative luminance of a colour, 0 to 1: W3C, Web Content Accessibility Guidelines 2.2, definition of that name."""
+    channels = np.array(to_rgb(colour))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one: Any, other: Any) -> float:
+    """The contrast ratio of two colours, 1 to 21 (the same guidelines); small text needs 4.5."""
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def readable_on(colour: Any) -> str:
+    """Black or white, whichever is read more easily on that colour: one of them has a contrast of at least 4.58."""
+    return max(("black", "white"), key=lambda text: contrast(text, colour))
 
 
 def mark_caps(plot: Axes, caps: Sequence[int]) -> None:

@@ -40,7 +40,7 @@ def survival(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
         if goal is not None:
             plot.set_title(f"threshold {plain(goal)}")
     plots[0].set_ylabel("share not yet converged")
-    legend(figure, plots[0], axis)
+    legend(plots, axis)
     behind = pooled(summary, [axis or "", "threshold"])
     title(figure, "Share of runs that have not yet converged", behind)
     return Picture(
@@ -64,7 +64,7 @@ def run_lengths(summary: Summary, axes: Sequence[str] | None = None) -> Picture 
     drawing.mark_caps(plot, summary.caps())
     unit = "(run, threshold) pairs" if NESTED in summary.axes else "runs converged"
     plot.set(ylim=(-0.02, 1.02), ylabel=f"share of {unit}")
-    legend(figure, plot, axis)
+    legend([plot], axis)
     behind = pooled(summary, [axis or ""])
     title(figure, "Run lengths: share converged by epoch", behind)
     return Picture(
@@ -96,7 +96,7 @@ def profiles(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
     plot.set(xscale="log", xlim=(1, most), ylim=(-0.02, 1.02))
     drawing.log_axis(plot.xaxis, 1, most, 8)
     plot.set(xlabel="factor τ of the fewest epochs from the same start", ylabel="share of starts ρ(τ)")
-    legend(figure, plot, axis)
+    legend([plot], axis)
     same = f"{count(problems, 'start')} (all else equal), {len(summary):,} runs"
     title(figure, f"How often is {plain(axis)} within a factor of the best?", same)
     return Picture(
@@ -200,8 +200,9 @@ def intervals(plot: Axes, x: Floats, table: pd.DataFrame, name: str, colour: str
     plot.vlines(x[known], low[known], high[known], color=colour, linewidth=1.2, alpha=0.8)
 
 
-def legend(figure: Figure, plot: Axes, axis: str | None) -> None:
-    """What the lines stand for, to the right of the panels."""
+def legend(plots: Sequence[Axes], axis: str | None) -> None:
+    """What the lines stand for, beside the last panel and at its height."""
     if axis is not None:
-        entries = plot.get_legend_handles_labels()
-        figure.legend(*entries, title=plain(axis), loc="outside right center", fontsize=9, title_fontsize=9)
+        entries = plots[0].get_legend_handles_labels()
+        beside = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5), "borderaxespad": 0.0}
+        plots[-1].legend(*entries, title=plain(axis), fontsize=9, title_fontsize=9, **beside)
