@@ -14,6 +14,7 @@ from pipeline.stats.comparisons import within_a_sweep
 from pipeline.stats.costs.running_times import bootstrap_ert, expected_running_time
 from pipeline.stats.intervals import wilson
 from pipeline.stats.sample import NESTED, Sample
+from pipeline.stats.starts.effects import PropertiesOf, start_effects
 
 STATISTICS = ("runs", *STATUSES, "rate", "ert", "q1", "median", "q3")
 INTERVALS = ("rate_low", "rate_high", "ert_low", "ert_high", "median_low", "median_high", "restricted_mean")
@@ -66,8 +67,10 @@ class Summary(Sample):
     >>> summary.best
     """
 
-    def __init__(self, results: pd.DataFrame) -> None:
+    def __init__(self, results: pd.DataFrame, properties_of: PropertiesOf | None = None) -> None:
+        """`properties_of` gives the properties of the initial weights of runs, where those are known."""
         super().__init__(results)
+        self._properties_of = properties_of
         self._tables: dict[tuple[Any, ...], pd.DataFrame] = {}
 
     @cached_property
@@ -150,6 +153,12 @@ class Summary(Sample):
         """How much of the variance goes with each axis (`variance_shares`); empty if the design is not balanced."""
         balanced = not within_a_sweep.imbalance(self)
         return self._once("variance", (), lambda: within_a_sweep.variance_shares(self) if balanced else pd.DataFrame())
+
+    @property
+    def start_effects(self) -> pd.DataFrame:
+        """What properties of the initial weights go with convergence (`start_effects`); empty where they are not known."""
+        known = self._properties_of
+        return self._once("starts", (), lambda: start_effects(self, known) if known else pd.DataFrame())
 
     def _once(self, name: str, axes: str | Sequence[str], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """A copy of the table of that name and axes, made when it is first needed."""
