@@ -1,12 +1,9 @@
 """Which starts converge: what the runs of a sweep say of their initial weights, and the answer in words."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from pipeline.backprop.network import Network, forward
-from pipeline.report.numbers import in_short
 from pipeline.results.runs import Runs
 from pipeline.stats.arrays import Floats, Integers, evenly
 from pipeline.stats.starts.effects import ALL, PropertiesOf
@@ -65,13 +62,14 @@ def starts_in_words(effects: pd.DataFrame) -> str:
         text = f"No property of the initial weights that was looked at is shown to go with convergence ({looked_at})."
     else:
         named = [effect_in_words(row) for row in shown.head(MOST_NAMED).to_dict("records")]
-        text = f"At the same setting, {'; '.join(named)} ({looked_at})."
-    best = effects.iloc[-1]
-    strength = next(word for most, word in STRENGTHS if best["auc"] < most)
-    which = "All of them together predict" if best["property"] == ALL else "That predicts"
+        text = f"At the same setting, {'; '.join(named)}; {looked_at} were looked at."
+    last = effects.iloc[-1]
+    strength = next(word for most, word in STRENGTHS if last["auc"] < most)
+    strength = strength if last["auc_low"] > 0.5 else "not better than a coin, as far as can be shown,"
+    which = "All properties together predict" if last["property"] == ALL else "It predicts"
     return (
-        f"{text} {which} {strength} which of two new starts converges: right in {best['auc']:.0%} of pairs "
-        f"(95 % interval {best['auc_low']:.0%}–{best['auc_high']:.0%}; a coin is right in 50 %)."
+        f"{text} {which} {strength} which of two new starts converges: right in {last['auc']:.0%} of pairs "
+        f"(95 % interval {last['auc_low']:.0%}–{last['auc_high']:.0%}; a coin is right in 50 %)."
     )
 
 
@@ -81,7 +79,5 @@ def effect_in_words(row: dict[str, float | str]) -> str:
     which = f"{COUNTS[int(number)]} whose input weights have one sign" if number else NAMES[name]
     often = "less" if float(row["odds"]) < 1 else "more"
     per = "" if number else " per standard deviation"
-    numbers: Sequence[str] = [in_short(row[column]) for column in ("odds", "odds_low", "odds_high")]
-    return (
-        f"starts with {which} converge {often} often (odds × {numbers[0]}{per}, 95 % interval {numbers[1]}–{numbers[2]})"
-    )
+    odds, low, high = (f"{row[column]:.2g}" for column in ("odds", "odds_low", "odds_high"))
+    return f"starts with {which} converge {often} often (odds × {odds}{per}, 95 % interval {low}–{high})"

@@ -110,6 +110,8 @@ def write_tables(summary: Summary, folder: Path) -> None:
         write_csv(summary.best, folder / "best.csv")
     if len(held_out := summary.held_out(*summary.settings)):
         write_csv(held_out, folder / "held_out.csv")
+    if len(effects := summary.start_effects):
+        write_csv(effects, folder / "starts.csv")
     (folder / "summary.txt").write_text(report(summary) + "\n", encoding="utf-8")
 
 

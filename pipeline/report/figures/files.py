@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from pipeline.report.figures.drawing import STYLE, Picture, styled
 from pipeline.report.figures.heat_maps import median_map, rate_map
 from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
+from pipeline.report.figures.starts.outcomes import starts
 from pipeline.report.figures.trajectories import error_curves, final_weights
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves, Weights
@@ -50,6 +51,7 @@ def drawings(
     draw: dict[str, Callable[..., Picture | None] | None] = {
         "rate_map": rate_map,
         "heat_maps": median_map,
+        "starts": starts,
         "cost": cost,
         "error_curves": None if curves is None else partial(error_curves, curves=curves, error_goals=error_goals),
         "survival": survival,
