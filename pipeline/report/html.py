@@ -13,11 +13,12 @@ from markupsafe import Markup
 
 from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import as_override, masked
+from pipeline.report.answer import answer
 from pipeline.report.numbers import count
 from pipeline.report.tables import readable
-from pipeline.report.words import in_words
+from pipeline.stats.quartiles import QUARTILES
 from pipeline.stats.sample import NESTED
-from pipeline.stats.summary import QUARTILES, Summary
+from pipeline.stats.summary import Summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 ENVIRONMENT = jinja2.Environment(
@@ -50,8 +51,10 @@ MEANINGS = {
     "share_best": "of the bootstrap samples of the seeds, those in which this value has the lowest ert",
     "earlier, later": "pairs in which the second value converged before the first, or after it",
     "ratio": "of epochs, second value over first (median and quartiles of the pairs); of ert, the step over the best value",
-    "p_epochs_holm": "p of a paired Prentice–Wilcoxon test that respects censoring, corrected for all pairs of values (Holm)",
-    "p_rate_holm": "p of McNemar's test that one converges where the other does not, corrected likewise",
+    "p_epochs_adjusted": "p of a Prentice–Wilcoxon test that respects censoring, signs flipped by start, for all pairs (max-T)",
+    "p_rate_adjusted": "p of McNemar's test that one converges where the other does not, likewise",
+    "p_ert_adjusted": "p of a test that both have the same ert, likewise",
+    "smallest_p": "the smallest p that so many starts can give; above 0.05 they can show nothing",
     "(low–high)": "a 95 % interval: Wilson's of a rate, by bootstrap over the seeds of an ert, log-log of a median",
 }
 TELLING = (
@@ -67,7 +70,20 @@ SECRET_VARIABLE = re.compile(r"hydra\.job\.env_set.*(KEY|SECRET|TOKEN|PASS|URI)"
 SECRET = "tracking"  # says where runs are stored, perhaps with a password: not part of the experiment
 MOST_ROWS, MOST_TABLES = 100, 12
 MOST_COMPARED_AXES, MOST_COMPARED_VALUES = 3, 8  # in pairs: few enough to be read
-COMPARED = ["first", "second", "pairs", "earlier", "later", "ratio", "ratio_q1", "ratio_q3", "p_epochs_holm", "p_rate_holm"]
+COMPARED = [
+    "first",
+    "second",
+    "pairs",
+    "earlier",
+    "later",
+    "ratio",
+    "ratio_q1",
+    "ratio_q3",
+    "p_epochs_adjusted",
+    "p_rate_adjusted",
+    "p_ert_adjusted",
+    "smallest_p",
+]
 MOST_SVG, MOST_PNG = 400_000, 1_500_000  # bytes of a picture
 Configuration = Mapping[str, Any]
 Section = dict[str, Any]  # a title, and what the template shows of: paragraphs, note, tables, figures, pairs, code
@@ -104,7 +120,7 @@ def sections(
     telling = " ".join(f"{key}={value}" for key, value in fixed if key in TELLING)
     parts: list[Section] = [
         {"title": "Question", "paragraphs": [QUESTION, design]},
-        {"title": "Answer", "paragraphs": sentences(in_words(summary)) if len(summary) else ["There are no runs."]},
+        {"title": "Answer", "paragraphs": answer(summary, command, configuration=configuration)},
         {"title": "Tables", "tables": tables(summary)},
         {"title": "Figures", "note": f"Held fixed: {telling}." if fixed else "", "figures": list(images(figures))},
         {"title": "Comparisons", "tables": comparisons(summary)},
@@ -172,7 +188,7 @@ def comparisons(summary: Summary) -> list[Section]:
         caption = f"Best {axis}: expected running time, and the share of bootstrap samples in which it is best"
         titled[caption] = summary.best_values(axis)
         if summary.size(axis) <= MOST_COMPARED_VALUES:
-            caption = f"Two values of {axis} from the same start: ratio of epochs, and p of a paired test (Holm)"
+            caption = f"Two values of {axis} from the same start: ratio of epochs, and adjusted p of paired tests"
             titled[caption] = summary.paired(axis)[COMPARED]
     titled["What one step from the best value costs: ratio of expected running times"] = summary.sensitivity
     return [sortable(caption, part) for caption, part in titled.items() if len(part)]

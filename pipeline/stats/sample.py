@@ -101,6 +101,20 @@ class Sample:
         return self.codes([axis for axis in self.axes if axis not in (NESTED, *but)])
 
     @cached_property
+    def starts(self) -> tuple[Integers, int]:
+        """The initial weights (R,) that each run began from, as a number, and how many there are: the unit of replication.
+
+        A start is a seed, a file or explicit values; what stretches it, such as its range, makes no other. Without an axis of
+        these all runs have one start.
+        """
+        return self.codes([axis for axis in self.axes if axis in REPLICATES])
+
+    @property
+    def replicated(self) -> bool:
+        """Whether there are two starts; without, nothing tells chance from effect: no interval and no test."""
+        return self.starts[1] > 1
+
+    @cached_property
     def epochs(self) -> Floats:
         """The epochs that each run took, (R,)."""
         return self.results["epochs"].to_numpy(float)
@@ -124,11 +138,13 @@ class Sample:
         """The epochs to convergence as survival data, (R,), with `event`.
 
         A converged run is an event at its epochs. An exhausted run is censored at its epochs, which are its max_epochs. A
-        diverged or stationary run never converges: its time is infinite, and it stays at risk, as with a competing event that
-        precludes the event of interest (Fine & Gray, JASA 94 (1999)). Were it censored where it stopped, it would count as
-        one that might still converge, and the worse a setting, the better its curve would look.
+        diverged or stationary run never converges, and would have been watched up to its own horizon: it stays at risk until
+        then, and is censored there, as with a competing event that precludes the event of interest (Fine & Gray, JASA 94
+        (1999), section 3, where censoring is known). Were it censored where it stopped, it would count as one that might still
+        converge, and the worse a setting, the better its curve would look; were it at risk for ever, it would outlast
+        the exhausted runs of the same horizon.
         """
-        return np.where(self.ended("diverged", "stationary"), np.inf, self.epochs)
+        return np.where(self.ended("diverged", "stationary"), np.maximum(self.horizons, self.epochs), self.epochs)
 
     @cached_property
     def ranked_time(self) -> tuple[Floats, Integers]:
@@ -139,14 +155,18 @@ class Sample:
     def horizons(self) -> Floats:
         """The max_epochs of each run, (R,).
 
-        The column `horizon`, or else the axis `max_epochs`, or else the most epochs of an exhausted run, or else of any run.
+        The column `horizon`, or else the axis `max_epochs`, or else the most epochs of any run.
         """
         for column in ("horizon", "max_epochs"):
             if column in self.results and self.results[column].notna().all():
                 return self.results[column].to_numpy(float)
-        exhausted = self.ended("exhausted")
-        some = exhausted if exhausted.any() else np.ones(len(self), bool)
-        return np.full(len(self), self.epochs.max(where=some, initial=0.0))
+        return np.full(len(self), self.epochs.max(initial=0.0))
+
+    def watched(self, group: Integers, groups: int) -> Floats:
+        """The epoch up to which each group (G,) was watched: the largest of the `horizons` of its runs (`group` (R,))."""
+        longest = np.zeros(groups)
+        np.maximum.at(longest, group, np.maximum(self.horizons, self.time))
+        return longest
 
     def caps(self, threshold: Any = None) -> list[int]:
         """The different epochs at which runs (with that threshold) were stopped because max_epochs came first."""

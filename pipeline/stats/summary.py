@@ -10,25 +10,35 @@ import pandas as pd
 from pipeline.backprop.status import STATUSES
 from pipeline.results.columns import HELD_OUT
 from pipeline.stats import survival
-from pipeline.stats.comparisons import within_a_sweep
-from pipeline.stats.costs.running_times import bootstrap_ert, expected_running_time
-from pipeline.stats.intervals import wilson
+from pipeline.stats.comparisons import paired_values, shape, within_a_sweep
+from pipeline.stats.comparisons.paired_tests import starts_needed
+from pipeline.stats.comparisons.partial_dependence import partial_dependence
+from pipeline.stats.costs import best_settings, best_values, restarts
+from pipeline.stats.costs.ert_intervals import ert_intervals
+from pipeline.stats.costs.running_times import expected_running_time
+from pipeline.stats.effective_runs import Clusters, of_rate, share_interval
+from pipeline.stats.product_limit import product_limit, restricted_mean
+from pipeline.stats.quartiles import QUARTILES, quantile, quantile_interval
 from pipeline.stats.sample import NESTED, Sample
 from pipeline.stats.starts.effects import PropertiesOf, start_effects
+from pipeline.stats.survival_bands import effective_runs_at
 
-STATISTICS = ("runs", *STATUSES, "rate", "ert", "q1", "median", "q3")
-INTERVALS = ("rate_low", "rate_high", "ert_low", "ert_high", "median_low", "median_high", "restricted_mean")
-QUARTILES = {"q1": 0.25, "median": 0.5, "q3": 0.75}
+STATISTICS = ("runs", *STATUSES, "starts", "effective_runs", "rate", "ert", *QUARTILES)
+INTERVALS = (
+    "rate_low", "rate_high", "ert_low", "ert_high", "ert_high_seen",
+    *(f"{name}_{end}" for name in QUARTILES for end in ("low", "high")), "restricted_mean",
+)  # fmt: skip
 
 
 def summarize(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     """A row per value, or combination of values, of the axes `by`, in order of value; one row with none.
 
-    runs; how many ended with each status; rate = converged ÷ runs; ert = all epochs spent ÷ converged, infinite with
-    none (`expected_running_time`); q1, median, q3 of the epochs to convergence (Kaplan–Meier; `quantile`). 95 % intervals:
-    rate_low, rate_high (`wilson`) and median_low, median_high (log-log); they take the runs of a row as independent, and are
-    for rows whose runs differ in their initial weights alone, too narrow where a row has several runs from the same.
-    restricted_mean is the mean of the epochs to convergence or to the horizon of all runs. `ert_intervals` has the rest.
+    runs; how many ended with each status; starts, the different initial weights that they began from, and effective_runs, how
+    many independent runs they say as much as about the rate (`effective_runs`); rate = converged ÷ runs; ert = all
+    epochs spent ÷ converged, infinite with none (`expected_running_time`); q1, median, q3 of the epochs to convergence
+    (Kaplan–Meier; `quantile`). 95 % intervals, of which the unit is the start: rate_low, rate_high (`share_interval`); q1_low,
+    q1_high and so on (`quantile_interval`); NaN in a row with fewer than two starts. restricted_mean is the mean of the epochs
+    to convergence or to the longest horizon of the row. `ert_intervals` has the rest.
     """
     group, table = sample.groups(by)
     groups = len(table)
@@ -36,22 +46,21 @@ def summarize(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     table["runs"] = counts.sum(axis=1)
     for number, name in enumerate(STATUSES):
         table[name] = counts[:, number]
+    clusters = Clusters.of(sample.starts[0], group, groups)
+    table["starts"] = clusters.starts
+    table["effective_runs"] = of_rate(sample.event, clusters)
     table["rate"] = table["converged"] / table["runs"]
+    table["rate_low"], table["rate_high"] = share_interval(
+        table["rate"], table["effective_runs"].to_numpy(), clusters.starts, clusters.single
+    )
     table["ert"] = expected_running_time(np.bincount(group, sample.epochs, groups), table["converged"].to_numpy())
-    curves = survival.product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
+    curves = product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
+    effective = effective_runs_at(curves, sample.event, clusters)
     for name, share in QUARTILES.items():
-        table[name], low, high = survival.quantile(curves, share, groups)
-        if name == "median":
-            table["median_low"], table["median_high"] = low, high
-    table["rate_low"], table["rate_high"] = wilson(table["converged"], table["runs"])
-    table["restricted_mean"] = survival.restricted_mean(curves, sample.horizon, groups)
+        table[name] = quantile(curves, share, groups)
+        table[f"{name}_low"], table[f"{name}_high"] = quantile_interval(curves, share, effective, clusters)
+    table["restricted_mean"] = restricted_mean(curves, sample.watched(group, groups), groups)
     return table
-
-
-def ert_intervals(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
-    """The 95 % interval of the ert in each row of `summarize`: ert_low, ert_high (`bootstrap_ert` over the units)."""
-    low, high = bootstrap_ert(sample.epochs, sample.event, sample.units()[0], sample.codes(by)[0])
-    return pd.DataFrame({"ert_low": low, "ert_high": high})
 
 
 class Summary(Sample):
@@ -94,14 +103,30 @@ class Summary(Sample):
         return table[[*axes, *STATISTICS, *(INTERVALS if intervals else ())]]
 
     @property
+    def best_settings(self) -> pd.DataFrame:
+        """Each setting, with what it costs, and whether it may be the best at its threshold (`best_settings.best_settings`).
+
+        Columns: those of `by` without intervals, then those of `best_settings`. Empty without settings.
+        """
+        return self._once("best settings", (), self._best_settings) if self.settings else pd.DataFrame()
+
+    def _best_settings(self) -> pd.DataFrame:
+        table = self.by(*self.settings, intervals=False)
+        return pd.concat([table.drop(columns="starts"), best_settings.best_settings(self, self.settings)], axis=1)
+
+    @property
     def best(self) -> pd.DataFrame:
         """The setting of lowest ert, one for each threshold where that is an axis; empty without settings or success."""
-        if not self.settings:
+        table = self.best_settings
+        if not len(table) or not table["best"].any():
             return pd.DataFrame()
-        table = self.by(*self.settings, intervals=False)
-        best = table[np.isfinite(table["ert"])].sort_values("ert", kind="stable")
-        best = best.drop_duplicates(NESTED).sort_values(NESTED, ascending=False) if NESTED in best else best.head(1)
-        return pd.DataFrame(best.reset_index(drop=True))
+        best = table[table["best"]]
+        return (best.sort_values(NESTED, ascending=False) if NESTED in best else best).reset_index(drop=True)
+
+    @property
+    def restarts(self) -> pd.DataFrame:
+        """What giving up each run after a number of epochs would save in each setting (`restarts.restarts`)."""
+        return self._once("restarts", (), lambda: restarts.restarts(self, self.settings)) if self.settings else pd.DataFrame()
 
     def with_thresholds(self, *axes: str) -> list[str]:
         """Those of these names that are axes, and the threshold if it is one, in the order of the results."""
@@ -136,17 +161,29 @@ class Summary(Sample):
         return self._once("profiles", axis, lambda: within_a_sweep.performance_profiles(self, axis))
 
     def paired(self, axis: str) -> pd.DataFrame:
-        """Each two values of an axis from the same starts (`within_a_sweep.paired`)."""
-        return self._once("paired", axis, lambda: within_a_sweep.paired(self, axis))
+        """Each two values of an axis from the same starts (`paired_values.paired`)."""
+        return self._once("paired", axis, lambda: paired_values.paired(self, axis))
+
+    def shape(self, axis: str) -> str:
+        """How the cost, the ert, goes along an axis: "rising", "falling", "valley inside" … (`shape.MEANINGS`)."""
+        return shape.shape(self.paired(axis)) if shape.is_ordered(self, axis) else "no test"
+
+    def starts_needed(self) -> int:
+        """The fewest starts with which a test of two values can show anything (`paired_tests.starts_needed`)."""
+        return starts_needed()
+
+    def partial_dependence(self, axis: str) -> pd.DataFrame:
+        """What each value of an axis costs on average over the other settings, and their spread (`partial_dependence`)."""
+        return self._once("dependence", axis, lambda: partial_dependence(self, axis))
 
     def best_values(self, axis: str) -> pd.DataFrame:
-        """How sure it is which value of an axis has the lowest ert, at each threshold (`within_a_sweep.best_values`)."""
-        return self._once("best", axis, lambda: within_a_sweep.best_values(self, axis))
+        """How sure it is which value of an axis has the lowest ert, at each threshold (`best_values.best_values`)."""
+        return self._once("best", axis, lambda: best_values.best_values(self, axis))
 
     @property
     def sensitivity(self) -> pd.DataFrame:
-        """What one step away from the best value of each axis costs (`within_a_sweep.sensitivity`)."""
-        return self._once("sensitivity", (), lambda: within_a_sweep.sensitivity(self))
+        """What one step away from the best value of each axis costs (`best_values.sensitivity`)."""
+        return self._once("sensitivity", (), lambda: best_values.sensitivity(self))
 
     @property
     def variance_shares(self) -> pd.DataFrame:

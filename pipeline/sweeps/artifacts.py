@@ -32,7 +32,7 @@ def write_artifacts(
     from pipeline.report.figures.files import write_figures  # with matplotlib, when training is over
     from pipeline.report.figures.trajectories import weights_of
     from pipeline.report.html import write_report
-    from pipeline.report.starts import properties_of
+    from pipeline.report.start_properties import properties_of
     from pipeline.report.tables import write_tables
 
     write_results(folder / RESULTS, plan, rows, run_ids)
@@ -40,7 +40,7 @@ def write_artifacts(
     read = [*plan.axes, *(name for name in NO_AXES if name in names and name not in UNREAD)]
     runs = Runs(rows, len(plan), plan.inputs)
     summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas(), properties_of(runs))
-    write_tables(summary, folder)
+    write_tables(summary, folder, **description.origin)
     small = runs.networks == 1 and len(runs) * rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
     error_goals = all(trial.batch_key.criterion == "total_error" for trial in plan.groups)
     captions = write_figures(summary, folder / "figures", runs, weights_of(runs) if small else None, error_goals)

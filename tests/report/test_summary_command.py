@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.report import tables
-from pipeline.report.words import in_words
+from pipeline.report.answer import in_words
 from pipeline.stats.summary import Summary
 from pipeline.store.sweeps import scalar
 from pipeline.store.write import Store

@@ -11,11 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.backprop.status import STATUSES
-from pipeline.report.words import comparison_in_words
-from pipeline.stats.comparisons import two_sweeps
+from pipeline.report.answer import comparison_in_words
+from pipeline.stats.comparisons import paired_values, two_sweeps
 from pipeline.stats.comparisons import within_a_sweep as comparison
 from pipeline.stats.sample import Sample
-from pipeline.stats.summary import Summary
 
 HORIZON = 1000
 
@@ -45,20 +44,20 @@ def test_a_fifth_more_epochs_is_found_between_two_values_and_nothing_where_nothi
     table = sweep(
         lambda learning_rate, seed: 400 * factor[learning_rate] * vary(seed), learning_rate=list(factor), seed=range(40)
     )
-    found = comparison.paired(Sample(table), "learning_rate").set_index(["first", "second"])
+    found = paired_values.paired(Sample(table), "learning_rate").set_index(["first", "second"])
     assert found["pairs"].tolist() == [40] * 3
     assert (found[["both", "only_first", "only_second", "neither"]].sum(axis=1) == 40).all()
-    assert (found.loc[0.1, "p_epochs_holm"] < 0.05).all()
-    assert found.loc[(0.5, 1.0), "p_epochs_holm"] > 0.05
+    assert (found.loc[0.1, "p_epochs_adjusted"] < 0.05).all()
+    assert found.loc[(0.5, 1.0), "p_epochs_adjusted"] > 0.05
     assert found.loc[(0.1, 0.5), "ratio"] == pytest.approx(1 / 1.2, rel=0.1)
-    assert (found["p_epochs_holm"] >= found["p_epochs"]).all()
+    assert (found["p_epochs_adjusted"] >= found["p_epochs"]).all()
 
 
 def test_pairs_are_counted_by_who_converged_and_their_ratios_are_medians():
     rows = [(1, 0, 10), (2, 0, 20), (1, 1, 10), (2, 1, 40), (1, 2, 50), (2, 2, 9999), (1, 3, 9999), (2, 3, 9999)]
     cost = {(rate, seed): epochs for rate, seed, epochs in rows}
     table = sweep(lambda learning_rate, seed: cost[learning_rate, seed], learning_rate=[1, 2], seed=range(4))
-    row = comparison.paired(Sample(table), "learning_rate").loc[0]
+    row = paired_values.paired(Sample(table), "learning_rate").loc[0]
     assert row[["pairs", "both", "only_first", "only_second", "neither"]].tolist() == [4, 2, 1, 0, 1]
     assert row["ratio"] == 4  # of 2, 4 and infinity
     assert row["p_rate"] == 1
@@ -70,7 +69,7 @@ def test_runs_of_different_horizons_are_compared_as_far_as_both_were_watched():
     table["horizon"] = table["max_epochs"]
     short = table["max_epochs"] == 100
     table.loc[short, ["status", "epochs"]] = ["exhausted", 100]
-    row = comparison.paired(Sample(table), "max_epochs").loc[0]
+    row = paired_values.paired(Sample(table), "max_epochs").loc[0]
     assert row["neither"] == 8
     assert row["p_rate"] == row["p_epochs"] == 1
 
@@ -79,10 +78,10 @@ def test_thresholds_of_a_training_are_one_pair_and_not_three():
     table = sweep(
         lambda learning_rate, seed, threshold: 100 * learning_rate, learning_rate=[1, 2], seed=range(5), threshold=[1, 2, 3]
     )
-    row = comparison.paired(Sample(table), "learning_rate").loc[0]
+    row = paired_values.paired(Sample(table), "learning_rate").loc[0]
     assert row["pairs"] == 15
     assert row["p_epochs"] == 2 / 2**5
-    unseeded = comparison.paired(Sample(table.drop(columns="seed").head(6).assign(threshold=[1, 2, 3] * 2)), "threshold")
+    unseeded = paired_values.paired(Sample(table.drop(columns="seed").head(6).assign(threshold=[1, 2, 3] * 2)), "threshold")
     assert len(unseeded) == 3
 
 
@@ -135,45 +134,6 @@ def test_an_unbalanced_design_says_so():
         comparison.variance_shares(Sample(pd.concat([table, table.iloc[:1]])))
 
 
-def test_the_best_value_is_as_sure_as_the_seeds_allow():
-    vary = noise(20)
-    factor = {0.1: 2.0, 0.5: 1.0, 1.0: 1.02, 5.0: 1e9}
-    table = sweep(
-        lambda learning_rate, threshold, seed: 100 * factor[learning_rate] / threshold * vary(seed),
-        learning_rate=list(factor), threshold=[1.0, 0.5, 1e-9], seed=range(20),
-    )  # fmt: skip
-    best = comparison.best_values(Sample(table)).set_index(["threshold", "learning_rate"])
-    assert best.groupby("threshold")["best"].sum().to_dict() == {1e-9: 0, 0.5: 1, 1.0: 1}
-    for threshold in (0.5, 1.0):
-        share = best.loc[threshold, "share_best"]
-        assert share.sum() == pytest.approx(1)
-        assert share[0.1] < 0.02
-        assert share[5.0] == 0
-        assert 0.1 < share[0.5] < 0.99
-    assert (best.loc[1e-9, "share_best"] == 0).all()
-    assert (best["ert_low"] <= best["ert"]).all()
-    assert (best["ert"] <= best["ert_high"]).all()
-    summary = Summary(table).by("threshold", "learning_rate").set_index(best.index.names)
-    assert np.allclose(best[["ert", "ert_low", "ert_high"]], summary[["ert", "ert_low", "ert_high"]])
-
-
-def test_a_step_costs_what_was_planted():
-    vary = noise(30, 0.05)
-    factor = {0.1: 9.0, 0.5: 2.0, 1.0: 1.0, 5.0: 3.0}
-    table = sweep(
-        lambda learning_rate, task, seed: 20 * factor[learning_rate] * vary(seed), horizon=1e6,
-        learning_rate=list(factor), task=["xor", "iris", "parity"], seed=range(30),
-    )  # fmt: skip
-    steps = comparison.sensitivity(Sample(table)).set_index(["axis", "step"])
-    for step, value, ratio in (("down", 0.5, 2), ("up", 5.0, 3)):
-        row = steps.loc["learning_rate"].loc[step]
-        assert (row["best"], row["value"]) == (1.0, value)
-        assert row["ratio"] == pytest.approx(ratio, rel=0.1)
-        assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
-        assert row["ratio_high"] / row["ratio_low"] < 1.3  # pairs: what differs between seeds cancels
-    assert len(steps.loc[[("task", "other")]]) == 2
-
-
 def base(vary, **changed):
     return sweep(
         lambda learning_rate, seed, **_: 300 / learning_rate * vary(seed),
@@ -191,7 +151,7 @@ def test_a_sweep_compared_with_itself_has_not_changed():
     assert len(two_sweeps.changes(table, table)) == 0
     answer = comparison_in_words(table, table)
     assert "Of 90 runs that both have, 90 ended the same" in answer
-    assert "Nothing changed beyond chance." in answer
+    assert "Nothing changed." in answer
 
 
 def test_what_changed_between_two_sweeps_is_found_where_it_is():
@@ -203,14 +163,14 @@ def test_what_changed_between_two_sweeps_is_found_where_it_is():
     table = two_sweeps.compare_axes(before, after.astype({"learning_rate": float}))
     change = table.set_index(["axis", "value"])["change"]
     assert change["learning_rate", 1] == ""
-    assert change["learning_rate", 2] == "faster"
+    assert change["learning_rate", 2] == "faster, cheaper"
     assert change["learning_rate", 4].startswith("less often")
     assert table.loc[0, "axis"] == ""
     assert table.loc[0, "pairs"] == 90
     said = comparison_in_words(before, after)
     assert "momentum: no axis only before, 0.9 only after." in said
-    assert "faster at learning_rate=2;" in said
-    assert "less often, slower at learning_rate=4" in said
+    assert "faster, cheaper at learning_rate=2;" in said
+    assert "less often, slower, dearer at learning_rate=4" in said
 
 
 def test_only_shared_runs_are_compared():
@@ -268,14 +228,12 @@ TWELVE = {f"axis_{place}": [0, 1] if place < 7 else [0] for place in range(12)}
 )
 def test_every_kind_of_sweep_can_be_compared(table):
     for axis in Sample(table).axes[:4]:
-        assert comparison.paired(Sample(table), axis)["p_epochs"].between(0, 1).all()
+        pairs, tested = paired_values.paired(Sample(table), axis), "seed" in table and axis not in ("seed", "threshold")
+        assert pairs["p_epochs"].between(0, 1).all() if tested else pairs["p_epochs"].isna().all()
         profiles = comparison.performance_profiles(Sample(table), axis)
         assert profiles["share"].between(0, 1).all()
         assert profiles[axis].nunique(dropna=False) == table[axis].nunique(dropna=False)
-        comparison.best_values(Sample(table), axis)
     assert comparison.variance_shares(Sample(table))["share"].between(0, 1 + 1e-9).all()
-    steps = comparison.sensitivity(Sample(table))
-    assert (steps["ratio"] >= 1).all()
     assert (two_sweeps.compare(table, table)["same"] == len(table)).all()
     assert (two_sweeps.compare_axes(table, table)["change"] == "").all()
     assert "ended the same" in comparison_in_words(table, table)
@@ -290,9 +248,7 @@ def test_a_million_runs_are_compared_in_seconds():
     table = pd.DataFrame(axes).assign(status=rng.choice(STATUSES, many), epochs=rng.integers(0, 10_000, many))
     began = time.perf_counter()
     sample = Sample(table)
-    comparison.paired(sample, "learning_rate")
+    paired_values.paired(sample, "learning_rate")
     comparison.performance_profiles(sample)
     comparison.variance_shares(sample)
-    comparison.best_values(sample)
-    comparison.sensitivity(sample)
     assert time.perf_counter() - began < 30

@@ -11,7 +11,18 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pipeline.report.figures.drawing import PANELS, Picture, log_axis, plain, pooled, readable_on, rows_of, spread, styled, title
+from pipeline.report.figures.drawing import (
+    PANELS,
+    Picture,
+    log_axis,
+    plain,
+    pooled,
+    readable_on,
+    rows_of,
+    spread,
+    styled,
+    title,
+)
 from pipeline.report.numbers import in_short
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary

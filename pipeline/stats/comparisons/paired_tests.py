@@ -1,88 +1,152 @@
-"""Tests on N pairs of runs, each a (time, event): it converged at `time`, or was last seen then. Arrays in, p-values out."""
+"""Tests whose unit is the start: signs of whole starts are flipped, for many differences at once. Arrays in, p-values out.
+
+Letters: M differences tested together, U starts (units), F arrangements: flips of sign, or divisions of the starts in two.
+"""
+
+import math
+from functools import lru_cache
+from itertools import combinations
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import bdtr, ndtr
 
-from pipeline.stats.arrays import Booleans, Floats, Integers, ranked
+from pipeline.stats.arrays import Booleans, Floats, Integers
+from pipeline.stats.intervals import MOST_UNITS, SEED
 
-EXACT_UNITS = 16  # up to here a sign-flip test counts all 2^U changes of sign
+EXACT_STARTS = 11  # up to here all 2^U flips are counted
+RANDOM_ARRANGEMENTS = 999  # of more, beside the one observed
+ALPHA = 0.05
+NOISE = 1e-10  # of rounding, relative to what was summed: a difference this small is none
 
 
-def prentice_scores(time: Floats, event: Booleans) -> Floats:
-    """Prentice's Wilcoxon scores of the pooled runs, (R,): early convergence scores low, none by the end scores high.
+def prentice_scores(blocks: Integers) -> Floats:
+    """Prentice's Wilcoxon scores (2T,) of R runs: blocks[2t] converge at the t-th time, blocks[2t + 1] are last seen then.
 
     With F = ∏ n ÷ (n + 1) over the events up to then, n at risk: 1 − 2F for an event, 1 − F for a censored time; tied
-    events share the mean of the scores that they would have one after the other. Prentice, "Linear rank tests with right
-    censored data", Biometrika 65 (1978), section 4. With nothing censored these are Wilcoxon's ranks, scaled.
+    events share the mean of the scores that they would have one after the other. Early convergence scores low, none by the
+    end scores high. Prentice, "Linear rank tests with right censored data", Biometrika 65 (1978), section 4. With nothing
+    censored these are Wilcoxon's ranks, scaled.
     """
-    if not len(time):
-        return np.zeros(0)
-    distinct, rank = ranked(time)
-    block = 2 * rank + ~event  # in order of time, events before what is censored at the same time
-    size = np.bincount(block, minlength=2 * len(distinct))
-    happened = np.repeat(np.arange(len(size)) % 2 == 0, size)
-    at_risk = np.arange(len(time), 0, -1)
-    later = np.cumprod(np.where(happened, at_risk / (at_risk + 1), 1.0))
-    score = np.where(happened, 1 - 2 * later, 1 - later)
-    mean = np.bincount(np.repeat(np.arange(len(size)), size), score, len(size)) / np.maximum(size, 1)
-    return np.asarray(mean[block], float)
+    at_risk = blocks.sum() - np.cumsum(blocks) + blocks
+    events, at_risk = blocks[::2], at_risk[::2]
+    later = np.cumprod((at_risk - events + 1) / (at_risk + 1))  # of m tied events the product telescopes
+    before = np.concatenate([[1.0], later[:-1]])
+    scores = np.empty(len(blocks))
+    scores[::2] = 1 - 2 * before * (at_risk + (1 - events) / 2) / (at_risk + 1)
+    scores[1::2] = 1 - later
+    return scores
 
 
-def sign_flip(differences: Floats, unit: Integers | None = None) -> float:
-    """The two-sided p-value of a sum of differences (N,) that are as likely to be of either sign, unit by unit.
+def prentice_differences(first: Integers, second: Integers, unit: Integers, units: int) -> Floats:
+    """The sums (U,) over each start of Prentice's scores, first − second, of N pairs of runs; positive if the first are later.
 
-    The differences of a unit (N,) are summed and change sign together, as runs from the same initial weights are not
-    independent. Up to `EXACT_UNITS` sums that are not 0 all flips are counted; if all sums are of one size the count is
-    binomial (the exact sign test, and McNemar's); else ΣD ÷ √ΣD² is taken as normal. 1 where all sums are 0.
+    `first` and `second` (N,) are the runs' blocks: see `prentice_scores`, of all 2N runs. O'Brien & Fleming, "A paired
+    Prentice–Wilcoxon test for censored paired data", Biometrics 43 (1987).
     """
-    sums = differences if unit is None else np.bincount(unit, differences)
-    largest = np.abs(sums).max(initial=0.0)
-    sums = sums[np.abs(sums) > 1e-12 * largest]
-    if not len(sums):
-        return 1.0
-    if np.ptp(np.abs(sums)) <= 1e-12 * largest:
-        positive = int((sums > 0).sum())
-        return float(min(1.0, 2 * bdtr(min(positive, len(sums) - positive), len(sums), 0.5)))
-    if len(sums) <= EXACT_UNITS:
-        flips = np.zeros(1)
-        for size in sums:
-            flips = np.concatenate([flips + size, flips - size])
-        return float(np.mean(np.abs(flips) >= abs(sums.sum()) - 1e-12 * np.abs(sums).sum()))
-    return float(2 * ndtr(-abs(sums.sum()) / np.sqrt(np.square(sums).sum())))
+    blocks = int(max(first.max(initial=0), second.max(initial=0))) // 2 * 2 + 2
+    scores = prentice_scores(np.bincount(first, minlength=blocks) + np.bincount(second, minlength=blocks))
+    return without_noise(sums(unit, scores[first] - scores[second], units), 1.0)
 
 
-def paired_prentice_wilcoxon(
-    first: tuple[Floats, Booleans], second: tuple[Floats, Booleans], unit: Integers | None = None
-) -> float:
-    """The p-value of N pairs of (time, event), each (N,), having the same distribution whichever way round.
+def rate_differences(first: Booleans, second: Booleans, unit: Integers, units: int) -> Floats:
+    """How many more of the N pairs' first runs than second ones converged, by start, (U,).
 
-    The Prentice scores of all 2N runs, differences within pairs, and their sum against all changes of sign: O'Brien &
-    Fleming, "A paired Prentice–Wilcoxon test for censored paired data", Biometrics 43 (1987). A pair of which neither
-    converged has difference 0. Both runs of a pair must have been watched equally long; `unit` as in `sign_flip`.
+    Flipped by start they give McNemar's exact test where a start has one pair: Psychometrika 12 (1947).
     """
-    pairs = len(first[0])
-    scores = prentice_scores(np.concatenate([first[0], second[0]]), np.concatenate([first[1], second[1]]))
-    return sign_flip(scores[:pairs] - scores[pairs:], unit)
+    return sums(unit, first.astype(float) - second, units)
 
 
-def mcnemar(first: Booleans, second: Booleans, unit: Integers | None = None) -> float:
-    """The exact p-value of N pairs converging equally often, first (N,) and second (N,).
+def ert_differences(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> Floats:
+    """What each start adds to the difference of two expected running times; positive sums where the first costs more.
 
-    Of the pairs that differ, half should be either way: McNemar, Psychometrika 12 (1947), with binomial probabilities.
-    With `unit` (N,) the pairs of one unit are exchanged together: see `sign_flip`.
+    Of each (spent, successes), each (…, U): (spent₁ − r·successes₁) − (spent₂ − r·successes₂), with r the ERT of both pooled.
+    Its sum is 0 where both have one ERT. Where none converged nothing can be said, and all are 0.
     """
-    return sign_flip(first.astype(float) - second.astype(float), unit)
+    spent, successes = first[0] + second[0], first[1] + second[1]
+    total, successful = spent.sum(-1, keepdims=True), successes.sum(-1, keepdims=True)
+    pooled = np.divide(total, successful, out=np.zeros(total.shape), where=successful > 0)
+    differences = (first[0] - second[0]) - pooled * (first[1] - second[1])
+    return np.where(successful > 0, without_noise(differences, spent + pooled * successes), 0.0)
 
 
-def holm(p_values: ArrayLike) -> Floats:
-    """P-values (M,) corrected for their number: max over smaller ones of (M − rank) p, at most 1; NaN is left out.
+def sums(unit: Integers, values: Floats | Booleans, units: int) -> Floats:
+    """The sums (U,) over each unit of the values (N,)."""
+    return np.bincount(unit, values, units).astype(float)
 
-    Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
+
+def without_noise(differences: Floats, scale: Floats | float) -> Floats:
+    """The differences, those that are rounding alone set to 0."""
+    return np.where(np.abs(differences) <= NOISE * scale, 0.0, differences)
+
+
+@lru_cache(maxsize=8)
+def flips(units: int) -> Floats:
+    """Signs of U starts (F, U), the first as observed: up to `EXACT_STARTS` all, but for mirrors, which give equal sums."""
+    if units <= EXACT_STARTS:
+        bits = np.arange(2 ** max(units - 1, 0))[:, None] >> np.arange(units) & 1
+        return _fixed(np.where(bits == 1, -1.0, 1.0))
+    drawn = np.random.default_rng(SEED).integers(0, 2, (RANDOM_ARRANGEMENTS, units)) * 2.0 - 1
+    return _fixed(np.concatenate([np.ones((1, units)), drawn]))
+
+
+@lru_cache(maxsize=8)
+def divisions(first: int, second: int) -> Floats:
+    """Which starts are of the second sweep (F, U), 1 or 0, the first as observed: all if they are few, else random ones."""
+    observed = np.repeat([0.0, 1.0], [first, second])
+    if math.comb(first + second, second) <= RANDOM_ARRANGEMENTS + 1:
+        chosen = list(combinations(range(first + second), second))[::-1]  # the last are those observed
+        rows = np.zeros((len(chosen), first + second))
+        np.put_along_axis(rows, np.array(chosen, np.intp).reshape(len(chosen), second), 1.0, 1)
+        return _fixed(rows)
+    generator = np.random.default_rng(SEED)
+    drawn = [generator.permutation(observed) for _ in range(RANDOM_ARRANGEMENTS)]
+    return _fixed(np.stack([observed, *drawn]))
+
+
+def _fixed(array: Floats) -> Floats:
+    array.setflags(write=False)  # it is cached
+    return array
+
+
+def max_t(differences: Floats, arrangements: Floats) -> tuple[Floats, Floats]:
+    """The p-values (M,) of differences (M, U), each alone, and adjusted for being tested together: (raw, adjusted).
+
+    T = |Σ a·D| ÷ √ΣD² under each arrangement a (F, U), one for all M; p is the share of arrangements with T as large as the
+    observed. Adjusted, step-down: from the largest T on, the share in which the largest T of this and all smaller ones
+    is as large. So it respects how the differences go together, and the smallest p is that of one test. Westfall & Young,
+    *Resampling-Based Multiple Testing* (1993), algorithm 2.8; Romano & Wolf, JASA 100 (2005). 1 where all D are 0.
     """
-    p = np.asarray(p_values, float)
-    corrected = np.full(p.shape, np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1.0)
-    return corrected
+    size = np.sqrt(np.square(differences).sum(1, keepdims=True))
+    scaled = np.divide(differences, size, out=np.zeros(differences.shape), where=size > 0)
+    statistics = np.abs(scaled @ arrangements.T)
+    observed = statistics[:, 0] - 1e-9
+    order = np.argsort(observed, kind="stable")
+    raw = (statistics >= observed[:, None]).mean(1)
+    largest = np.maximum.accumulate(statistics[order], axis=0)
+    adjusted = np.empty(len(order))
+    stepwise = (largest >= observed[order, None]).mean(1)
+    adjusted[order] = np.maximum.accumulate(stepwise[::-1])[::-1]
+    return raw, adjusted
+
+
+def smallest_p(starts: int) -> float:
+    """The smallest p that flips of so many starts can give: 2^(1 − U), and of random flips 1 ÷ (1 + their number)."""
+    return max(2.0 ** (1 - starts), 1 / (1 + RANDOM_ARRANGEMENTS) if starts > EXACT_STARTS else 0.0)
+
+
+def smallest_p_apart(first: int, second: int) -> float:
+    """The smallest p that divisions of so many different starts can give."""
+    ways = math.comb(first + second, second)
+    exact = ways <= RANDOM_ARRANGEMENTS + 1
+    return max((1 + (first == second)) / ways, 0.0 if exact else 1 / (1 + RANDOM_ARRANGEMENTS))
+
+
+def starts_needed() -> int:
+    """The fewest starts with which a paired test can show anything: their smallest p is at most 0.05."""
+    return next(starts for starts in range(1, 99) if smallest_p(starts) <= ALPHA)
+
+
+def in_blocks(unit: Integers, units: int, most: int = MOST_UNITS) -> tuple[Integers, int]:
+    """At most so many units: more starts are put into that many blocks at random, which change sign or place as one."""
+    if units <= most:
+        return unit, units
+    return np.random.default_rng(SEED).permutation(units)[unit] % most, most

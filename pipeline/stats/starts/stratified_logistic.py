@@ -23,7 +23,7 @@ class Fit:
 
 
 def fit(properties: Floats, converged: Floats, stratum: Integers, start: Integers | None = None) -> Fit:
-    """logit P(converged) = a constant for each stratum + properties (N, K) · slopes, by maximum likelihood (Newton).
+    """Logit P(converged) = a constant for each stratum + properties (N, K) · slopes, by maximum likelihood (Newton).
 
     Every stratum needs runs of both outcomes. Standard errors, of runs from the same `start` (N,) as one cluster:
     H⁻¹ (Σ over starts of s sᵀ) H⁻¹ U ÷ (U − 1) with s the start's sum of scores (Liang & Zeger, Biometrika 73 (1986);

@@ -1,0 +1,169 @@
+"""The Bayesian bootstrap of what a success costs: the starts are weighted at random, and another start may fail.
+
+ERT* = ((1 − f) Σ w·spent + f·H) ÷ ((1 − f) Σ w·successes), with weights w ~ Dirichlet(1, …, 1) of the U starts (Rubin, "The
+Bayesian bootstrap", Annals of Statistics 9 (1981)) and f ~ Beta(½, U), the share of all starts that fail as none of the sample
+did: where a sample has U successes and no failure that is what Jeffreys' prior leaves to be expected. A start that fails
+costs H, the sum of the horizons of its runs. With f = 0, ERT* knows of nothing but the starts that were seen.
+
+Letters: R runs in G groups; U starts of a group; B starts, or blocks of them, that have a weight; S resamples.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import betaincc, betaincinv
+
+from pipeline.stats.arrays import Floats, Integers, compact
+from pipeline.stats.costs.running_times import expected_running_time
+from pipeline.stats.intervals import LEVEL, MOST_UNITS, RESAMPLES, SEED
+from pipeline.stats.sample import Sample
+
+AT_ONCE = 4_000_000  # numbers in one array of resamples, at most
+UNSEEN, CHOSEN = 0.5, 1.0  # a of the f ~ Beta(a, U) of a group; of one that was chosen, because its cost was the lowest
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """What each of the starts (N,) of G groups spent and gained in all its runs; sorted by `group`, the group of each.
+
+    `weight` numbers the weight (of B) that a start has; `runs`, `spent`, `successes`, `horizons` are sums over its runs, and
+    `number` is 1, or how many starts there are in a block. `first` (G + 1,) is where each group begins; `starts` (G,) is U.
+    """
+
+    group: Integers
+    weight: Integers
+    number: Floats
+    runs: Floats
+    spent: Floats
+    successes: Floats
+    horizons: Floats
+    first: Integers
+    starts: Integers
+
+    @property
+    def replicated(self) -> Integers:
+        """The groups with at least two starts; nothing is known of the spread of the others."""
+        return np.flatnonzero(self.starts > 1)
+
+    def total(self, name: str) -> Floats:
+        """The sum (G,) of a column over the starts of each group."""
+        return np.bincount(self.group, getattr(self, name), len(self.starts))
+
+    @property
+    def ert(self) -> Floats:
+        """The expected running time (G,); infinite with no success."""
+        return expected_running_time(self.total("spent"), self.total("successes"))
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """The resamples of some groups: `seen` (G, S) is ERT* with f = 0, and `failing` (G, S) what it grows by per f ÷ (1 − f).
+
+    Of a group without success both are infinite.
+    """
+
+    groups: Integers
+    seen: Floats
+    failing: Floats
+
+    def cost(self, odds: Floats) -> Floats:
+        """ERT* (G, S) with these f ÷ (1 − f), (S,) or (G, S)."""
+        return self.seen + odds * self.failing
+
+
+def starts_of(sample: Sample, by: Sequence[str]) -> Starts:
+    """The starts of each group of `by`; runs of one start are one. No group has starts where they are not replicated.
+
+    A start has the same weight in all groups, so that groups are compared on the same resamples. In a group of more than
+    `MOST_UNITS` they are put into that many blocks at random, whose spread is the same.
+    """
+    group, groups = sample.codes(by)
+    unit, units = sample.units()
+    if units > MOST_UNITS:  # the order of the units must mean nothing when they are put into blocks
+        unit = np.random.default_rng(SEED).permutation(units)[unit]
+    cell, start = compact(group * units + unit)
+    sums = [np.bincount(start, values, len(cell)) for values in (None, sample.epochs, sample.event, sample.horizons)]
+    columns = [column.astype(float) for column in (np.ones(len(cell)), *sums)]
+    owner, weight = np.divmod(cell, max(units, 1))
+    starts = np.bincount(owner, minlength=groups)
+    if units > MOST_UNITS:
+        position = np.arange(len(cell)) - (np.cumsum(starts) - starts)[owner]
+        block = np.where(starts[owner] > MOST_UNITS, weight % MOST_UNITS, position)
+        cell, number = compact(owner * MOST_UNITS + block)
+        columns = [np.bincount(number, values, len(cell)) for values in columns]
+        owner, weight = np.divmod(cell, MOST_UNITS)
+    first = np.searchsorted(owner, np.arange(groups + 1))
+    return Starts(owner, weight, *columns, first=first, starts=starts if sample.replicated else np.minimum(starts, 1))
+
+
+def resamples(table: Starts, groups: Integers) -> Iterator[Resampled]:
+    """The resamples of these groups, in ascending order, some groups at a time: their memory is bounded."""
+    for some in np.array_split(groups, max(1, -(-len(groups) * RESAMPLES // AT_ONCE))):
+        if len(some):
+            yield resampled(table, some)
+
+
+def resampled(table: Starts, groups: Integers) -> Resampled:
+    """The resamples of these groups, in ascending order, all at once."""
+    rows = slice(table.first[groups[0]], table.first[groups[-1] + 1])
+    place = np.searchsorted(groups, table.group[rows])
+    own = groups[place] == table.group[rows]
+    place, weight = place[own], table.weight[rows][own]
+    random = weights()[: weight.max() + 1]
+
+    def weighted(values: Floats) -> Floats:
+        matrix = np.zeros((len(groups), len(random)))
+        matrix[place, weight] = values[rows][own]
+        return np.asarray(matrix @ random, float)
+
+    successes = weighted(table.successes)
+    horizon = table.total("horizons")[groups] / table.starts[groups]
+    return Resampled(
+        groups,
+        seen=expected_running_time(weighted(table.spent), successes),
+        failing=expected_running_time(horizon[:, None] * weighted(table.number), successes),
+    )
+
+
+@lru_cache(maxsize=1)
+def weights() -> Floats:
+    """The weights (MOST_UNITS, RESAMPLES), the same in every table: exponential; divided by their sum they are Dirichlet's."""
+    drawn = np.random.default_rng(SEED).exponential(size=(MOST_UNITS, RESAMPLES))
+    drawn.setflags(write=False)
+    return drawn
+
+
+@lru_cache(maxsize=64)
+def failing_odds(starts: int, a: float = UNSEEN) -> Floats:
+    """The f ÷ (1 − f) of each resample, (S,), f ~ Beta(a, starts): its quantiles at evenly spread shares, in random order."""
+    f = betaincinv(a, starts, (np.arange(RESAMPLES) + 0.5) / RESAMPLES)
+    return np.random.default_rng([SEED, 1]).permutation(f / (1 - f))
+
+
+def odds_of(starts: Integers, a: float = UNSEEN) -> Floats:
+    """`failing_odds` of groups (G,) with these numbers of starts, (G, S)."""
+    sizes, which = np.unique(starts, return_inverse=True)
+    return np.stack([failing_odds(int(size), a) for size in sizes])[which] if len(sizes) > 1 else failing_odds(int(sizes[0]), a)
+
+
+def chance_of_odds(least: Floats, starts: int) -> Floats:
+    """P(f ÷ (1 − f) ≥ least) for f ~ Beta(½, starts), of the shape of `least`; from a table, within 1e-5 of itself."""
+    grid, logarithms = _log_chances(starts)
+    return np.exp(np.interp(np.sqrt(np.log1p(np.maximum(least, 0.0))), grid, logarithms))
+
+
+@lru_cache(maxsize=64)
+def _log_chances(starts: int) -> tuple[Floats, Floats]:
+    """x, and ln P(f ≥ 1 − exp(−x²)) for f ~ Beta(½, starts), up to where that is below 1e-15."""
+    x = np.linspace(0.0, min(6.0, np.sqrt(575 / starts)), 8192)
+    return x, np.log(betaincc(UNSEEN, starts, -np.expm1(-np.square(x))))
+
+
+def ends(samples: Floats) -> tuple[Floats, Floats]:
+    """The ends (low, high), each (G,), of the middle 95 % of samples (G, S); infinite ones sort last."""
+    last = samples.shape[-1] - 1
+    places = [round((1 + sign * LEVEL) / 2 * last) for sign in (-1, 1)]
+    ordered = np.partition(samples, places, axis=-1)
+    return ordered[..., places[0]], ordered[..., places[1]]

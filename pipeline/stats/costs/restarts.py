@@ -1,0 +1,126 @@
+"""What a success costs where each run is given up after so many epochs, and another start is taken: restarts at a cutoff.
+
+ERT(c) = Σ min(T, c) ÷ the number of runs with T ≤ c: T is the epochs to convergence or, of a run that ended without, the epochs
+that it took, so that it is no success. Luby, Sinclair & Zuckerman, "Optimal speedup of Las Vegas algorithms", Information
+Processing Letters 47 (1993): restarting at one fixed cutoff is the best strategy. A run counts at least one epoch.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from pipeline.stats.arrays import Booleans, Floats, Integers, compact
+from pipeline.stats.costs.running_times import expected_running_time
+from pipeline.stats.intervals import SEED
+from pipeline.stats.sample import Sample
+
+SPLITS = 5  # of the starts into halves
+
+
+def restarts(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
+    """What a cutoff of its own would save in each group of `by`.
+
+    Columns `by`; given_up: the share of the ERT that is runs which did not converge; cutoff: that of lowest ERT(c), from all
+    starts; ert_restarted: what a cutoff chosen in this way costs starts from which it was not chosen; saves = 1 −
+    ert_restarted ÷ ert, below 0 where cutoffs are no good.
+    ert_restarted is Σ epochs ÷ Σ successes over halves of the starts, each with the cutoff of the other half, in `SPLITS`
+    random splits: the ERT of the cutoff itself is the least of many, and too low. Against 2,000 starts of xor it is 1.04,
+    1.06 and 1.01 times the true ERT at `cutoff` (the least itself 0.85, 0.94, 0.94 times) with 10, 20 and 50 starts.
+    NaN where a group has fewer than two starts, or nothing converged.
+    """
+    group, table = sample.groups(by)
+    groups = len(table)
+    failed, spent = (np.bincount(group, values, groups) for values in (sample.epochs * ~sample.event, sample.epochs))
+    table["given_up"] = np.divide(failed, spent, out=np.zeros(groups), where=spent > 0)
+    lengths, start = _lengths(sample, group, groups)
+    cutoff = lengths.best_cutoff()
+    spent_restarted, successes = np.zeros(groups), np.zeros(groups)
+    for half in _halves(lengths.group, start):
+        for chosen, stated in ((half, ~half), (~half, half)):
+            more = lengths.of(stated).costs_at(lengths.of(chosen).best_cutoff()[:, None])
+            spent_restarted += more[0][:, 0]
+            successes += more[1][:, 0]
+    known = np.isfinite(cutoff) & (_starts(lengths.group, start, groups) > 1) & sample.replicated
+    ert = expected_running_time(spent, np.bincount(group, sample.event, groups))
+    table["cutoff"] = np.where(known, cutoff, np.nan)
+    table["ert_restarted"] = np.where(known, expected_running_time(spent_restarted, successes), np.nan)
+    table["saves"] = 1 - np.divide(table["ert_restarted"], ert, out=np.full(groups, np.nan), where=ert > 0)
+    return table
+
+
+def ert_by_cutoff(sample: Sample, by: Sequence[str], cutoffs: ArrayLike) -> pd.DataFrame:
+    """ERT(c) of each group of `by` at each cutoff (K,): columns `by`, cutoff, ert; infinite where no run is as fast."""
+    group, keys = sample.groups(by)
+    limits = np.asarray(cutoffs, float)
+    lengths, _ = _lengths(sample, group, len(keys))
+    costs = expected_running_time(*lengths.costs_at(np.broadcast_to(limits, (len(keys), len(limits)))))
+    table = keys.take(np.repeat(np.arange(len(keys)), len(limits))).reset_index(drop=True)
+    return table.assign(cutoff=np.tile(limits, len(keys)), ert=costs.ravel())
+
+
+@dataclass(frozen=True, slots=True)
+class _Lengths:
+    """The R runs of G groups, sorted by group, epochs, success: the epochs that each took, at least 1, if it `converged`."""
+
+    group: Integers
+    epochs: Floats
+    converged: Booleans
+    groups: int
+
+    def of(self, some: Booleans) -> "_Lengths":
+        """Some of the runs."""
+        return _Lengths(self.group[some], self.epochs[some], self.converged[some], self.groups)
+
+    def costs_at(self, cutoffs: Floats) -> tuple[Floats, Floats]:
+        """Epochs spent and successes, each (G, K), where the runs of each group are given up after its cutoffs (G, K)."""
+        most = self.epochs.max(initial=0.0) + 1.0
+        codes, limits = np.arange(self.groups)[:, None], np.minimum(cutoffs, most - 0.5)
+        ended = np.searchsorted(self.group * most + self.epochs, codes * most + limits, "right")
+        first, past = (np.searchsorted(self.group, codes, side) for side in ("left", "right"))
+        spent, successes = (np.append(0.0, np.cumsum(values)) for values in (self.epochs, self.converged))
+        running = np.where(ended < past, (past - ended) * limits, 0.0)
+        return spent[ended] - spent[first] + running, successes[ended] - successes[first]
+
+    def best_cutoff(self) -> Floats:
+        """The cutoff (G,) of lowest ERT(c), the epochs of a run that converged; infinite where none did."""
+        present, first, size = np.unique(self.group, return_index=True, return_counts=True)
+        opening = np.repeat(first, size)
+        spent, successes = (np.cumsum(values) for values in (self.epochs, self.converged.astype(float)))
+        spent, successes = (
+            sums - (sums - values)[opening] for sums, values in ((spent, self.epochs), (successes, self.converged))
+        )
+        running = np.repeat(first + size, size) - np.arange(len(self.group)) - 1
+        cost = np.where(self.converged, expected_running_time(spent + running * self.epochs, successes), np.inf)
+        cutoff = np.full(self.groups, np.inf)
+        if len(present):
+            least = np.repeat(np.minimum.reduceat(cost, first), size)
+            best = np.flatnonzero((cost == least) & np.isfinite(cost))[::-1]
+            cutoff[self.group[best]] = self.epochs[best]  # the first of equal ones is written last
+        return cutoff
+
+
+def _lengths(sample: Sample, group: Integers, groups: int) -> tuple[_Lengths, Integers]:
+    """The runs, sorted, and the start of each (R,)."""
+    epochs, converged = np.maximum(sample.epochs, 1.0), sample.event
+    order = np.lexsort((converged, epochs, group))
+    return _Lengths(group[order], epochs[order], converged[order], groups), sample.units()[0][order]
+
+
+def _starts(group: Integers, start: Integers, groups: int) -> Integers:
+    """How many starts each group has, (G,)."""
+    starts = int(start.max(initial=-1)) + 1
+    return np.bincount(compact(group * starts + start)[0] // max(starts, 1), minlength=groups)
+
+
+def _halves(group: Integers, start: Integers) -> Iterator[Booleans]:
+    """Whether each run (R,) belongs to the first half of the starts of its group, in each of `SPLITS` random splits."""
+    starts = int(start.max(initial=-1)) + 1
+    for split in range(SPLITS):
+        order = np.random.default_rng([SEED, split]).permutation(starts)
+        cells, cell = compact(group * starts + order[start])
+        owner = cells // max(starts, 1)
+        place = np.arange(len(cells)) - np.searchsorted(owner, owner, "left")
+        yield (place % 2 == 0)[cell]
