@@ -67,6 +67,12 @@ def at_epochs(curves: Curves, diverged: Booleans, epochs: NDArray[np.int64]) -> 
     return np.where(np.isnan(errors), np.inf, errors)
 
 
+def best_so_far(curve: tuple[NDArray[np.int64], Floats]) -> Floats:
+    """The lowest error (K,) up to each kept point of a curve; what is no number is infinite."""
+    errors = curve[1]
+    return np.minimum.accumulate(np.where(np.isnan(errors), np.inf, errors))
+
+
 def quantile(errors: Floats, share: float) -> Floats:
     """A quantile at each epoch: one of the errors, so that infinite ones do no harm."""
     return np.asarray(np.quantile(errors, share, axis=0, method="inverted_cdf"), float)

@@ -174,6 +174,14 @@ def lines(summary: Summary, axis: str | None, most: int = LINES) -> list[tuple[A
     return [(value, plain(value), colour) for value, colour in zip(values, colours_of(values), strict=True)]
 
 
+def legend(plots: Sequence[Axes], axis: str | None) -> None:
+    """What the lines stand for, beside the last panel and at its height."""
+    if axis is not None:
+        entries = plots[0].get_legend_handles_labels()
+        box = plots[-1].legend(*entries, title=plain(axis), loc="center left", fontsize=9, title_fontsize=9)
+        box.set_bbox_to_anchor((1.02, 0.5), plots[-1].transAxes)
+
+
 def rows_of(table: pd.DataFrame, axis: str | None, value: Any) -> pd.DataFrame:
     """The rows of a table that are of that value of the axis; all where there is no such axis."""
     if axis is None or axis not in table:

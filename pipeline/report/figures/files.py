@@ -13,8 +13,12 @@ from matplotlib.figure import Figure
 from pipeline.report.figures.drawing import STYLE, Picture, styled
 from pipeline.report.figures.heat_maps import median_map, rate_map
 from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
-from pipeline.report.figures.starts.outcomes import starts
+from pipeline.report.figures.starts.outcomes import start_outcomes
 from pipeline.report.figures.trajectories import error_curves, final_weights
+from pipeline.report.figures.views.fixed_budget import fixed_budget
+from pipeline.report.figures.views.fixed_target import fixed_target
+from pipeline.report.figures.views.partial_dependence import partial_dependence
+from pipeline.report.figures.views.restart_cutoffs import restart_cutoffs
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves, Weights
 
@@ -51,12 +55,16 @@ def drawings(
     draw: dict[str, Callable[..., Picture | None] | None] = {
         "rate_map": rate_map,
         "heat_maps": median_map,
-        "starts": starts,
+        "start_outcomes": start_outcomes,
         "cost": cost,
         "error_curves": None if curves is None else partial(error_curves, curves=curves, error_goals=error_goals),
+        "fixed_target": None if curves is None else partial(fixed_target, curves=curves, error_goals=error_goals),
+        "fixed_budget": None if curves is None else partial(fixed_budget, curves=curves, error_goals=error_goals),
         "survival": survival,
         "run_lengths": run_lengths,
+        "restart_cutoffs": restart_cutoffs,
         "profiles": profiles,
+        "partial_dependence": partial_dependence,
         "weights": None if weights is None else lambda summary, axes=None: final_weights(summary, weights),
     }
     return {name: function for name, function in draw.items() if function}

@@ -15,6 +15,7 @@ from pipeline.report.numbers import count
 from pipeline.stats.arrays import Floats
 from pipeline.stats.sample import NESTED, is_number
 from pipeline.stats.summary import Summary
+from pipeline.stats.views.simulated_restarts import SIMULATED, simulated_restarts
 
 STEPS = 400  # points of a line that goes step by step
 WRITTEN_VALUES, MOST_VALUES = 8, 60  # along the horizontal axis of `cost`
@@ -40,7 +41,7 @@ def survival(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
         if goal is not None:
             plot.set_title(f"threshold {plain(goal)}")
     plots[0].set_ylabel("share not yet converged")
-    legend(plots, axis)
+    drawing.legend(plots, axis)
     behind = pooled(summary, [axis or "", "threshold"])
     title(figure, "Share of runs that have not yet converged", behind)
     return Picture(
@@ -60,17 +61,21 @@ def run_lengths(summary: Summary, axes: Sequence[str] | None = None) -> Picture 
     for label, colour, part in steps(summary, carried_on(summary.run_lengths(*([axis] if axis else [])), end), axis):
         plot.step(part["epochs"], part["share"], where="post", color=colour, label=label, linewidth=1.6)
         plot.plot(part["epochs"].iloc[-1:], part["share"].iloc[-1:], "x", color=colour, markersize=6, clip_on=False)
-    drawing.epochs_axis(plot, end)
+    restarted = simulated_restarts(summary, [axis] if axis else [])
+    for label, colour, part in steps(summary, restarted, axis):
+        plot.step(part["epochs"], part["share"], where="post", color=colour, linestyle=":", linewidth=1.4)
+    drawing.epochs_axis(plot, max(end, float(restarted["epochs"].max()) if len(restarted) else 0.0))
     drawing.mark_caps(plot, summary.caps())
     unit = "(run, threshold) pairs" if NESTED in summary.axes else "runs converged"
     plot.set(ylim=(-0.02, 1.02), ylabel=f"share of {unit}")
-    legend([plot], axis)
+    drawing.legend([plot], axis)
     behind = pooled(summary, [axis or ""])
     title(figure, "Run lengths: share converged by epoch", behind)
     return Picture(
         figure,
         f"Empirical distribution of the epochs to convergence: {behind}{drawing.some_of(summary, axis)}. "
-        "A cross marks the share reached at the end, a dotted line (cap) the max_epochs at which runs were stopped.",
+        "A cross marks the share reached at the end, a vertical line (cap) the max_epochs at which runs were stopped."
+        + (f" Dotted: {SIMULATED} run lengths of each setting with simulated restarts." if len(restarted) else ""),
     )
 
 
@@ -96,7 +101,7 @@ def profiles(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
     plot.set(xscale="log", xlim=(1, most), ylim=(-0.02, 1.02))
     drawing.log_axis(plot.xaxis, 1, most, 8)
     plot.set(xlabel="factor τ of the fewest epochs from the same start", ylabel="share of starts ρ(τ)")
-    legend([plot], axis)
+    drawing.legend([plot], axis)
     same = f"{count(problems, 'start')} (all else equal), {len(summary):,} runs"
     title(figure, f"How often is {plain(axis)} within a factor of the best?", same)
     return Picture(
@@ -149,14 +154,7 @@ def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
         lower.plot(x, table["rate"].to_numpy(float), color=BLUE, marker="o", markersize=4)
         intervals(lower, x, table, "rate", BLUE)
         lower.set(ylim=(-0.04, 1.04), xlabel=plain(axis))
-        if scale != "category":
-            lower.set_xscale(scale)
-        if len(values) <= WRITTEN_VALUES or scale == "category":
-            some = spread(range(len(values)), WRITTEN_VALUES)
-            lower.set_xticks(x[some], [plain(values[index], 10) for index in some])
-            lower.xaxis.set_minor_locator(NullLocator())
-        elif scale == "log":
-            drawing.log_axis(lower.xaxis, x[0], x[-1], 5)
+        value_axis(lower, values, x, scale)
     drawn = np.concatenate(heights)
     drawn = drawn[np.isfinite(drawn)]
     limits = (drawn.min() / 1.5, drawn.max() * 1.5) if len(drawn) else (1.0, 10.0)
@@ -183,6 +181,18 @@ def positions(values: Sequence[Any]) -> tuple[Floats, str]:
     return numbers, "log" if numbers.min() > 0 and numbers.max() > 8 * numbers.min() else "linear"
 
 
+def value_axis(plot: Axes, values: Sequence[Any], x: Floats, scale: str) -> None:
+    """A horizontal axis with the values of an axis of the sweep at their `positions`."""
+    if scale != "category":
+        plot.set_xscale(scale)
+    if len(values) <= WRITTEN_VALUES or scale == "category":
+        some = spread(range(len(values)), WRITTEN_VALUES)
+        plot.set_xticks(x[some], [plain(values[index], 10) for index in some])
+        plot.xaxis.set_minor_locator(NullLocator())
+    elif scale == "log":
+        drawing.log_axis(plot.xaxis, x[0], x[-1], 5)
+
+
 def finite(numbers: Floats) -> Floats:
     """Numbers that a logarithmic axis can show, NaN elsewhere: a line has a gap there."""
     return np.where(np.isfinite(numbers), np.maximum(numbers, 1.0), np.nan)
@@ -198,11 +208,3 @@ def intervals(plot: Axes, x: Floats, table: pd.DataFrame, name: str, colour: str
     low, high = (np.minimum(table[f"{name}_{end}"].to_numpy(float), FAR_ABOVE) for end in ("low", "high"))
     known = np.isfinite(low) & np.isfinite(high) & (low < FAR_ABOVE)
     plot.vlines(x[known], low[known], high[known], color=colour, linewidth=1.2, alpha=0.8)
-
-
-def legend(plots: Sequence[Axes], axis: str | None) -> None:
-    """What the lines stand for, beside the last panel and at its height."""
-    if axis is not None:
-        entries = plots[0].get_legend_handles_labels()
-        beside = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5), "borderaxespad": 0.0}
-        plots[-1].legend(*entries, title=plain(axis), fontsize=9, title_fontsize=9, **beside)

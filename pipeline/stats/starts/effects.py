@@ -29,7 +29,8 @@ def start_effects(sample: Sample, properties_of: PropertiesOf) -> pd.DataFrame:
     odds: by what the odds of converging are multiplied per `step` of the property, all settings being equal: per standard
     deviation between starts at the same setting or, of a yes-or-no property, yes against no (`fit`: logistic regression with
     a constant for each setting in which some runs converged and some did not); odds_low, odds_high: 95 % interval by Student's
-    t, with the starts as clusters; p, and p_adjusted for the number of properties (Bonferroni). Each property is alone in its model.
+    t, with the starts as clusters; p, and p_adjusted for the number of properties (Bonferroni).
+    Each property is alone in its model.
     auc: out of sample, the chance that of two runs at the same setting, one converged and the other not, the property tells
     which, 0.5 being no better than a coin: slopes come from four fifths of the starts, pairs from the last one;
     auc_low, auc_high: 95 % interval by bootstrap of the starts. starts and runs: those looked at.

@@ -58,8 +58,9 @@ def fit(properties: Floats, converged: Floats, stratum: Integers, start: Integer
 def concordance(scores: Floats, converged: Floats, stratum: Integers, start: Integers) -> tuple[Floats, Floats]:
     """Pairs of starts (U, U), one converged (down) and the other not (across), in the same stratum: agreeing, and all.
 
-    A start has one run in a stratum. A pair agrees where the score (N,) of the run that converged is higher; it half agrees where they are equal. Their sums'
-    ratio is the AUC within strata: the chance that, of two runs of one setting with different ends, the score tells which.
+    A start has one run in a stratum. A pair agrees where the score (N,) of the run that converged is higher, and half agrees
+    where they are equal. Their sums' ratio is the AUC within strata: the chance that, of two runs of one setting with
+    different ends, the score tells which.
     """
     units = int(start.max(initial=-1)) + 1
     agreeing, pairs = np.zeros((2, units, units))

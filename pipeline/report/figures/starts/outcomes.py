@@ -9,7 +9,8 @@ from pipeline.report.figures import drawing
 from pipeline.report.figures.drawing import Picture, plain, spread, styled, title
 from pipeline.report.numbers import count
 from pipeline.stats.sample import REPLICATES
-from pipeline.stats.starts.outcomes import MOST_SHOWN, start_outcomes
+from pipeline.stats.starts.outcomes import MOST_SHOWN
+from pipeline.stats.starts.outcomes import start_outcomes as outcomes_of
 from pipeline.stats.summary import Summary
 
 RANGE = "initial.range"
@@ -17,7 +18,7 @@ MOST_PANELS, MOST_VALUES, WRITTEN = 4, 60, 8
 
 
 @styled
-def starts(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
+def start_outcomes(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     """Which starts fail wherever, which only at some values of the first axis (other than the range of initial weights).
 
     None without replication, or without an axis of two values at least.
@@ -28,7 +29,7 @@ def starts(summary: Summary, axes: Sequence[str] | None = None) -> Picture | Non
         return None
     second = RANGE if RANGE in summary.axes and chosen != RANGE and summary.size(RANGE) > 1 else None
     ranges = [None] if second is None else spread(summary.values(second), MOST_PANELS)
-    outcomes = start_outcomes(summary, chosen, second, ranges)
+    outcomes = outcomes_of(summary, chosen, second, ranges)
     values, shown = summary.values(chosen), len(outcomes.first)
     size = max(1.7, 0.3 * len(values) + 0.3), min(6.0, 1.2 + 0.12 * shown)
     figure, plots = drawing.panels(len(ranges), size, MOST_PANELS)
