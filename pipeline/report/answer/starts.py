@@ -1,5 +1,8 @@
 """What the sample says of initial weights: which properties go with convergence, and how weakly they predict it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from pipeline.stats.starts.effects import ALL
@@ -11,6 +14,14 @@ NAMES = {
     "saturated": "more hidden units saturated at the start",
     "distance": "hidden units that lie farther apart",
 }
+LABELS = {
+    "norm": "norm of all weights",
+    "largest_hidden": "largest weight into a hidden unit",
+    "one_sign_units": "hidden units of one sign",
+    **{f"one_sign_units={number}": f"… exactly {number}" for number in range(4)},
+    "saturated": "saturated at the start",
+    "distance": "distance of hidden units",
+}  # short ones, of the figure
 COUNTS = ("no hidden unit", "exactly one hidden unit", "exactly two hidden units", "exactly three hidden units")
 MOST_NAMED = 2  # properties in a sentence
 STRENGTHS = ((0.6, "hardly at all"), (0.7, "weakly"), (0.8, "moderately"), (0.9, "well"), (2.0, "very well"))
@@ -38,11 +49,11 @@ def starts_in_words(effects: pd.DataFrame) -> str:
     )
 
 
-def effect_in_words(row: dict[str, float | str]) -> str:
+def effect_in_words(row: Mapping[Any, Any]) -> str:
     """Starts with more of a property converge less often (odds × 0.37 per standard deviation, 95 % interval 0.2–0.5)."""
     name, _, number = str(row["property"]).partition("=")
     which = f"{COUNTS[int(number)]} whose input weights have one sign" if number else NAMES[name]
-    often = "less" if float(row["odds"]) < 1 else "more"
+    often = "less" if row["odds"] < 1 else "more"
     per = "" if number else " per standard deviation"
     odds, low, high = (f"{row[column]:.2g}" for column in ("odds", "odds_low", "odds_high"))
     return f"starts with {which} converge {often} often (odds × {odds}{per}, 95 % interval {low}–{high})"

@@ -30,6 +30,7 @@ STYLE: dict[Any, Any] = {
 # Okabe & Ito (2008), without yellow, which is hard to see as a line
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 BLUE, ORANGE, GREY = COLOURS[0], COLOURS[1], "0.55"
+RANGE = "initial.range"  # the axis that says from which initial weights: drawn first
 LINES, PANELS = 7, 3  # values of an axis that colours distinguish, thresholds that have a panel to themselves
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -62,7 +62,7 @@ def run_lengths(summary: Summary, axes: Sequence[str] | None = None) -> Picture 
         plot.step(part["epochs"], part["share"], where="post", color=colour, label=label, linewidth=1.6)
         plot.plot(part["epochs"].iloc[-1:], part["share"].iloc[-1:], "x", color=colour, markersize=6, clip_on=False)
     restarted = simulated_restarts(summary, [axis] if axis else [])
-    for label, colour, part in steps(summary, restarted, axis):
+    for _, colour, part in steps(summary, restarted, axis):
         plot.step(part["epochs"], part["share"], where="post", color=colour, linestyle=":", linewidth=1.4)
     drawing.epochs_axis(plot, max(end, float(restarted["epochs"].max()) if len(restarted) else 0.0))
     drawing.mark_caps(plot, summary.caps())
@@ -145,14 +145,15 @@ def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
         upper.fill_between(x, shown(q1), shown(q3), color=BLUE, alpha=0.2, linewidth=0, label="q1 to q3 of epochs")
         upper.plot(x, finite(median), color=BLUE, marker="o", markersize=4, label="median epochs")
         upper.plot(x, finite(ert), color=ORANGE, marker="s", markersize=4, linestyle="--", label="expected running time")
-        intervals(upper, x, table, "ert", ORANGE)
+        intervals(upper, x, table, "ert_low", "ert_high_seen", ORANGE)
+        intervals(upper, x, table, "ert_high_seen", "ert_high", ORANGE, unseen=True)
         heights.append(np.concatenate([finite(numbers) for numbers in (q1, median, q3, ert, least)]))
         never = ~np.isfinite(ert)
         upper.plot(x[never], np.full(never.sum(), 0.97), "x", color=ORANGE, transform=upper.get_xaxis_transform())
         if goal is not None:
             upper.set_title(f"threshold {plain(goal)}")
         lower.plot(x, table["rate"].to_numpy(float), color=BLUE, marker="o", markersize=4)
-        intervals(lower, x, table, "rate", BLUE)
+        intervals(lower, x, table, "rate_low", "rate_high", BLUE)
         lower.set(ylim=(-0.04, 1.04), xlabel=plain(axis))
         value_axis(lower, values, x, scale)
     drawn = np.concatenate(heights)
@@ -168,7 +169,8 @@ def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
         figure,
         f"Epochs to convergence (median, and quartiles as a band), expected running time (all epochs spent per run that "
         f"converged) and the share of runs that converged, by {plain(axis, 40)}: {behind}"
-        f"{drawing.some_of(summary, axis, MOST_VALUES)}. Bars: 95 % intervals. A cross at the top: no run "
+        f"{drawing.some_of(summary, axis, MOST_VALUES)}. Bars: 95 % intervals; dotted on, the expected running time "
+        "allowing for failures not seen. A cross at the top: no run "
         "converged. Where a line or band ends, it was not reached.",
     )
 
@@ -203,8 +205,9 @@ def shown(numbers: Floats) -> Floats:
     return np.where(np.isinf(numbers), FAR_ABOVE, finite(numbers))
 
 
-def intervals(plot: Axes, x: Floats, table: pd.DataFrame, name: str, colour: str) -> None:
-    """Bars from `name`_low to `name`_high; beyond the edge where that is infinite."""
-    low, high = (np.minimum(table[f"{name}_{end}"].to_numpy(float), FAR_ABOVE) for end in ("low", "high"))
-    known = np.isfinite(low) & np.isfinite(high) & (low < FAR_ABOVE)
-    plot.vlines(x[known], low[known], high[known], color=colour, linewidth=1.2, alpha=0.8)
+def intervals(plot: Axes, x: Floats, table: pd.DataFrame, low: str, high: str, colour: str, unseen: bool = False) -> None:
+    """Bars between two columns, dotted where they allow for what was `unseen`; beyond the edge where that is infinite."""
+    bounds = [np.minimum(table[name].to_numpy(float), FAR_ABOVE) for name in (low, high)]
+    known = np.isfinite(bounds).all(axis=0) & (bounds[0] < FAR_ABOVE)
+    line = {"linewidth": 1.0, "linestyles": ":"} if unseen else {"linewidth": 1.8}
+    plot.vlines(x[known], bounds[0][known], bounds[1][known], color=colour, alpha=0.8, **line)

@@ -30,5 +30,5 @@ def fixed_budget(sample: Sample, curves: Curves, axis: str | None = None, values
         table = pd.DataFrame({"epochs": epochs, "runs": len(rows)})
         for name, share in SHARES.items():
             table[name] = quantile(best, share)
-        parts.append(table if axis is None else table.assign(**{axis: [value] * len(table)})[[axis, *table]])
+        parts.append(table if axis is None else pd.concat([pd.Series([value] * len(table), name=axis), table], axis=1))
     return pd.concat(parts, ignore_index=True)

@@ -45,7 +45,7 @@ def fixed_target(sample: Sample, curves: Curves, axis: str | None = None, values
             spent, earliest, reached = spent + late, earliest + early, reached + there
         table = pd.DataFrame({"target": targets, "runs": len(own), "reached": reached.astype(int)})
         table["ert"], table["ert_from"] = (expected_running_time(epochs, reached) for epochs in (spent, earliest))
-        parts.append(table if axis is None else table.assign(**{axis: [value] * len(table)})[[axis, *table]])
+        parts.append(table if axis is None else pd.concat([pd.Series([value] * len(table), name=axis), table], axis=1))
     return pd.concat(parts, ignore_index=True)
 
 

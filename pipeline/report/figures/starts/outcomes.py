@@ -6,14 +6,13 @@ import numpy as np
 from matplotlib.colors import Normalize
 
 from pipeline.report.figures import drawing
-from pipeline.report.figures.drawing import Picture, plain, spread, styled, title
+from pipeline.report.figures.drawing import RANGE, Picture, plain, spread, styled, title
 from pipeline.report.numbers import count
 from pipeline.stats.sample import REPLICATES
 from pipeline.stats.starts.outcomes import MOST_SHOWN
 from pipeline.stats.starts.outcomes import start_outcomes as outcomes_of
 from pipeline.stats.summary import Summary
 
-RANGE = "initial.range"
 MOST_PANELS, MOST_VALUES, WRITTEN = 4, 60, 8
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.report.figures import drawing
 from pipeline.report.figures.drawing import GREY, Picture, pooled, rows_of, styled, title
 from pipeline.stats.summary import Summary
-from pipeline.stats.trajectories import Curves, of_lowest_threshold
+from pipeline.stats.trajectories import Curves, chosen_runs, of_lowest_threshold
 from pipeline.stats.views import fixed_target as metric
 
 
@@ -17,7 +17,7 @@ def fixed_target(
 ) -> Picture | None:
     """What it costs to reach an error (`views.fixed_target`), over the first axis; with `error_goals` thresholds are marked."""
     axis = drawing.lines_of(summary, axes)
-    lines = [line for line in drawing.lines(summary, axis) if len(metric.chosen_runs(summary, axis, line[0], 1))]
+    lines = [line for line in drawing.lines(summary, axis) if len(chosen_runs(summary, axis, line[0], 1))]
     table = metric.fixed_target(summary, curves, axis, [value for value, _, _ in lines])
     if table.empty or not np.isfinite(table["ert"]).any():
         return None
@@ -48,6 +48,6 @@ def fixed_target(
         figure,
         f"Expected running time (all epochs spent per run that got there) down to each error, from the error curves of "
         f"{behind}{most}{drawing.some_of(summary, axis)}. Curves are kept at log-spaced epochs: the line takes the kept epoch "
-        f"at which the error was reached, the narrow band goes down to the earliest that it may have been. Where a line ends, no "
-        f"run got further, or those that converged had stopped.{marked}",
+        f"at which the error was reached, the narrow band goes down to the earliest that it may have been. Where a line ends, "
+        f"no run got further, or those that converged had stopped.{marked}",
     )

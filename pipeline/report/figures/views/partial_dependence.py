@@ -35,23 +35,23 @@ def partial_dependence(summary: Summary, axes: Sequence[str] | None = None) -> P
         low, mean, high = (table[name].to_numpy(float) for name in ("low", "mean", "high"))
         plot.fill_between(x, low, high, color=BLUE, alpha=0.2, linewidth=0, label="middle half of the settings")
         plot.plot(x, mean, color=BLUE, marker="o", markersize=4, label="geometric mean over the other settings")
-        unsolved = table["unsolved"].to_numpy() > 0
-        plot.plot(
-            x[unsolved], mean[unsolved], "^", color=ORANGE, markersize=7, label="at least: no run converged in some settings"
-        )
+        if (unsolved := table["unsolved"].to_numpy() > 0).any():
+            some = "at least: no run converged in some settings"
+            plot.plot(x[unsolved], mean[unsolved], "^", color=ORANGE, markersize=7, label=some)
         value_axis(plot, values, x, scale)
         plot.set_xlabel(plain(axis))
     numbers = np.concatenate([table[["low", "mean", "high"]].to_numpy(float).ravel() for table in tables.values()])
     limits = float(numbers.min()) / 1.5, float(numbers.max()) * 1.5
     plots[0].set(yscale="log", ylim=limits, ylabel="expected running time, epochs")
     drawing.log_axis(plots[0].yaxis, *limits)
-    figure.legend(*plots[0].get_legend_handles_labels(), loc="outside lower center", ncols=1, fontsize=9)
+    labelled = {label: line for plot in plots for line, label in zip(*plot.get_legend_handles_labels(), strict=True)}
+    figure.legend(labelled.values(), labelled.keys(), loc="outside lower center", ncols=1, fontsize=9)
     title(figure, "What each axis costs, the others averaged", count(len(summary), "run"))
     some = f"; {MOST_AXES} of {len(wanted)} axes are shown" if len(wanted) > MOST_AXES else ""
     return Picture(
         figure,
         f"Partial dependence (Friedman 2001) of the expected running time on each axis, {count(len(summary), 'run')}: the "
         f"geometric mean over all settings of the other axes, and the middle half of these as a band, which is a spread of "
-        f"settings and no interval{some}. A triangle: in some settings no run converged; they count with a lower bound, and the "
-        "mean is one, too.",
+        f"settings and no interval{some}. A triangle: in some settings no run converged; they count with a lower bound, and "
+        "the mean is one, too.",
     )

@@ -63,7 +63,8 @@ def restart_cutoffs(summary: Summary, axes: Sequence[str] | None = None) -> Pict
         figure,
         f"Expected running time if each run is given up after so many epochs and another start is taken, "
         f"{f'by {plain(axis, 40)}' if axis else 'of all runs'}"
-        f"{f', held fixed at the best setting: {held}' if held else ''}; {starts} a line{drawing.some_of(summary, axis)}. At the "
-        "right end: the expected running time without earlier restarts. Dots: the least of each line, which is too low, as it "
-        "was chosen from the same starts; the answer states one from others. A line begins where the first run converged.",
+        f"{f', held fixed at the best setting: {held}' if held else ''}; {starts} a line{drawing.some_of(summary, axis)}. At "
+        "the right end: the expected running time without earlier restarts. Dots: the least of each line, which is too "
+        "low, as it was chosen from the same starts; the answer states one from others. A line begins where the first run "
+        "converged.",
     )
