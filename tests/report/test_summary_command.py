@@ -12,6 +12,7 @@ from pipeline.errors import ConfigError
 from pipeline.report import tables
 from pipeline.report.answer import answer
 from pipeline.report.documents import DOCUMENTS, Contents, title_of
+from pipeline.report.note import note
 from pipeline.results.sweep_results import SweepResults
 from pipeline.stats.summary import Summary
 from pipeline.store.sweeps import scalar
@@ -160,8 +161,8 @@ def test_sweeps_stand_side_by_side_and_are_compared(two_sweeps, command, folder)
 
 def test_a_report_can_be_made_again(two_sweeps, command, folder):
     store, first, _ = two_sweeps
-    made = command("summary", f"tracking.uri=sqlite:///{store}", f"sweep={first}", "where=seed<9", "by=[threshold,learning_rate]",
-                   "format=html", "output=r.html")  # fmt: skip
+    some = "where=seed<9", "by=[threshold,learning_rate]"
+    made = command("summary", f"tracking.uri=sqlite:///{store}", f"sweep={first}", *some, "format=html", "output=r.html")
     assert made.code == 0, made.err
     html = (folder / "r.html").read_text()
     assert "seed_example" in html
@@ -226,11 +227,13 @@ def test_the_output_may_be_a_device_or_a_link(two_sweeps, command, folder):
 
 def test_the_note_has_the_sentences_and_the_main_table():
     results = sweep(learning_rate=[0.5, 5.0], seed=range(4), threshold=[1e-2, 1e-3])
-    note = tables.note(Summary(results))
-    assert note.startswith("\n\n".join(map(tables.markdown_text, answer(Summary(results)))))
-    assert "| learning_rate | threshold |" in note
-    assert note.count("\n| ") == 4
-    assert "0 of 16 runs converged" in tables.note(Summary(results.assign(status="exhausted")))
+    text = note(Summary(results))
+    paragraphs = [tables.markdown_text(paragraph) for paragraph in answer(Summary(results))]
+    assert text.startswith(paragraphs[0])
+    assert all(paragraph in text for paragraph in paragraphs)
+    assert "| learning_rate | threshold |" in text
+    assert text.count("\n| ") == 4
+    assert "0 of 16 runs converged" in note(Summary(results.assign(status="exhausted")))
 
 
 def test_markdown_cells_end_no_cell_and_open_no_tag():

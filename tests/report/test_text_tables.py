@@ -53,8 +53,9 @@ def test_no_line_of_a_report_is_longer_than_the_terminal(axes, width, default):
 def test_the_default_study_is_read_on_two_screens_with_the_answer_first(default):
     text = report(default, **ORIGIN)
     assert len(text.splitlines()) <= 80
-    answer, tables, left = (text.index(part) for part in ("7 values", "By learning_rate", "Left out to fit 80 columns"))
-    assert answer < tables < left
+    best, tables, left = map(text.index, ("costs least with", "\nBy learning_rate\n", "\nLeft out to fit 80 columns"))
+    assert text.startswith("Asked: ")
+    assert best < tables < left
     assert "COLUMNS=200" in text
     assert "the files in summary/ have all" in re.sub(r"\s+", " ", text)
     assert "Left out to fit" not in report(default, None, **ORIGIN)
