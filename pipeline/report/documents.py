@@ -13,8 +13,9 @@ import pandas as pd
 
 from pipeline.errors import ConfigError, as_override, printable
 from pipeline.report.answer import answer, comparison_in_words
-from pipeline.report.answer.next_command import as_value, with_overrides
+from pipeline.report.answer.next_command import with_overrides
 from pipeline.report.named_tables import BY_AXES, TABLES, table_of
+from pipeline.report.setting import as_value
 from pipeline.report.tables import Part, as_markdown, joined, left_out, markdown_text, report_parts, storable, tables
 from pipeline.report.text_tables import Page
 from pipeline.results.columns import HELD_OUT, NO_AXES

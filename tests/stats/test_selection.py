@@ -112,7 +112,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("condition", REFUSED, ids=range(len(REFUSED)))
 def test_all_else_is_refused_in_one_line(condition):
-    with pytest.raises(ValueError, match=".") as refused:
+    with pytest.raises(ValueError, match=r".") as refused:
         matching(RUNS, condition)
     assert "\n" not in str(refused.value)
 
