@@ -21,6 +21,7 @@ from pipeline.stats.intervals import LEVEL, MOST_UNITS, RESAMPLES, SEED
 from pipeline.stats.sample import Sample
 
 AT_ONCE = 4_000_000  # numbers in one array of resamples, at most
+MANY_GROUPS, FEWER_RESAMPLES = 40_000, 200
 UNSEEN, CHOSEN = 0.5, 1.0  # a of the f ~ Beta(a, U) of a group; of one that was chosen, because its cost was the lowest
 
 
@@ -61,16 +62,23 @@ class Starts:
 class Resampled:
     """The resamples of some groups: `seen` (G, S) is ERT* with f = 0, and `failing` (G, S) what it grows by per f ÷ (1 − f).
 
-    Of a group without success both are infinite.
+    Of a group without success both are infinite. `groups` (G,) are its groups in the table of starts, `starts` (G,) their U.
     """
 
     groups: Integers
+    starts: Integers
     seen: Floats
     failing: Floats
 
-    def cost(self, odds: Floats) -> Floats:
-        """ERT* (G, S) with these f ÷ (1 − f), (S,) or (G, S)."""
-        return self.seen + odds * self.failing
+    def odds(self, a: float = UNSEEN) -> Floats:
+        """The f ÷ (1 − f) of each resample for f ~ Beta(a, U), (G, S), or (1, S) if all groups have one U."""
+        sizes, which = np.unique(self.starts, return_inverse=True)
+        odds = np.stack([failing_odds(int(size), a, self.seen.shape[1]) for size in sizes])
+        return odds[which] if len(sizes) > 1 else odds
+
+    def cost(self, a: float = UNSEEN) -> Floats:
+        """ERT* (G, S) for f ~ Beta(a, U)."""
+        return self.seen + self.odds(a) * self.failing
 
 
 def starts_of(sample: Sample, by: Sequence[str]) -> Starts:
@@ -101,19 +109,23 @@ def starts_of(sample: Sample, by: Sequence[str]) -> Starts:
 
 
 def resamples(table: Starts, groups: Integers) -> Iterator[Resampled]:
-    """The resamples of these groups, in ascending order, some groups at a time: their memory is bounded."""
-    for some in np.array_split(groups, max(1, -(-len(groups) * RESAMPLES // AT_ONCE))):
+    """The resamples of these groups, in ascending order, some groups at a time: their memory is bounded.
+
+    More than `MANY_GROUPS` have fewer resamples each.
+    """
+    size = RESAMPLES if len(table.replicated) <= MANY_GROUPS else FEWER_RESAMPLES
+    for some in np.array_split(groups, max(1, -(-len(groups) * size // AT_ONCE))):
         if len(some):
-            yield resampled(table, some)
+            yield resampled(table, some, size)
 
 
-def resampled(table: Starts, groups: Integers) -> Resampled:
+def resampled(table: Starts, groups: Integers, size: int = RESAMPLES) -> Resampled:
     """The resamples of these groups, in ascending order, all at once."""
     rows = slice(table.first[groups[0]], table.first[groups[-1] + 1])
     place = np.searchsorted(groups, table.group[rows])
     own = groups[place] == table.group[rows]
     place, weight = place[own], table.weight[rows][own]
-    random = weights()[: weight.max() + 1]
+    random = weights()[: weight.max() + 1, :size]
 
     def weighted(values: Floats) -> Floats:
         matrix = np.zeros((len(groups), len(random)))
@@ -124,6 +136,7 @@ def resampled(table: Starts, groups: Integers) -> Resampled:
     horizon = table.total("horizons")[groups] / table.starts[groups]
     return Resampled(
         groups,
+        table.starts[groups],
         seen=expected_running_time(weighted(table.spent), successes),
         failing=expected_running_time(horizon[:, None] * weighted(table.number), successes),
     )
@@ -138,16 +151,10 @@ def weights() -> Floats:
 
 
 @lru_cache(maxsize=64)
-def failing_odds(starts: int, a: float = UNSEEN) -> Floats:
+def failing_odds(starts: int, a: float, size: int) -> Floats:
     """The f ÷ (1 − f) of each resample, (S,), f ~ Beta(a, starts): its quantiles at evenly spread shares, in random order."""
-    f = betaincinv(a, starts, (np.arange(RESAMPLES) + 0.5) / RESAMPLES)
+    f = betaincinv(a, starts, (np.arange(size) + 0.5) / size)
     return np.random.default_rng([SEED, 1]).permutation(f / (1 - f))
-
-
-def odds_of(starts: Integers, a: float = UNSEEN) -> Floats:
-    """`failing_odds` of groups (G,) with these numbers of starts, (G, S)."""
-    sizes, which = np.unique(starts, return_inverse=True)
-    return np.stack([failing_odds(int(size), a) for size in sizes])[which] if len(sizes) > 1 else failing_odds(int(sizes[0]), a)
 
 
 def ends(samples: Floats) -> tuple[Floats, Floats]:
