@@ -22,7 +22,7 @@ def valued(axis: str, value: Any) -> str:
     return printable(f"{axis}={as_value(value)}")
 
 
-def named(row: Mapping[str, Any], axes: Iterable[str]) -> str:
+def named(row: Mapping[Any, Any], axes: Iterable[str]) -> str:
     """The values that a row of a table has of these axes, but of the threshold: learning_rate=0.5 initial.range=1."""
     return " ".join(valued(axis, row[axis]) for axis in axes if axis != NESTED)
 

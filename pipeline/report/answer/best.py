@@ -14,7 +14,7 @@ def best(main: Candidates) -> str:
     """The best setting with its cost, those that cost as much, the next, and how many are not ruled out."""
     row = main.best
     goal = f"{main.at.capitalize()} a" if main.at else "A"
-    cost = f"{in_short(row['ert'])} epochs on average, failed runs included"
+    cost = f"{_epochs(row['ert'])} on average, failed runs included"
     if main.all_equal:
         where = f" the same with each of the {len(main.rows):,} settings:"
     else:
@@ -31,7 +31,7 @@ def others(rest: list[Candidates]) -> str:
             parts.append(f"{one.at}: no run converged")
             continue
         known = f" ({_runs(one.best)}{_interval(one.best)})" if one.alike else ""
-        text = f"{one.at}: {_short_name(one)}{in_short(one.best['ert'])} epochs{known}"
+        text = f"{one.at}: {_short_name(one)}{_epochs(one.best['ert'])}{known}"
         if one.tested and len(one.rows) > 1:
             text += f", {len(one.remaining):,} of {count(len(one.rows), 'setting')} not ruled out"
         parts.append(text)
@@ -45,6 +45,11 @@ def _short_name(one: Candidates) -> str:
         return f"each of {len(one.rows):,} settings, "
     name = one.name(one.best)
     return f"{name}{f' and {len(one.equal):,} more' if len(one.equal) else ''}, " if name else ""
+
+
+def _epochs(ert: float) -> str:
+    """1 epoch, 1.5 epochs."""
+    return f"{(text := in_short(ert))} epoch{'' if text == '1' else 's'}"
 
 
 def _runs(row: pd.Series) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import as_override
+from pipeline.report.answer.limits import enough_starts
 from pipeline.report.setting import named
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
@@ -15,7 +16,7 @@ from pipeline.stats.summary import Summary
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """The settings (rows of `Summary.best_settings`) at one threshold, None where that is no axis; cheapest first."""
+    """The settings at one threshold, None where that is no axis: rows of `Summary.best_settings`, cheapest first."""
 
     threshold: Any
     rows: pd.DataFrame
@@ -36,7 +37,7 @@ class Candidates:
     def equal(self) -> pd.DataFrame:
         """The other settings that cost exactly as much as the best."""
         others = self.rows.iloc[1:]
-        return others[others["ert"] == self.best["ert"]]
+        return pd.DataFrame(others[others["ert"] == self.best["ert"]])
 
     @property
     def all_equal(self) -> bool:
@@ -56,7 +57,7 @@ class Candidates:
 
     def name(self, row: pd.Series) -> str:
         """What distinguishes a setting; nothing where there is only one."""
-        return named(row, self.axes)
+        return named(row.to_dict(), self.axes)
 
     @property
     def at(self) -> str:
@@ -70,9 +71,9 @@ def candidates(summary: Summary) -> list[Candidates]:
     axes = tuple(axis for axis in summary.settings if axis != NESTED and summary.size(axis) > 1)
     ordered = table.sort_values(["ert", "best"], ascending=[True, False], kind="stable") if len(table) else table
     several = NESTED in summary.settings and summary.size(NESTED) > 1
-    tested = summary.replicated and int(summary.by().loc[0, "starts"]) >= summary.starts_needed()
+    tested = enough_starts(summary)
     found = []
     for threshold in summary.thresholds[::-1] if len(table) else []:
         mine = ordered[ordered[NESTED] == threshold] if NESTED in ordered else ordered
-        found.append(Candidates(threshold if several else None, mine.reset_index(drop=True), axes, tested))
+        found.append(Candidates(threshold if several else None, mine, axes, tested))
     return found

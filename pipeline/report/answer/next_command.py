@@ -28,12 +28,12 @@ def to_decide(summary: Summary, main: Candidates, command: str, drawn: bool) -> 
     seeds = fresh_seeds(summary)
     if not seeds or (summary.replicated and len(main.remaining) < 2):
         return []
-    again = f"train again, from fresh starts ({count(_runs(summary, main) * len(seeds), 'run')})"
+    runs = count(_runs(summary, main) * len(seeds), "run")
     if not summary.replicated:
-        why, overrides = f"To learn what other starts do, {again}", {} if drawn else {"initial": "uniform"}
+        why, overrides = f"To learn what other starts do, train from many ({runs})", {} if drawn else {"initial": "uniform"}
     else:
-        what = "the values of the settings that are not ruled out" if main.tested else "all settings"
-        why, overrides = f"To decide, {again}, {what}", left_values(main)
+        what = "the settings that are not ruled out" if main.tested else "all settings"
+        why, overrides = f"To decide, train {what} from fresh starts ({runs})", left_values(main)
     overrides["seed"] = f"range({seeds.start},{seeds.stop})"
     if whole := with_overrides(command, overrides):
         return [f"{why}:", whole]
@@ -58,18 +58,12 @@ def left_values(main: Candidates) -> dict[str, str]:
     """The values that the settings which are not ruled out have, of each axis of which some are ruled out; the threshold."""
     left = {}
     for axis in main.axes:
-        values = main.rows.sort_index()[axis]
-        some, every = (table.drop_duplicates().tolist() for table in (main.remaining[axis], values))
+        some, every = (rows.sort_index()[axis].drop_duplicates().tolist() for rows in (main.remaining, main.rows))
         if len(some) < len(every):
-            left[axis] = ",".join(map(as_value, sorted_like(some)))
+            left[axis] = ",".join(map(as_value, some))
     if main.threshold is not None:
         left[NESTED] = as_value(main.threshold)
     return left
-
-
-def sorted_like(values: list[object]) -> list[object]:
-    """Numbers in order; other values as they came."""
-    return sorted(values) if all(isinstance(value, int | float) for value in values) else values  # type: ignore[type-var]
 
 
 def fresh_seeds(summary: Summary) -> range | None:
