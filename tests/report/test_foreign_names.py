@@ -13,6 +13,7 @@ from pipeline.errors import ConfigError, printable
 from pipeline.report import tables
 from pipeline.report.answer import comparison_in_words
 from pipeline.report.documents import DOCUMENTS, Contents
+from pipeline.report.note import note
 from pipeline.reproducibility.check import fenced
 from pipeline.results.csv_tables import csv_text
 from pipeline.results.sweep_results import SweepResults
@@ -85,7 +86,7 @@ def test_markdown_shows_the_literal_text(text):
 def test_a_sweeps_note_and_document_have_no_markup_of_others():
     for text in MARKUP:
         one = hostile_sweep(text)
-        for page in (tables.note(Summary(one.observations)), DOCUMENTS["markdown"](Contents([one]))):
+        for page in (note(Summary(one.observations)), DOCUMENTS["markdown"](Contents([one]))):
             tags = set(re.findall(r"<(\w+)", rendered(page)))
             assert tags <= {"h1", "h2", "p", "table", "thead", "tbody", "tr", "th", "td", "code"}, (text, tags)
             assert rendered(page).count("<code>") in (0, 3)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from pipeline.backprop.status import STATUSES
 from pipeline.report.answer import in_words
+from pipeline.report.note import note
 from pipeline.report.numbers import in_short
-from pipeline.report.tables import note, readable, report, write_tables
+from pipeline.report.tables import readable, report, write_tables
 from pipeline.stats.sample import Sample
 from pipeline.stats.summary import INTERVALS, STATISTICS, Summary
 
