@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 
 from pipeline.report import tables
-from pipeline.report.answer import in_words
-from pipeline.report.note import note
 from pipeline.stats.summary import Summary
 from pipeline.store.sweeps import scalar
 from pipeline.store.write import Store
@@ -135,15 +133,6 @@ def test_the_output_may_be_a_device_or_a_link(two_sweeps, command, folder):
     assert (
         command("summary", *where, "output=/dev/full").err == "output=/dev/full: cannot be written: No space left on device\n"
     )
-
-
-def test_the_note_has_the_sentences_and_the_main_table():
-    results = sweep(learning_rate=[0.5, 5.0], seed=range(4), threshold=[1e-2, 1e-3])
-    text = note(Summary(results))
-    assert text.startswith(in_words(Summary(results)))
-    assert "| learning_rate | threshold |" in text
-    assert text.count("\n| ") == 4
-    assert note(Summary(results.assign(status="exhausted"))).startswith("0 of 16 runs converged")
 
 
 def test_markdown_cells_end_no_cell_and_open_no_tag():
