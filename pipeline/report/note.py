@@ -16,13 +16,13 @@ LONGEST = 5_000  # characters of a tag, in every version of MLflow
 def note(summary: Summary, page: tuple[str, str] | None = None, figures: Sequence[str] = (), **origin: Any) -> str:
     """The description; `page`: the experiment and run id that it is for, without which it has no links; `figures`: names.
 
-    A page folds all but the first lines, so the link comes after the first sentence. What would be too long is left out.
+    A page folds all but the first lines, so the link is in the first paragraph. What would be too long is left out.
     """
     first, *more = [as_code(text) for text in answer(summary, **origin)]
     best = summary.best
     title = "Lowest expected running time (ert: epochs per success), by threshold" if "threshold" in best else "Best setting"
     table = [f"{title}:\n\n{as_markdown(best.drop(columns=JUDGEMENTS))}"] if len(best) else []
-    parts = [first, link(page), *more, *picture(page, figures), *table]
+    parts = [f"{first} {link(page)}", *more, *picture(page, figures), *table]
     parts.append("More in the artifacts: `report.html`, `figures/`, `summary/`.")
     while len("\n\n".join(parts)) > LONGEST and len(parts) > 1:
         del parts[-2 if len(parts) > 2 else -1]

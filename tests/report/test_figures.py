@@ -13,8 +13,9 @@ from pipeline.report.figures.drawing import plain, spread
 from pipeline.report.figures.heat_maps import median_map, rate_map
 from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
 from pipeline.report.figures.trajectories import error_curves, final_weights
+from pipeline.report.note import note
 from pipeline.report.numbers import tick
-from pipeline.report.tables import note, report
+from pipeline.report.tables import report
 from pipeline.stats.sample import Sample
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import at_epochs, error_bands, quantile, weight_quantiles

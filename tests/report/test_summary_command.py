@@ -10,9 +10,7 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.report import tables
-from pipeline.report.answer import answer
 from pipeline.report.documents import DOCUMENTS, Contents, title_of
-from pipeline.report.note import note
 from pipeline.results.sweep_results import SweepResults
 from pipeline.stats.summary import Summary
 from pipeline.store.sweeps import scalar
@@ -223,17 +221,6 @@ def test_the_output_may_be_a_device_or_a_link(two_sweeps, command, folder):
     assert (
         command("summary", *where, "output=/dev/full").err == "output=/dev/full: cannot be written: No space left on device\n"
     )
-
-
-def test_the_note_has_the_sentences_and_the_main_table():
-    results = sweep(learning_rate=[0.5, 5.0], seed=range(4), threshold=[1e-2, 1e-3])
-    text = note(Summary(results))
-    paragraphs = [tables.markdown_text(paragraph) for paragraph in answer(Summary(results))]
-    assert text.startswith(paragraphs[0])
-    assert all(paragraph in text for paragraph in paragraphs)
-    assert "| learning_rate | threshold |" in text
-    assert text.count("\n| ") == 4
-    assert "0 of 16 runs converged" in note(Summary(results.assign(status="exhausted")))
 
 
 def test_markdown_cells_end_no_cell_and_open_no_tag():

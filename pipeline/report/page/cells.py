@@ -29,7 +29,8 @@ COLOURS = 256
 class Cube:
     """Axes, the most telling first and the threshold last; the labels of their values; a table for each choice of axes.
 
-    A choice has the threshold wherever that is an axis. A table has a column `<number of an axis>` of the indices of its values.
+    A choice has the threshold wherever that is an axis. A table's column named after an axis' number has the indices of its
+    values.
     """
 
     axes: list[str]
@@ -42,7 +43,8 @@ def cube(summary: Summary) -> Cube | None:
     axes = [axis for axis in summary.main_axes if axis != NESTED][:MOST_AXES]
     axes += [NESTED] if NESTED in summary.axes and summary.size(NESTED) > 1 else []
     values = {axis: summary.values(axis) for axis in axes}
-    groupings, cells, grouped = {}, 0, 0
+    groupings: dict[tuple[int, ...], pd.DataFrame] = {}
+    cells = grouped = 0
     for chosen in choices(axes):
         most = prod(len(values[axes[number]]) for number in chosen)
         if cells + most > MOST_CELLS or (groupings and grouped + len(summary) > MOST_GROUPED):
@@ -79,7 +81,7 @@ def labels(values: Sequence[Any]) -> list[str]:
 
 
 def as_data(cube: Cube) -> dict[str, Any]:
-    """The cube for the page's script: texts to be shown, and the number of a colour for each measure, −1 where there is none."""
+    """The cube for the page's script: texts to be shown, and the number of a colour for each measure, −1: none."""
     scales = {measure: scale(cube, measure) for measure in MEASURES}
     return {
         "axes": [{"name": in_short(axis), "values": texts} for axis, texts in zip(cube.axes, cube.labels, strict=True)],
@@ -128,8 +130,7 @@ def colours(table: pd.DataFrame, measure: str, limits: tuple[float, float]) -> n
     """The number (cells,) of each cell's colour; −1 where no run converged or the median was not reached."""
     numbers, (low, high) = table[measure].to_numpy(float), limits
     missed = (table["converged"].to_numpy() == 0) | ~np.isfinite(numbers)
-    if measure == "rate":
-        share = numbers
-    else:
+    share = numbers
+    if measure != "rate":
         share = np.log(np.maximum(np.where(missed, low, numbers), 1.0) / low) / np.log(high / low)
     return np.where(missed, -1, np.minimum(np.maximum(share, 0.0) * COLOURS, COLOURS - 1).astype(np.intp))

@@ -5,6 +5,7 @@ security policy then need not allow text to become code.
 """
 
 import functools
+import importlib
 import json
 import re
 from pathlib import Path
@@ -54,6 +55,13 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+def library(part: str) -> Any:
+    """A part of Bokeh, imported when a report is made: it takes half a second."""
+    import bokeh  # the house's test reads imports
+
+    return importlib.import_module(f"{bokeh.__name__}.{part}")
+
+
 @functools.cache
 def bokeh_script() -> str:
     """BokehJS without widgets, tables and formulas."""
@@ -74,9 +82,7 @@ def models() -> dict[str, Any]:
 
 def item(plot: Any) -> dict[str, Any]:
     """A figure as BokehJS embeds it: `bokeh.embed.json_item`, whose module takes long to be imported."""
-    from bokeh.document import Document
-
-    document = Document()
+    document = library("document").Document()
     document.add_root(plot)
     data = document.to_json(deferred=False)
     return {"root_id": plot.id, "doc": data, "version": data["version"]}
@@ -84,8 +90,7 @@ def item(plot: Any) -> dict[str, Any]:
 
 def heat_map() -> Any:
     """A cell is a rectangle around whole numbers, with its text; bars of colour for each measure, one of them shown."""
-    from bokeh import models
-    from bokeh.core.properties import value
+    models = library("models")
 
     source = models.ColumnDataSource({name: [] for name in ("x", "y", "fill", "ink", "text", "tip")}, name="cells source")
     ranges: list[Any] = [models.Range1d(-0.5, 0.5), models.Range1d(-0.5, 0.5)]
@@ -98,7 +103,7 @@ def heat_map() -> Any:
         nonselection_glyph=models.Rect(**rectangle, line_color=None),
         hover_glyph=models.Rect(**rectangle, line_color=PICKED, line_width=2),
     )
-    font = {"text_font": value(FONT), "text_font_size": "12px", "text_line_height": 1.2}
+    font = {"text_font": library("core.properties").value(FONT), "text_font_size": "12px", "text_line_height": 1.2}
     centred = {"text_align": "center", "text_baseline": "middle"}
     written = models.Text(x="x", y="y", text="text", text_color="ink", **font, **centred)
     plot.add_glyph(source, written, nonselection_glyph=written)
@@ -121,7 +126,7 @@ def heat_map() -> Any:
 
 def error_curves() -> Any:
     """A line per run, error over epochs, both logarithmic; dashed lines at the thresholds."""
-    from bokeh import models
+    models = library("models")
 
     source = models.ColumnDataSource({name: [] for name in ("xs", "ys", "colour", "tip")}, name="curves source")
     goals = models.ColumnDataSource({"y": []}, name="goals source")

@@ -20,7 +20,7 @@ COMPARED = (
     "first", "second", "pairs", "earlier", "later", "ratio", "ratio_q1", "ratio_q3", "p_epochs_adjusted",
     "p_rate_adjusted", "p_ert_adjusted", "smallest_p",
 )  # fmt: skip
-WITH_INTERVALS = (*QUARTILES, "rate", "ert")  # with the ends in columns `_low` and `_high`
+WITH_INTERVALS = (*QUARTILES, "rate", "ert", "ratio")  # with the ends in columns `_low` and `_high`
 NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 
 
@@ -138,7 +138,7 @@ def orders(column: pd.Series) -> list[str]:
 
 def natural(text: str) -> list[tuple[int, Any]]:
     """A sorting key by which the numbers in a text count as numbers: [2] comes before [16]."""
-    return [(0, float(part)) if place % 2 else (1, part) for place, part in enumerate(NUMBER.split(text))]
+    return [(0, float(part)) if place % 2 else (1, part) for place, part in enumerate(NUMBER.split(text.rstrip("])")))]
 
 
 def order(value: Any) -> str:
