@@ -92,8 +92,8 @@ class Sample:
     def units(self, but: Sequence[str] = ()) -> tuple[Integers, int]:
         """The unit (R,) of each run, and their number: runs with the same initial weights are not independent.
 
-        Units are the seeds or, where they are no axis, the runs, of which those that differ in their threshold alone are one.
-        `but` names axes whose values are compared within a unit.
+        Units are the starts; where nothing is replicated the runs, of which those that differ in their threshold alone are one,
+        and no interval or test may be made of them. `but` names axes whose values are compared within a unit.
         """
         starts = [axis for axis in self.axes if axis in REPLICATES and axis not in but]
         if starts:

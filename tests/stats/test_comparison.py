@@ -170,7 +170,7 @@ def test_what_changed_between_two_sweeps_is_found_where_it_is():
     said = comparison_in_words(before, after)
     assert "momentum: no axis only before, 0.9 only after." in said
     assert "faster, cheaper at learning_rate=2;" in said
-    assert "less often, slower, dearer at learning_rate=4" in said
+    assert "less often, slower at learning_rate=4" in said
 
 
 def test_only_shared_runs_are_compared():
@@ -207,7 +207,7 @@ def test_chance_alone_changes_something_in_one_comparison_of_twenty_at_most():
             for _ in range(2)
         ]
         changed.append((two_sweeps.compare_axes(*tables)["change"] != "").any())
-    assert np.mean(changed) < 0.12
+    assert np.mean(changed) < 0.1
 
 
 TWELVE = {f"axis_{place}": [0, 1] if place < 7 else [0] for place in range(12)}

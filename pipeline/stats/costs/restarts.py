@@ -88,10 +88,7 @@ class _Lengths:
         """The cutoff (G,) of lowest ERT(c), the epochs of a run that converged; infinite where none did."""
         present, first, size = np.unique(self.group, return_index=True, return_counts=True)
         opening = np.repeat(first, size)
-        spent, successes = (np.cumsum(values) for values in (self.epochs, self.converged.astype(float)))
-        spent, successes = (
-            sums - (sums - values)[opening] for sums, values in ((spent, self.epochs), (successes, self.converged))
-        )
+        spent, successes = (_within(values, opening) for values in (self.epochs, self.converged.astype(float)))
         running = np.repeat(first + size, size) - np.arange(len(self.group)) - 1
         cost = np.where(self.converged, expected_running_time(spent + running * self.epochs, successes), np.inf)
         cutoff = np.full(self.groups, np.inf)
@@ -100,6 +97,12 @@ class _Lengths:
             best = np.flatnonzero((cost == least) & np.isfinite(cost))[::-1]
             cutoff[self.group[best]] = self.epochs[best]  # the first of equal ones is written last
         return cutoff
+
+
+def _within(values: Floats, opening: Integers) -> Floats:
+    """The sum of the values (R,) up to each run, from where its group begins."""
+    total = np.cumsum(values)
+    return np.asarray(total - (total - values)[opening], float)
 
 
 def _lengths(sample: Sample, group: Integers, groups: int) -> tuple[_Lengths, Integers]:
