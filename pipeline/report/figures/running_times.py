@@ -98,7 +98,7 @@ def profiles(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
     for label, colour, part in steps(summary, table, axis):
         x, y = part["tau"].to_numpy(), part["share"].to_numpy()
         plot.step([1.0, *x, max(most, x[-1])], [0.0, *y, y[-1]], where="post", color=colour, label=label, linewidth=1.6)
-    plot.set(xscale="log", xlim=(1, most), ylim=(-0.02, 1.02))
+    plot.set(xlim=(1, most), xscale="log", ylim=(-0.02, 1.02))
     drawing.log_axis(plot.xaxis, 1, most, 8)
     plot.set(xlabel="factor τ of the fewest epochs from the same start", ylabel="share of starts ρ(τ)")
     drawing.legend([plot], axis)
@@ -159,7 +159,7 @@ def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     drawn = np.concatenate(heights)
     drawn = drawn[np.isfinite(drawn)]
     limits = (drawn.min() / 1.5, drawn.max() * 1.5) if len(drawn) else (1.0, 10.0)
-    plots[0, 0].set(yscale="log", ylim=limits, ylabel="epochs")
+    plots[0, 0].set(ylim=limits, yscale="log", ylabel="epochs")
     drawing.log_axis(plots[0, 0].yaxis, *limits)
     plots[1, 0].set_ylabel("share converged")
     figure.legend(*plots[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
@@ -176,10 +176,12 @@ def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
 
 
 def positions(values: Sequence[Any]) -> tuple[Floats, str]:
-    """The positions of values along an axis, and its scale: log, linear, or category if they are no numbers."""
+    """The positions of values along an axis, and its scale: log, linear, or category if they are no numbers, or enormous."""
     if not all(map(is_number, values)):
         return np.arange(len(values), dtype=float), "category"
     numbers = np.array(values, float)
+    if np.abs(numbers).max() > FAR_ABOVE or 0 < numbers.min() < 1 / FAR_ABOVE:
+        return np.arange(len(values), dtype=float), "category"
     return numbers, "log" if numbers.min() > 0 and numbers.max() > 8 * numbers.min() else "linear"
 
 

@@ -52,7 +52,7 @@ def error_curves(
         rows, table = trajectories.chosen_runs(summary, axis, value), rows_of(bands, axis, value)
         used += len(rows)
         first = np.array([curves[row][1][0] for row in rows])
-        high = max(high, float(np.quantile(np.where(np.isnan(first), np.inf, first), 0.95)))
+        high = max(high, float(trajectories.quantile(np.where(np.isnan(first), np.inf, first), 0.95)))
         for row in rows[evenly(len(rows), THIN_CURVES)]:
             own, error = curves[row]
             plot.plot(own, positive(error), color="0.6", linewidth=0.4, alpha=0.6, rasterized=True)
@@ -64,14 +64,15 @@ def error_curves(
         runs = lowest & summary.having(axis, value)
         name = label if axis is None else f"{plain(axis)} = {label}"
         plot.set_title(f"{name}\n{(runs & summary.event).sum():,} of {runs.sum():,} converged", fontsize=9)
-        for goal in thresholds if error_goals else ():
-            plot.axhline(goal, color=ORANGE, linestyle="--", linewidth=1, label="threshold" if goal == thresholds[0] else None)
     last, low = max(1.0, float(bands["epochs"].max())), float(bands["least"].min())
     limits = max(low / 2, 1e-16), min(max(high, low, 1e-16), FAR_ABOVE) * 10
+    goals = [goal for goal in thresholds if error_goals and limits[0] <= goal <= limits[1]]
     for plot in plots:
         drawing.epochs_axis(plot, last)
-        plot.set(yscale="log", ylim=limits)
+        plot.set(ylim=limits, yscale="log")  # in this order: a scale is fitted to the data while there are no limits
         log_axis(plot.yaxis, *limits, 5)
+        for goal in goals:
+            plot.axhline(goal, color=ORANGE, linestyle="--", linewidth=1, label="threshold" if goal == goals[0] else None)
     for plot in plots[:-4]:
         plot.set_xlabel("")
     for plot in plots[::4]:
@@ -86,7 +87,7 @@ def error_curves(
         f"Total error over epochs, logarithmic axes: {behind} ({goal}{some}{drawing.some_of(summary, axis, MOST_PANELS)}). "
         "The line is the median run, the bands hold half and nine tenths of the runs, thin lines are single "
         "runs. A run that has ended keeps its last error; one that diverged counts as infinite."
-        + (" Dashed: the thresholds." if error_goals else ""),
+        + (" Dashed: the thresholds." if goals else ""),
     )
 
 

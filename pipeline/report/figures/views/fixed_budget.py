@@ -33,7 +33,7 @@ def fixed_budget(
             plot.step(part["epochs"], middle, where="post", color=colour, label=label, linewidth=1.6)
     drawing.epochs_axis(plot, float(table["epochs"].max()))
     limits = max(float(known.min()) / 2, 1e-16), min(float(known.max()), FAR_ABOVE) * 3
-    plot.set(yscale="log", ylim=limits, ylabel="lowest total error E so far")
+    plot.set(ylim=limits, yscale="log", ylabel="lowest total error E so far")
     drawing.log_axis(plot.yaxis, *limits)
     goals = [goal for goal in summary.thresholds if error_goals and goal is not None and limits[0] <= goal <= limits[1]]
     for goal in goals:

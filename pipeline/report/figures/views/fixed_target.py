@@ -31,7 +31,7 @@ def fixed_target(
     costs = np.maximum(table["ert"][np.isfinite(table["ert"])].to_numpy(float), 1.0)
     high, low = float(table["target"].max()), float(table["target"].min())
     limits = max(costs.min() / 1.5, 0.7), costs.max() * 1.5
-    plot.set(xscale="log", yscale="log", xlim=(high * 1.1, low / 1.1), ylim=limits)
+    plot.set(xlim=(high * 1.1, low / 1.1), ylim=limits, xscale="log", yscale="log")
     drawing.log_axis(plot.xaxis, low, high)
     drawing.log_axis(plot.yaxis, *limits)
     goals = [goal for goal in summary.thresholds if error_goals and goal is not None and low <= goal <= high]

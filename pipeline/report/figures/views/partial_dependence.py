@@ -42,7 +42,7 @@ def partial_dependence(summary: Summary, axes: Sequence[str] | None = None) -> P
         plot.set_xlabel(plain(axis))
     numbers = np.concatenate([table[["low", "mean", "high"]].to_numpy(float).ravel() for table in tables.values()])
     limits = float(numbers.min()) / 1.5, float(numbers.max()) * 1.5
-    plots[0].set(yscale="log", ylim=limits, ylabel="expected running time, epochs")
+    plots[0].set(ylim=limits, yscale="log", ylabel="expected running time, epochs")
     drawing.log_axis(plots[0].yaxis, *limits)
     labelled = {label: line for plot in plots for line, label in zip(*plot.get_legend_handles_labels(), strict=True)}
     figure.legend(labelled.values(), labelled.keys(), loc="outside lower center", ncols=1, fontsize=9)

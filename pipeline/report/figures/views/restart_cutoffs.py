@@ -45,7 +45,7 @@ def restart_cutoffs(summary: Summary, axes: Sequence[str] | None = None) -> Pict
             if len(line):
                 least = line.loc[line["ert"].idxmin()]
                 plot.plot(least["cutoff"], least["ert"], "o", color=colour, markersize=5)
-        plot.set(xscale="log", yscale="log", xlim=(1, max(end, 2)), ylim=limits, xlabel="cutoff: epochs until a restart")
+        plot.set(xlim=(1, max(end, 2)), ylim=limits, xscale="log", yscale="log", xlabel="cutoff: epochs until a restart")
         drawing.log_axis(plot.xaxis, 1, end, 5)
         drawing.log_axis(plot.yaxis, *limits, 6)
         if goal is not None:
