@@ -27,7 +27,7 @@ def sweep(cost, horizon=HORIZON, **axes):
     return table.assign(
         status=np.where(epochs <= horizon, "converged", "exhausted"),
         epochs=np.minimum(np.ceil(epochs), horizon).astype(int),
-        final_error=0.1, gradient_norm=0.1, run_id="r", key="k", digest="d",
+        final_error=0.1, gradient_norm=0.1, run_id="r", digest="d",
     )  # fmt: skip
 
 
