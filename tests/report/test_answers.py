@@ -1,22 +1,16 @@
 """Every sentence of an answer says what the tables beside it say, and is true of the population as often as it claims."""
 
 import re
-import shlex
 from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from pipeline.app.composition import Multirun, compose_multirun
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import as_override
-from pipeline.report.answer import answer, in_words
-from pipeline.report.answer.next_command import with_overrides
+from pipeline.report.answer import answer
 from pipeline.report.numbers import in_short, percent
 from pipeline.stats.summary import Summary
-from pipeline.sweeps.axes import expand
-from tests.designs import sweep
 from tests.known_sweeps import known_sweep
 
 SOME, MANY = range(25), range(200)
