@@ -50,16 +50,6 @@ SLOW = (
     "usual", "stationary", "many values", "negative and zero", "mixed", "texts", "12 axes", "all at epoch 0", "all diverged",
     "enormous",
 )  # fmt: skip
-    "usual",
-    "stationary",
-    "many values",
-    "negative and zero",
-    "mixed",
-    "texts",
-    "12 axes",
-    "all at epoch 0",
-    "all diverged",
-)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in EDGES])
