@@ -7,10 +7,12 @@ from pathlib import Path
 
 from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
+from pipeline.app.progress import phase
+from pipeline.app.terminal import show, width
 from pipeline.errors import ConfigError, printable
 from pipeline.report.announcement import announce
-from pipeline.report.html import command_of
-from pipeline.report.tables import report
+from pipeline.report.page.command import command_of
+from pipeline.report.tables import report_parts
 from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.stats.summary import Summary
 from pipeline.store.failures import store_errors_as_config_errors
@@ -31,8 +33,11 @@ def sweep(request: SweepRequest) -> None:
         print(error, file=sys.stderr)
         sys.exit(1)
     print()
-    print(report(summary, **describe(request, store.uri).origin))
-    print(f"\nrecorded as run {parent} in {store.uri}; {store.how_to_look(parent)}")
+    show(report_parts(summary, width(), **describe(request, store.uri).origin))
+    print(f"\nrecorded as run {parent} in {store.uri}")
+    print(store.how_to_look(parent))
+    print("its report.html, figures/ and summary/ are there; of some runs, in any format:")
+    print("python -m pipeline.summary --help")
 
 
 def run(request: SweepRequest) -> tuple[Summary, str, Store]:
@@ -42,7 +47,8 @@ def run(request: SweepRequest) -> tuple[Summary, str, Store]:
     """
     settings, tracking = request.settings, request.settings.tracking
     with Interrupts() as interrupts, closing(executor(settings.executor, interrupts)) as trainer:
-        store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
+        with phase("opening"):
+            store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
         description = describe(request, store.uri)
         with store_errors_as_config_errors(store.uri):
             spool, description = resumed(store, description, request) or started(store, description, request.multirun)

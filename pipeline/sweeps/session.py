@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.app.interrupts import Interrupts
-from pipeline.app.progress import progress_bar
+from pipeline.app.progress import phase, progress_bar
 from pipeline.backprop.batch import Batch
 from pipeline.errors import ConfigError, printable
 from pipeline.report.metrics import numbers, share_converged
-from pipeline.report.tables import note
+from pipeline.report.note import note
 from pipeline.results.rows import Indices, RunRows
 from pipeline.results.spool import DESCRIPTION, Spool
 from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_points, verify_trials
@@ -179,14 +179,16 @@ class SweepSession:
 
     def _store_artifacts(self, folder: Path, summary: Summary, recorder: Recorder) -> None:
         """Stores what `write_artifacts` wrote there with the parent run, with metrics and a description."""
-        if (recorder.run_ids != NO_RUN).any():  # they are known only now
-            write_results(folder / RESULTS, self.plan, self.spool.rows, recorder.run_ids)
-        try:
-            self.store.log_files(self.parent, folder)
-            self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
-            self.store.set_note(self.parent, note(summary, **self.description.origin))
-        except STORE_ERRORS as error:
-            raise NotRecordedError(self.spool.path, error) from None
+        with phase("storing"):
+            if (recorder.run_ids != NO_RUN).any():  # they are known only now
+                write_results(folder / RESULTS, self.plan, self.spool.rows, recorder.run_ids)
+            try:
+                self.store.log_files(self.parent, folder)
+                self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
+                page, figures = (self.store.experiment_id, self.parent), [path.stem for path in folder.glob("figures/*.png")]
+                self.store.set_note(self.parent, note(summary, page, figures, **self.description.origin))
+            except STORE_ERRORS as error:
+                raise NotRecordedError(self.spool.path, error) from None
 
 
 def ahead(items: Iterator[Chunk]) -> Iterator[Chunk]:

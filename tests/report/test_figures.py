@@ -16,8 +16,9 @@ from pipeline.report.figures.running_times import cost, profiles, run_lengths, s
 from pipeline.report.figures.starts.outcomes import start_outcomes
 from pipeline.report.figures.trajectories import error_curves, final_weights
 from pipeline.report.figures.views.restart_cutoffs import restart_cutoffs
+from pipeline.report.note import note
 from pipeline.report.numbers import tick
-from pipeline.report.tables import note, report
+from pipeline.report.tables import report
 from pipeline.stats.sample import Sample
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import at_epochs, error_bands, quantile, weight_quantiles

@@ -39,13 +39,13 @@ def _costs(summary: Summary, command: str, study: str, configuration: Mapping[st
     reached = [one for one in ordered if one.converged]
     if not reached:
         return [none_converged(summary), limits(summary)]
-    main, replicated = reached[0], summary.replicated
+    main = reached[0]
     return [
         none_converged(summary, ordered[0].threshold) if main is not ordered[0] else "",
-        best(main, replicated),
-        edge(main, replicated),
+        best(main),
+        edge(main),
         restarts(summary, main),
-        others([one for one in ordered if one is not main and one is not ordered[0]], replicated),
+        others([one for one in ordered if one is not main and one is not ordered[0]]),
         shapes(summary),
         claims(summary, study),
         starts_in_words(summary.start_effects),

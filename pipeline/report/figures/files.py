@@ -1,7 +1,7 @@
 """All figures of a sweep, written as SVG and PNG, without a screen; one in which there is nothing to show is left out."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,27 +30,36 @@ MOST_OTHERS = 3  # axes
 
 @styled
 def write_figures(
-    summary: Summary, folder: Path, curves: Curves | None = None, weights: Weights | None = None, error_goals: bool = True
+    summary: Summary,
+    folder: Path,
+    curves: Curves | None = None,
+    weights: Weights | None = None,
+    error_goals: bool = True,
+    axes: Sequence[str] = (),
 ) -> dict[Path, str]:
     """All figures that this sweep's design allows, as SVG and PNG; gives the caption of each SVG.
 
-    `error_goals`: thresholds are values of the total error, not of another criterion.
+    `error_goals`: thresholds are values of the total error, not of another criterion; `axes`: what they are over, where they
+    can be, or else the most telling ones.
     """
     folder.mkdir(parents=True, exist_ok=True)
     captions: dict[Path, str] = {}
-    for name, picture in pictures(summary, curves, weights, error_goals):
+    for name, picture in pictures(summary, curves, weights, error_goals, axes):
         captions[folder / f"{name}.svg"] = picture.caption
         save(picture.figure, folder / f"{name}.svg")
     return captions
 
 
 def pictures(
-    summary: Summary, curves: Curves | None, weights: Weights | None, error_goals: bool = True
+    summary: Summary, curves: Curves | None, weights: Weights | None, error_goals: bool = True, axes: Sequence[str] = ()
 ) -> Iterator[tuple[str, Picture]]:
     """The figures that there are, by name, in the order in which one reads them."""
     for name, draw in drawings(curves, weights, error_goals).items() if len(summary) else ():
-        for more, axes in views(summary, name):
-            if picture := draw(summary, axes=axes):
+        if axes and (picture := draw(summary, axes=axes)):
+            yield name, picture
+            continue
+        for more, shown in views(summary, name):
+            if picture := draw(summary, axes=shown):
                 yield f"{name}{more}", picture
 
 
