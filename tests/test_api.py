@@ -139,8 +139,8 @@ def test_a_sweep_of_some_runs_is_a_sweep_with_their_curves(folder):
 
 
 FIGURES = (
-    "rate_map", "heat_maps", "start_outcomes", "cost", "error_curves", "fixed_target", "fixed_budget", "survival", "run_lengths",
-    "restart_cutoffs", "profiles", "partial_dependence", "weights",
+    "rate_map", "heat_maps", "start_outcomes", "cost", "error_curves", "fixed_target", "fixed_budget", "survival",
+    "run_lengths", "restart_cutoffs", "profiles", "partial_dependence", "weights",
 )  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def test_a_recorded_sweep_has_the_figures_whose_data_the_store_has(store, folder
     for name in ("partial_dependence", "start_effects"):  # there is one axis, and no initial weights in the store
         with pytest.raises(bp.ConfigError, match=f"^figure={name}: has nothing to show"):
             sweep.figure(name)
-    with pytest.raises(bp.ConfigError, match="^figure=weights: must be one of rate_map, .*, partial_dependence$"):
+    with pytest.raises(bp.ConfigError, match=r"^figure=weights: must be one of rate_map, .*, partial_dependence$"):
         sweep.figure("weights")
 
 

@@ -112,8 +112,7 @@ class Summary(Sample):
 
     def _best_settings(self) -> pd.DataFrame:
         table = self.by(*self.settings, intervals=False)
-        more = best_settings.best_settings(self, self.settings)
-        return pd.concat([table, more[[name for name in more if name not in table]]], axis=1)
+        return pd.concat([table, best_settings.best_settings(self, self.settings)], axis=1)
 
     @property
     def best(self) -> pd.DataFrame:
