@@ -22,7 +22,7 @@ from pipeline.sweeps.plan import Plan
 RESULTS, JOBS = FILE, "jobs.json"
 NO_RUN = b""
 MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
-UNREAD = ("run_id", "key", "digest")  # by the statistics
+UNREAD = ("run_id", "key", "digest")  # by the statistics, unless an axis has no effect
 
 
 def write_artifacts(
@@ -36,7 +36,7 @@ def write_artifacts(
 
     write_results(folder / RESULTS, plan, rows, run_ids)
     names = pq.read_schema(folder / RESULTS).names
-    read = [*plan.axes, *(name for name in NO_AXES if name in names and name not in UNREAD)]
+    read = [*plan.axes, *(name for name in NO_AXES if name in names and (name not in UNREAD or plan.idle_axes))]
     summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas())
     write_tables(summary, folder)
     runs = Runs(rows, len(plan))

@@ -27,7 +27,7 @@ def sweep(cost, horizon=HORIZON, **axes):
     return table.assign(
         status=np.where(epochs <= horizon, "converged", "exhausted"),
         epochs=np.minimum(np.ceil(epochs), horizon).astype(int),
-        final_error=0.1, gradient_norm=0.1, run_id="r", key="k", digest="d",
+        final_error=0.1, gradient_norm=0.1, run_id="r", digest="d",
     )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def test_chance_alone_changes_something_in_one_comparison_of_twenty_at_most():
             for _ in range(2)
         ]
         changed.append((two_sweeps.compare_axes(*tables)["change"] != "").any())
-    assert np.mean(changed) < 0.12
+    assert np.mean(changed) < 0.1
 
 
 TWELVE = {f"axis_{place}": [0, 1] if place < 7 else [0] for place in range(12)}

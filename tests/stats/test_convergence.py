@@ -21,7 +21,7 @@ from pipeline.stats.summary import INTERVALS, STATISTICS, Summary
 def results(rows, **columns):
     """A results table from (axis values…, status, epochs) rows."""
     table = pd.DataFrame(rows, columns=[*columns.get("axes", ("learning_rate", "seed")), "status", "epochs"])
-    return table.assign(final_error=0.1, gradient_norm=0.1, run_id="r", key="k", digest="d")
+    return table.assign(final_error=0.1, gradient_norm=0.1, run_id="r", key=[str(run) for run in range(len(table))], digest="d")
 
 
 WORKED = results(

@@ -23,6 +23,7 @@ from pipeline.stats.comparisons.paired_values import paired
 from pipeline.stats.comparisons.shape import shape
 from pipeline.stats.sample import Sample
 
+SIMULATIONS = 400
 ADJUSTED = ["p_epochs_adjusted", "p_rate_adjusted", "p_ert_adjusted"]
 
 
@@ -163,9 +164,9 @@ def holm(p):
 @pytest.mark.parametrize(("starts", "values", "failing"), [(6, 7, 0.2), (10, 6, 0.0), (20, 4, 0.2)])
 def test_where_nothing_differs_something_is_found_in_six_sweeps_of_a_hundred_at_most(starts, values, failing):
     rng = np.random.default_rng(starts)
-    tables = [paired(Sample(trained(rng, starts, np.ones(values), failing)), "axis") for _ in range(400)]
+    tables = [paired(Sample(trained(rng, starts, np.ones(values), failing)), "axis") for _ in range(SIMULATIONS)]
     found = np.mean([(table[ADJUSTED] < 0.05).any() for table in tables], axis=0)
-    assert (found <= 0.06).all()
+    assert (found <= 0.06 + 2 * np.sqrt(0.06 * 0.94 / SIMULATIONS)).all()  # and what the simulation may be off
     assert found.max() >= 0.02  # it is not that nothing can be found
 
 
