@@ -25,9 +25,9 @@ from pipeline.app.composition import COMPOSITION_ERRORS, compose, compose_multir
 from pipeline.app.refusals import one_line
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override, printable
+from pipeline.report.answer import answer
 from pipeline.report.documents import together
 from pipeline.report.tables import readable, report
-from pipeline.report.words import in_words
 from pipeline.results.held_out_scores import scores
 from pipeline.results.run_result import Curve, RunResult
 from pipeline.results.runs import Runs
@@ -164,7 +164,7 @@ class Sweep:
     """
 
     def __init__(self, results: SweepResults, curves: Sequence[Curve]) -> None:
-        self.results, self.axes = results.table, results.axes
+        self._sweep, self.results, self.axes = results, results.table, results.axes
         self.name, self.run_id = results.name, results.run_id or None
         self._observations, self._curves = results.observations, curves
 
@@ -236,11 +236,12 @@ class Sweep:
         return len(self.results)
 
     def __str__(self) -> str:
-        return report(self.summary)
+        return report(self.summary, **self._sweep.origin)
 
     def __repr__(self) -> str:
         return printable(f"{self.name}: {len(self):,} runs over {', '.join(self.axes) or 'no axis'}")
 
     def _repr_html_(self) -> str:
+        words = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in answer(self.summary, **self._sweep.origin))
         best = readable(self.best).to_html(index=False, border=0) if len(self.best) else ""
-        return f"<p><b>{escape(repr(self))}</b></p><p>{escape(in_words(self.summary))}</p>{best}"
+        return f"<p><b>{escape(repr(self))}</b></p>{words}{best}"

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from pipeline.errors import as_override, printable
+from pipeline.report.answer import answer, comparison_in_words
 from pipeline.report.tables import as_markdown, as_text, markdown_text, storable, tables
-from pipeline.report.words import comparison_in_words, in_words
 from pipeline.results.columns import NO_AXES
 from pipeline.results.csv_tables import csv_text
 from pipeline.results.sweep_results import SweepResults
@@ -65,8 +65,11 @@ def shown_tables(summary: Summary, by: Sequence[str]) -> dict[str, pd.DataFrame]
 def conclusions(sweeps: Sequence[SweepResults], summary: Summary) -> list[str]:
     """The answers in words; of two sweeps also what has changed from the first to the second."""
     if len(sweeps) == 1:
-        return [in_words(summary)]
-    answers = [f"{label}: {in_words(Summary(sweep.observations))}" for label, sweep in zip(labels(sweeps), sweeps, strict=True)]
+        return answer(summary, **sweeps[0].origin)
+    answers = []
+    for label, sweep in zip(labels(sweeps), sweeps, strict=True):
+        first, *more = answer(Summary(sweep.observations), **sweep.origin)
+        answers += [f"{label}: {first}", *more]
     if len(sweeps) == 2:
         try:
             answers.append(comparison_in_words(*aligned(sweeps)))
@@ -79,7 +82,7 @@ def text(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str]) ->
     """Which sweeps they are, their tables in plain text, and the answer in words."""
     parts = [f"{printable(title)}\n{as_text(table)}" for title, table in shown_tables(summary, by).items()]
     words = [] if by else conclusions(sweeps, summary)
-    return "\n\n".join(["\n".join(map(printable, headings(sweeps))), *parts, *map(printable, words)])
+    return "\n\n".join(["\n".join(map(printable, headings(sweeps))), *map(printable, words), *parts])
 
 
 def markdown(sweeps: Sequence[SweepResults], summary: Summary, by: Sequence[str]) -> str:

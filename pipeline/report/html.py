@@ -13,9 +13,9 @@ from markupsafe import Markup
 
 from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import as_override, masked
+from pipeline.report.answer import answer
 from pipeline.report.numbers import count
 from pipeline.report.tables import readable
-from pipeline.report.words import in_words
 from pipeline.stats.quartiles import QUARTILES
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
@@ -120,7 +120,7 @@ def sections(
     telling = " ".join(f"{key}={value}" for key, value in fixed if key in TELLING)
     parts: list[Section] = [
         {"title": "Question", "paragraphs": [QUESTION, design]},
-        {"title": "Answer", "paragraphs": sentences(in_words(summary)) if len(summary) else ["There are no runs."]},
+        {"title": "Answer", "paragraphs": answer(summary, command, configuration=configuration)},
         {"title": "Tables", "tables": tables(summary)},
         {"title": "Figures", "note": f"Held fixed: {telling}." if fixed else "", "figures": list(images(figures))},
         {"title": "Comparisons", "tables": comparisons(summary)},

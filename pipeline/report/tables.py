@@ -3,13 +3,14 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.errors import as_override, printable
+from pipeline.report.answer import answer
 from pipeline.report.numbers import in_short
-from pipeline.report.words import in_words
 from pipeline.results.columns import HELD_OUT
 from pipeline.results.csv_tables import write_csv
 from pipeline.stats.summary import INTERVALS, Summary
@@ -22,10 +23,10 @@ ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;", "$": "&#36;"}
 MOST_CELLS, GRID_ROWS = 10_000, 60  # of a grid: more cannot be read, or are not printed
 
 
-def report(summary: Summary) -> str:
-    """All that is printed about a sweep."""
+def report(summary: Summary, **origin: Any) -> str:
+    """All that is printed about a sweep: the answer (`origin`: what it takes of how the sweep was made), then the tables."""
     parts = [f"{printable(title)}\n{as_text(table)}" for title, table in tables(summary).items()]
-    return "\n\n".join([*parts, in_words(summary)])
+    return "\n\n".join([*answer(summary, **origin), *parts])
 
 
 def tables(summary: Summary, by: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
@@ -90,15 +91,16 @@ def markdown_text(text: str) -> str:
     return MARKUP.sub(lambda match: ENTITIES.get(match[0], f"\\{match[0]}"), " ".join(printable(text).split()))
 
 
-def note(summary: Summary) -> str:
+def note(summary: Summary, **origin: Any) -> str:
     """The sweep's description in MLflow, in Markdown: the answer, and the main table."""
     best = summary.best
     title = "Lowest expected running time (ert: epochs per success), by threshold" if "threshold" in best else "Best setting"
     table = f"\n\n{title}:\n\n{as_markdown(best)}" if len(best) else ""
-    return markdown_text(in_words(summary)) + table + "\n\nMore in the artifacts: `report.html`, `figures/`, `summary/`."
+    words = "\n\n".join(map(markdown_text, answer(summary, **origin)))
+    return words + table + "\n\nMore in the artifacts: `report.html`, `figures/`, `summary/`."
 
 
-def write_tables(summary: Summary, folder: Path) -> None:
+def write_tables(summary: Summary, folder: Path, **origin: Any) -> None:
     """The tables as files in folder/summary, which must not exist."""
     folder = folder / "summary"
     folder.mkdir()
@@ -110,7 +112,7 @@ def write_tables(summary: Summary, folder: Path) -> None:
         write_csv(summary.best, folder / "best.csv")
     if len(held_out := summary.held_out(*summary.settings)):
         write_csv(held_out, folder / "held_out.csv")
-    (folder / "summary.txt").write_text(report(summary) + "\n", encoding="utf-8")
+    (folder / "summary.txt").write_text(report(summary, **origin) + "\n", encoding="utf-8")
 
 
 def storable(table: pd.DataFrame) -> pd.DataFrame:

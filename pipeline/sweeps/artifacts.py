@@ -38,7 +38,7 @@ def write_artifacts(
     names = pq.read_schema(folder / RESULTS).names
     read = [*plan.axes, *(name for name in NO_AXES if name in names and (name not in UNREAD or plan.idle_axes))]
     summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas())
-    write_tables(summary, folder)
+    write_tables(summary, folder, **description.origin)
     runs = Runs(rows, len(plan))
     small = runs.networks == 1 and len(runs) * rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
     error_goals = all(trial.batch_key.criterion == "total_error" for trial in plan.groups)

@@ -50,6 +50,11 @@ class SweepDescription:
     parent: str | None = None
     others: list[str] = field(default_factory=list)
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the answer takes of how the sweep was made."""
+        return {"command": self.command, "study": self.study, "configuration": self.configuration}
+
     def to_json(self) -> str:
         """The description as JSON."""
         return with_checksum(json.dumps({one.name: getattr(self, one.name) for one in fields(self)}, default=asdict))

@@ -31,7 +31,7 @@ def sweep(request: SweepRequest) -> None:
         print(error, file=sys.stderr)
         sys.exit(1)
     print()
-    print(report(summary))
+    print(report(summary, **describe(request, store.uri).origin))
     print(f"\nrecorded as run {parent} in {store.uri}; {store.how_to_look(parent)}")
 
 

@@ -184,7 +184,7 @@ class SweepSession:
         try:
             self.store.log_files(self.parent, folder)
             self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
-            self.store.set_note(self.parent, note(summary))
+            self.store.set_note(self.parent, note(summary, **self.description.origin))
         except STORE_ERRORS as error:
             raise NotRecordedError(self.spool.path, error) from None
 

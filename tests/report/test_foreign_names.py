@@ -11,8 +11,8 @@ from markdown_it import MarkdownIt
 
 from pipeline.errors import ConfigError, printable
 from pipeline.report import tables
+from pipeline.report.answer import comparison_in_words
 from pipeline.report.documents import DOCUMENTS
-from pipeline.report.words import comparison_in_words
 from pipeline.reproducibility.check import fenced
 from pipeline.results.csv_tables import csv_text
 from pipeline.results.sweep_results import SweepResults

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.report import tables
-from pipeline.report.words import in_words
+from pipeline.report.answer import answer
 from pipeline.stats.summary import Summary
 from pipeline.store.sweeps import scalar
 from pipeline.store.write import Store
@@ -138,10 +138,12 @@ def test_the_output_may_be_a_device_or_a_link(two_sweeps, command, folder):
 def test_the_note_has_the_sentences_and_the_main_table():
     results = sweep(learning_rate=[0.5, 5.0], seed=range(4), threshold=[1e-2, 1e-3])
     note = tables.note(Summary(results))
-    assert note.startswith(in_words(Summary(results)))
+    sentences = answer(Summary(results))
+    assert note.startswith("\n\n".join(map(tables.markdown_text, sentences)))
+    assert sentences[1] in note
     assert "| learning_rate | threshold |" in note
     assert note.count("\n| ") == 4
-    assert tables.note(Summary(results.assign(status="exhausted"))).startswith("0 of 16 runs converged")
+    assert "\n\n0 of 16 runs converged" in tables.note(Summary(results.assign(status="exhausted")))
 
 
 def test_markdown_cells_end_no_cell_and_open_no_tag():

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.backprop.status import STATUSES
+from pipeline.report.answer import in_words
 from pipeline.report.numbers import in_short
 from pipeline.report.tables import note, readable, report, write_tables
-from pipeline.report.words import in_words
 from pipeline.stats.sample import Sample
 from pipeline.stats.summary import INTERVALS, STATISTICS, Summary
 
@@ -56,9 +56,10 @@ def test_a_median_that_was_not_reached_is_said_to_be_so():
 
 def test_the_answer_in_words_names_the_numbers():
     answer = in_words(Summary(WORKED))
-    assert "2 of 8 runs converged (25%); 1 stationary, 4 exhausted, 1 diverged." in answer
-    assert "learning_rate=0.1 costs least: 72.5 epochs per success (2 of 4 runs converged)" in answer
-    assert "from 0% at learning_rate=1 to 50% at learning_rate=0.1" in answer
+    assert "2 of 8 runs converged (25%; 95% interval" in answer
+    assert "1 stationary, 4 exhausted, 1 diverged." in answer
+    assert "A success costs least with learning_rate=0.1: 72.5 epochs on average, failed runs included" in answer
+    assert "(2 of 4 runs converged; 95% interval" in answer
 
 
 def test_the_best_setting_is_found_for_each_threshold():
