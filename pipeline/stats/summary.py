@@ -109,7 +109,7 @@ class Summary(Sample):
 
     def _best_settings(self) -> pd.DataFrame:
         table = self.by(*self.settings, intervals=False)
-        return pd.concat([table.drop(columns="starts"), best_settings.best_settings(self, self.settings)], axis=1)
+        return pd.concat([table, best_settings.best_settings(self, self.settings)], axis=1)
 
     @property
     def best(self) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def best_settings(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
         high[group] = max(high[group], chosen_high(starts, group))
     table["ert_high"] = high
     table["p_better"], table["remains"], table["best"] = p_better, remains, best
-    return table.drop(columns="starts").assign(edge=edges(sample, keys))
+    return table.assign(edge=edges(sample, keys))
 
 
 def not_ruled_out(starts: Starts, family: Integers) -> tuple[Booleans, Floats, Booleans]:
