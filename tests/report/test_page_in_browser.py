@@ -53,6 +53,7 @@ def page(request, browser, report) -> Iterator:
     """The report's page at one width, in one colour scheme; nothing may be said on the console or loaded from elsewhere."""
     width, scheme = request.param
     opened = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    opened.set_default_timeout(8_000)
     said: list[str] = []
     opened.on("console", lambda message: said.append(message.text))
     opened.on("pageerror", lambda error: said.append(str(error)))
