@@ -24,7 +24,7 @@ from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_p
 from pipeline.stats.summary import Summary
 from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors_as_config_errors
 from pipeline.store.records import table_tags
-from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, Store
+from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
 from pipeline.sweeps.artifacts import NO_RUN, RESULTS, write_artifacts, write_results
 from pipeline.sweeps.chunks import Chunk
 from pipeline.sweeps.description import SweepDescription
@@ -59,6 +59,7 @@ def start_parent(store: Store, description: SweepDescription, spool: Spool) -> s
         "sweep.trials": str(description.trials),
         "command": description.command,
         SWEEP_KEY_TAG: description.key,
+        SWEEP_ORDER_TAG: description.order,
         SWEEP_FOLDER_TAG: str(spool.path),
     }
     if any(base["task"]["name"] == "csv" for base in description.jobs["bases"]):
@@ -98,7 +99,10 @@ def has_key(plan: Plan, key: str, rows: Iterable[RunRows]) -> bool:
             points.add(number_of_points(some))
     if sum(len(axis.values) for axis in plan.product.axes) <= FEW_VALUES:
         points.update(range(2, MOST_POINTS + 1))
-    return any(plan.key(number) == key for number in sorted(points, key=lambda number: number != CURVE_POINTS))
+    return any(
+        key in (plan.key(number), plan.key_in_order(number))
+        for number in sorted(points, key=lambda number: number != CURVE_POINTS)
+    )
 
 
 @dataclass(frozen=True, slots=True)
