@@ -1,6 +1,7 @@
 """A multirun from the command line: started or resumed, trained, recorded, and summed up."""
 
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
@@ -8,10 +9,13 @@ from pathlib import Path
 
 from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
+from pipeline.app.job_callbacks import JobCallbacks
+from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import ConfigError, printable
 from pipeline.report.announcement import announce
 from pipeline.report.html import command_of
 from pipeline.report.tables import report
+from pipeline.results.rows import RunRows
 from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.stats.summary import Summary
 from pipeline.store.failures import store_errors_as_config_errors
@@ -20,14 +24,15 @@ from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import executor
 from pipeline.sweeps.request import SweepRequest
 from pipeline.sweeps.session import SweepSession, UnfinishedError, start_parent, verify
+from pipeline.sweeps.single import objective
 
 
-def sweep(request: SweepRequest) -> None:
-    """Trains and records every job of a multirun and prints the summary."""
+def sweep(request: SweepRequest, callbacks: JobCallbacks | None = None) -> None:
+    """Trains and records every job of a multirun, tells the callbacks of each, and prints the summary."""
     announce(trial.batch_key for trial in request.plan.groups)
     print(request)
     try:
-        summary, parent, store = run(request)
+        summary, parent, store = run(request, callbacks)
     except UnfinishedError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
@@ -36,7 +41,7 @@ def sweep(request: SweepRequest) -> None:
     print(f"\nrecorded as run {parent} in {store.uri}; {store.how_to_look(parent)}")
 
 
-def run(request: SweepRequest) -> tuple[Summary, str, Store]:
+def run(request: SweepRequest, callbacks: JobCallbacks | None = None) -> tuple[Summary, str, Store]:
     """Trains and records the sweep, started or resumed; gives its summary, its parent run and the store.
 
     Raises ConfigError before anything is trained, and UnfinishedError where something is left to be done.
@@ -47,11 +52,13 @@ def run(request: SweepRequest) -> tuple[Summary, str, Store]:
         description = describe(request, store.uri)
         with store_errors_as_config_errors(store.uri):
             found = resumed(store, description, request)
+            fixed = [axis.texts[0] for axis in request.plan.product.axes if not axis.varies]
             spool, description, request = found or (*started(store, description, request.multirun), request)
             parent = description.parents[0]
         with closing(spool):
             spool.describe(description.to_json())
-            session = SweepSession(request.plan, description, spool, store, parent, interrupts)
+            kept = teller(callbacks, fixed, request) if callbacks else None
+            session = SweepSession(request.plan, description, spool, store, parent, interrupts, kept)
             try:
                 summary = session.run(trainer, session.work(request.pieces, settings))
             except KeyboardInterrupt:
@@ -61,6 +68,21 @@ def run(request: SweepRequest) -> tuple[Summary, str, Store]:
                 raise UnfinishedError(f"{error}; {session.progress}") from None
     assert summary is not None  # all is trained
     return summary, parent, store
+
+
+def teller(callbacks: JobCallbacks, fixed: Sequence[str], request: SweepRequest) -> Callable[[RunRows], None]:
+    """What tells the callbacks of the jobs of a chunk; `fixed` are the overrides that all jobs have."""
+    plan, name = request.plan, request.settings.objective
+
+    def tell(rows: RunRows) -> None:
+        columns = [rows.column(column).tolist() for column in ("status", "epochs", "final_error")]
+        horizons = plan.horizons(rows.indices).to_pylist()
+        for index, status, epochs, error, horizon in zip(rows.indices.tolist(), *columns, horizons, strict=True):
+            own = plan.product[index].overrides
+            overrides = [*(text for text in fixed if text not in own), *own]
+            callbacks.call(index, overrides, objective(name, Status(STATUSES.index(status)), epochs, error, horizon))
+
+    return tell
 
 
 def describe(request: SweepRequest, uri: str) -> SweepDescription:

@@ -4,7 +4,7 @@ Each step depends only on what the spool and the store have, so that a sweep may
 """
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -107,7 +107,10 @@ def has_key(plan: Plan, key: str, rows: Iterable[RunRows]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SweepSession:
-    """One sweep: its plan, the spool of its results, and the parent run under which all is recorded."""
+    """One sweep: its plan, the spool of its results, and the parent run under which all is recorded.
+
+    `kept` is called with the rows of each chunk as soon as they are in the spool.
+    """
 
     plan: Plan
     description: SweepDescription
@@ -115,6 +118,7 @@ class SweepSession:
     store: Store
     parent: str
     interrupts: Interrupts
+    kept: Callable[[RunRows], None] | None = None
 
     def run(self, executor: Executor | None = None, work: Iterable[Chunk] = ()) -> Summary | None:
         """Trains the work (with an executor), records and sums up; gives the summary, or None if not all is trained.
@@ -175,6 +179,8 @@ class SweepSession:
                     rows = self.spool.add(trained.table)
                 self.interrupts.raise_if_requested()
                 recorder.give(rows)
+                if self.kept:
+                    self.kept(rows)
 
     def _finish(self, recorder: Recorder) -> None:
         """Waits until all is recorded. Raises NotRecordedError if the store does not take all of it."""
