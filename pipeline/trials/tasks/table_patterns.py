@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.errors import ConfigError
-from pipeline.trials.tasks import parquet
 from pipeline.trials.tasks.columns import Column, read_columns
 from pipeline.trials.tasks.file_bytes import file_bytes
 from pipeline.trials.tasks.held_out import ClassOutputs, HeldOut, split
+from pipeline.trials.tasks.parquet.table import MAGIC, parquet_table
 from pipeline.trials.tasks.scaling import scaled
 from pipeline.trials.tasks.table import NUMBER, UNNAMED, Table, table_of
 from pipeline.trials.tasks.table_options import DECIMALS, LEVELS, SEPARATORS
@@ -156,8 +156,8 @@ def read_table(
     if SEPARATORS.get(separator, separator) == DECIMALS[decimal]:
         raise ConfigError("task.decimal", decimal, "must be another character than task.separator")
     data, sha256 = file_bytes(path)
-    if data.startswith(parquet.MAGIC):
-        table = parquet.parquet_table(path, data)
+    if data.startswith(MAGIC):
+        table = parquet_table(path, data)
     else:
         table = table_of(path, data, header=header, separator=separator, quote=quote, decimal=decimal, encoding=encoding)
     del data
