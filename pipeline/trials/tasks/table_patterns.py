@@ -16,7 +16,7 @@ from pipeline.trials.tasks.held_out import ClassOutputs, HeldOut, split
 from pipeline.trials.tasks.parquet.table import MAGIC, parquet_table
 from pipeline.trials.tasks.scaling import scaled
 from pipeline.trials.tasks.table import NUMBER, UNNAMED, Table, table_of
-from pipeline.trials.tasks.table_options import DECIMALS, LEVELS, SEPARATORS
+from pipeline.trials.tasks.table_options import DECIMALS, LEVELS, SEPARATORS, by_reading, column_named
 from pipeline.trials.tasks.wording import listed, override, quoted, refused, shown, shown_path, wrong_column
 
 MOST_NUMBERS = 2**26  # in all patterns: 512 MiB
@@ -161,6 +161,11 @@ def read_table(
     else:
         table = table_of(path, data, header=header, separator=separator, quote=quote, decimal=decimal, encoding=encoding)
     del data
+    columns_by_reading = by_reading(table.names)
+    targets, inputs, ignore, classes = (
+        [column_named(f"task.{key}", name, columns_by_reading) for name in names]
+        for key, names in (("targets", targets), ("inputs", inputs), ("ignore", ignore), ("classes", classes))
+    )
     used = input_columns(table, targets, inputs, ignore)
     known("task.classes", classes, [*used, *targets], table)
     if not table.rows:
