@@ -155,9 +155,10 @@ def test_a_range_that_is_none_is_refused_as_it_was_given(bound):
     assert str(refused.value).startswith(f"initial.range={as_override(bound)}: ")
 
 
-@pytest.mark.parametrize(
-    "header", ["{'descr': '<f8', (", "{'descr': '<f8', 'fortran_order': False, 'shape': (3L,2L), }", "(" * 99]
-)
+OF_PYTHON_2 = "{'descr': '<f8', 'fortran_order': False, 'shape': (3L,2L), }"
+
+
+@pytest.mark.parametrize("header", [OF_PYTHON_2, "{'descr': '<f8', (", "(" * 99])
 def test_a_damaged_header_is_refused_or_read_without_a_warning(header, tmp_path, recwarn):
     network = Network((2, 3, 1), bias="none")
     path = tmp_path / "w.npz"
@@ -169,9 +170,9 @@ def test_a_damaged_header_is_refused_or_read_without_a_warning(header, tmp_path,
     with zipfile.ZipFile(path, "w") as file:
         for name, array in arrays.items():
             file.writestr(name, array)
-    if "shape" in header:
+    if header == OF_PYTHON_2:
         assert not from_file(str(path), network).any()
     else:
-        with pytest.raises(ConfigError, match="must be a .npz file of plain numbers"):
+        with pytest.raises(ConfigError, match=r"must be a \.npz file of plain numbers"):
             from_file(str(path), network)
     assert not recwarn

@@ -192,6 +192,12 @@ def workbook() -> bytes:
     return zipped(**{"[Content_Types].xml": b"<x/>", "xl/workbook.xml": b"<x/>"})
 
 
+def in_parquet(columns) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file, compression="none")
+    return file.getvalue()
+
+
 BROKEN = {
     "gzip cut off": (gzip.compress(XOR)[:-9], "cannot be inflated"),
     "gzip with a wrong sum": (gzip.compress(XOR)[:-8] + bytes(8), "cannot be inflated"),
@@ -207,6 +213,7 @@ BROKEN = {
     "NumPy": (b"\x93NUMPY\x01\0", "is a NumPy array"),
     "random bytes": (bytes(range(256)), "is not utf-8"),
     "NUL": (b"a,b,y\n0,\0,0\n0,1,1\n", "it has a NUL character in line 2"),
+    "Parquet of bytes": (in_parquet({"a": ["xyz"], "y": [1]}).replace(b"xyz", b"x\xff\xff"), "is no Parquet file that can be"),
     "Parquet cut off": (b"PAR1", "is no Parquet file that can be read"),
 }
 

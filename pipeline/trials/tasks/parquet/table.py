@@ -13,12 +13,13 @@ from pyarrow import parquet
 
 from pipeline.errors import ConfigError
 from pipeline.trials.tasks.file_bytes import MOST_BYTES, too_large
-from pipeline.trials.tasks.parquet.pages import pages
+from pipeline.trials.tasks.parquet.pages import chunks, pages
 from pipeline.trials.tasks.table import Table
 from pipeline.trials.tasks.wording import cut, refused
 
 MAGIC = b"PAR1"
-MOST_CELLS, MOST_DIFFERENT, MOST_PAGES, MOST_FOOTER = 2**24, 2**23, 2**17, 2**24
+MOST_CELLS, MOST_DIFFERENT = 2**24, 2**23
+MOST_PAGES, MOST_FOOTER, MOST_HEADERS = 2**17, 2**22, 2**23  # bytes but of the first
 MOST_BATCHES = 2**14
 DELTAS = (6, 7)  # encodings of words that are never read as dictionaries; in one a few bytes may stand for many long words
 MOST_TYPE = 40  # characters
@@ -29,29 +30,34 @@ CELLS = (*WORDS, pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating,
 def parquet_table(path: str, data: bytes) -> Table:
     """The table in the bytes of a Parquet file. Raises ConfigError where it cannot be read."""
     try:
-        if data.endswith(MAGIC) and int.from_bytes(data[-8:-4], "little") > MOST_FOOTER:
-            raise too_large(path)
-        metadata = parquet.read_metadata(io.BytesIO(data))
-        largest = words_by_row(path, data, metadata)
-        schema = metadata.schema.to_arrow_schema()
-        index = (schema.pandas_metadata or {}).get("index_columns", [])
-        fields = [field for field in schema if field.name not in index]
-        if len({field.name for field in schema}) < len(schema):
-            raise refused(path, "has two columns of one name")
-        readable = [field.name for field in fields if is_one(field.type, CELLS)]
-        words = [field.name for field in fields if is_one(field.type, WORDS) and field.name not in largest]
-        other = [name for name in readable if name not in largest]
-        found = parquet.read_table(io.BytesIO(data), columns=other, read_dictionary=words, use_pandas_metadata=False)
-        chunks = {name: found.column(name).chunks for name in other}
-        for name in set(readable) & set(largest):
-            chunks[name] = read_slowly(path, data, name, metadata.num_rows, largest[name])
+        return read(path, data)
     except ConfigError:
         raise
     except Exception as error:  # pyarrow's own are of many kinds
         raise refused(path, f"is no Parquet file that can be read: {cut(' '.join(str(error).split()), 80)}") from None
+
+
+def read(path: str, data: bytes) -> Table:
+    """The table in the bytes of a Parquet file. Raises what pyarrow raises where it is none, and ConfigError."""
+    if data.endswith(MAGIC) and int.from_bytes(data[-8:-4], "little") > MOST_FOOTER:
+        raise too_large(path)
+    metadata = parquet.read_metadata(io.BytesIO(data))
+    largest = words_by_row(path, data, metadata)
+    schema = metadata.schema.to_arrow_schema()
+    if len(set(schema.names)) < len(schema):
+        raise refused(path, "has two columns of one name")
+    index = (schema.pandas_metadata or {}).get("index_columns", [])
+    fields = [field for field in schema if field.name not in index]
+    readable = [field.name for field in fields if is_one(field.type, CELLS)]
+    words = [field.name for field in fields if is_one(field.type, WORDS) and field.name not in largest]
+    other = [name for name in readable if name not in largest]
+    found = parquet.read_table(io.BytesIO(data), columns=other, read_dictionary=words, use_pandas_metadata=False)
+    pieces = {name: found.column(name).chunks for name in other}
+    for name in set(readable) & set(largest):
+        pieces[name] = read_slowly(path, data, name, metadata.num_rows, largest[name])
     columns, different = [], 0
     for field in fields:
-        column, some = text_cells(chunks.pop(field.name)) if field.name in chunks else ([""] * metadata.num_rows, 0)
+        column, some = text_cells(pieces.pop(field.name)) if field.name in pieces else ([""] * metadata.num_rows, 0)
         columns.append(column)
         different += some
         if different > MOST_DIFFERENT:
@@ -76,22 +82,22 @@ def read_slowly(path: str, data: bytes, name: str, rows: int, largest: int) -> l
     at_once = max(1, MOST_BYTES // max(1, largest))
     if rows > at_once * MOST_BATCHES:
         raise too_large(path)
-    chunks: list[pa.Array] = []
+    pieces: list[pa.Array] = []
     size = 0
     for batch in parquet.ParquetFile(io.BytesIO(data)).iter_batches(at_once, columns=[name], use_threads=False):
-        chunks.append(batch.column(0).dictionary_encode())
-        size += chunks[-1].dictionary.nbytes
+        pieces.append(batch.column(0).dictionary_encode())
+        size += pieces[-1].dictionary.nbytes
         if size > MOST_BYTES:
             raise too_large(path)
-    return chunks
+    return pieces
 
 
-def text_cells(chunks: Sequence[pa.Array]) -> tuple[list[str], int]:
+def text_cells(pieces: Sequence[pa.Array]) -> tuple[list[str], int]:
     """The cells of a column, empty where there is no value, equal ones as one text; and how many different ones were found."""
     cells: list[str] = []
     different = 0
-    for chunk in chunks:
-        coded = (chunk.cast(pa.float32()) if pa.types.is_float16(chunk.type) else chunk).dictionary_encode()
+    for piece in pieces:
+        coded = (piece.cast(pa.float32()) if pa.types.is_float16(piece.type) else piece).dictionary_encode()
         words = ["" if value is None or is_nan(value) else str(value) for value in coded.dictionary.to_pylist()]
         different += len(words)
         codes = coded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False).tolist()
@@ -108,28 +114,22 @@ def is_nan(value: Any) -> bool:
 def words_by_row(path: str, data: bytes, metadata: Any) -> dict[str, int]:
     """The columns with pages in one of the encodings DELTAS, and what the largest page of each inflates to.
 
-    Raises ConfigError for more cells, pages or bytes than can be held, and ValueError for pages that are none: the end of the
-    file says how large its parts are, and each page says it again; a reader holds what the page says.
+    Raises ConfigError for more cells, pages or bytes than can be held, and other errors for pages that are none.
     """
     if metadata.num_rows * max(1, metadata.num_columns) > MOST_CELLS:
         raise refused(path, f"has {metadata.num_rows * metadata.num_columns:,} cells: at most {MOST_CELLS:,} are read")
-    if metadata.num_row_groups * max(1, metadata.num_columns) > MOST_PAGES:
+    parts, size = chunks(data, len(data) - 8 - int.from_bytes(data[-8:-4], "little"))
+    if size > MOST_BYTES:
         raise too_large(path)
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    if sum(group.total_byte_size for group in groups) > MOST_BYTES:
-        raise too_large(path)
-    size = number = 0
+    size = number = headers = 0
     largest: dict[str, int] = {}
     slow = set()
-    for chunk in (group.column(at) for group in groups for at in range(group.num_columns)):
-        start, dictionary = chunk.data_page_offset, chunk.dictionary_page_offset
-        if chunk.has_dictionary_page and dictionary is not None and 0 < dictionary < start:
-            start = dictionary
-        for page in pages(data, start, start + chunk.total_compressed_size, chunk.num_values):
-            size, number = size + page.size, number + 1
-            if size > MOST_BYTES or number > MOST_PAGES:
+    for part in parts:
+        for page in pages(data, part):
+            size, number, headers = size + page.size, number + 1, headers + page.header
+            if size > MOST_BYTES or number > MOST_PAGES or headers > MOST_HEADERS:
                 raise too_large(path)
-            largest[chunk.path_in_schema] = max(page.size, largest.get(chunk.path_in_schema, 0))
+            largest[part.path] = max(page.size, largest.get(part.path, 0))
             if page.encoding in DELTAS:
-                slow.add(chunk.path_in_schema)
+                slow.add(part.path)
     return {name: most for name, most in largest.items() if name in slow}
