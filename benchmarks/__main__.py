@@ -1,8 +1,8 @@
-"""Benchmarks by name, or all: `python -m benchmarks [training] [uneven] [scaling] [first_use] [sweep] [workers] [server]`."""
+"""Benchmarks by name, or all: `python -m benchmarks [NAME …]`; `main` of each module says what it measures."""
 
 import sys
 
-from benchmarks import first_use, scaling, server, sweep, training, uneven, workers
+from benchmarks import coverage, first_use, scaling, server, sweep, training, uneven, workers
 
 BENCHMARKS = {
     "training": lambda: training.main([]),
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "sweep": sweep.main,
     "workers": workers.main,
     "server": server.main,
+    "coverage": coverage.main,
 }
 
 for name in sys.argv[1:] or BENCHMARKS:

@@ -186,7 +186,10 @@ class Sweep:
     @cached_property
     def summary(self) -> Summary:
         """All statistics of the sweep, each table computed once."""
-        return Summary(self._observations)
+        from pipeline.report.start_properties import properties_of
+
+        runs = self._curves
+        return Summary(self._observations, properties_of(runs) if isinstance(runs, Runs) else None)
 
     def by(self, *axes: str) -> pd.DataFrame:
         """A row for each combination of values of these axes, with rate, ERT and quartiles and their intervals."""

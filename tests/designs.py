@@ -41,3 +41,26 @@ def weights_of(results, parameters=10) -> Weights:
     """Some weights for each run."""
     values = np.random.default_rng(0).normal(size=(2, parameters, len(results)))
     return Weights([f"w{number + 1}" for number in range(parameters)], *values)
+
+
+def start_population(starts, number) -> np.ndarray:
+    """Epochs to convergence (starts, 6 learning rates, 4 ranges), some infinite: a start has its luck in all."""
+    generator = np.random.default_rng(number)
+    luck = generator.normal(size=(starts, 1, 1))
+    log = np.log(400) + 0.5 * np.abs(np.arange(6)[:, None] - 3) + 0.2 * np.arange(4) + 0.8 * luck
+    log = log + generator.normal(0, 0.5, (starts, 1, 4)) + generator.normal(0, 0.5, (starts, 6, 4))
+    fails = generator.random(log.shape) < 1 / (1 + np.exp(3.5 - 1.2 * luck - 0.7 * np.arange(4)))
+    return np.where(fails, np.inf, np.ceil(np.exp(log)))
+
+
+def sweep_of_starts(epochs, samples, horizon) -> pd.DataFrame:
+    """The results of that many samples, axis `sample`, of the starts of a population, none in two of them."""
+    sample, seed, rate, width = np.indices((samples, len(epochs) // samples, *epochs.shape[1:])).reshape(4, -1)
+    time = epochs.reshape(-1)
+    return pd.DataFrame(
+        {
+            "sample": sample, "learning_rate": rate, "initial.range": width, "seed": seed,
+            "status": np.where(time <= horizon, "converged", "exhausted"),
+            "epochs": np.minimum(time, horizon).astype(int), "horizon": horizon,
+        }
+    )  # fmt: skip

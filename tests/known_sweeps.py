@@ -69,9 +69,8 @@ def known_sweep(number: int) -> KnownSweep:
     stuck = rng.choice(list(STUCK), p=[0.6, 0.2, 0.2])
     truth = _truth(settings, location, failing, horizon, np.hypot(spread, noise), STUCK[stuck])
     # one random number for each start and one for each training: settings that differ in their threshold alone share it
-    trainings = settings.drop(columns="threshold", errors="ignore")
-    training = np.unique(trainings.astype(str).agg("|".join, axis=1), return_inverse=True)[1] if len(trainings.columns) else None
-    training = np.zeros(len(settings), int) if training is None else training
+    differing = [axis for axis in axes if axis != "threshold"]
+    training = settings.groupby(differing).ngroup().to_numpy() if differing else np.zeros(len(settings), int)
     shared, own = rng.normal(size=(2, starts)), rng.normal(size=(2, starts, training.max() + 1))[:, :, training]
     mixed = shared[1][:, None] if kind in ("tied", "equal") else (shared[1][:, None] + own[1]) / np.sqrt(2)
     epochs = np.ceil(np.exp(location + spread * shared[0][:, None] + noise * own[0]))
@@ -82,8 +81,8 @@ def known_sweep(number: int) -> KnownSweep:
     rows = settings.loc[np.tile(np.arange(len(settings)), starts)].reset_index(drop=True)
     if starts > 1:
         rows.insert(int(rng.integers(0, len(axes) + 1)), "seed", np.repeat(np.arange(starts), len(settings)))
-    goal = rows["threshold"] if "threshold" in rows else 1e-3
-    error = np.where(converged.ravel(), 0.9 * goal, np.where(status.ravel() == "diverged", np.nan, 0.02 + rng.random(len(rows))))
+    error = np.where(status.ravel() == "diverged", np.nan, 0.02 + rng.random(len(rows)))
+    error = np.where(converged.ravel(), 0.9 * rows.get("threshold", 1e-3), error)
     results = rows.assign(
         status=status.ravel(), epochs=spent.ravel().astype(int), final_error=error, horizon=np.tile(horizon, starts).astype(int)
     )

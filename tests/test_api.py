@@ -123,6 +123,21 @@ def test_tables_have_every_key_of_the_trials(folder):
     assert one_below_the_other["learning_rate"].notna().all()
 
 
+def test_a_sweep_of_some_runs_is_a_sweep_with_their_curves(folder):
+    sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(3), max_epochs=20)
+    some = sweep.where("learning_rate=8 and seed>=1 and network.activation=sigmoid")
+    assert len(some) == 2
+    assert some.axes == sweep.axes
+    assert some.by()["runs"].tolist() == [2]
+    rows = sweep.results.index[(sweep.results["learning_rate"] == 8) & (sweep.results["seed"] >= 1)]
+    whole = sweep.curves()
+    for curve, (_, same) in zip(some.curves().groupby("run"), whole[whole["run"].isin(rows)].groupby("run"), strict=True):
+        assert curve[1]["error"].tolist() == same["error"].tolist()
+    assert some.where("seed=2").results["seed"].tolist() == [2]
+    with pytest.raises(bp.ConfigError, match=r"^where=seed>9: holds for none of the 6 runs of "):
+        sweep.where("seed>9")
+
+
 FIGURES = ("rate_map", "heat_maps", "cost", "error_curves", "survival", "run_lengths", "profiles", "weights")
 
 

@@ -1,5 +1,6 @@
 """One or several recorded sweeps: side by side in one table, and as a document in text, Markdown, CSV, Parquet or HTML."""
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +13,9 @@ import pandas as pd
 
 from pipeline.errors import ConfigError, as_override, printable
 from pipeline.report.answer import answer, comparison_in_words
-from pipeline.report.answer.next_command import as_value, with_overrides
+from pipeline.report.answer.next_command import with_overrides
 from pipeline.report.named_tables import BY_AXES, TABLES, table_of
+from pipeline.report.setting import as_value
 from pipeline.report.tables import Part, as_markdown, joined, left_out, markdown_text, report_parts, storable, tables
 from pipeline.report.text_tables import Page
 from pipeline.results.columns import HELD_OUT, NO_AXES
@@ -24,6 +26,7 @@ from pipeline.stats.comparisons.two_sweeps import compare_axes
 from pipeline.stats.sample import REPLICATES, axes_of
 from pipeline.stats.selection import matching
 from pipeline.stats.summary import Summary
+from pipeline.trials.configuration import TRIAL_KEYS
 
 SWEEP = "sweep"  # the axis that tells sweeps apart
 COMPARED = "compared"  # the table of what changed between two sweeps
@@ -47,9 +50,10 @@ class Contents:
     ) -> "Contents":
         """Raises ConfigError for an axis or a table that these sweeps do not have, and for a condition that leaves no runs."""
         contents = cls(sweeps, by, table, where, width)
+        axes = contents.summary.axes  # of the runs for which the condition holds, or it is refused
         for axis in by:
-            if axis not in contents.summary.axes:
-                raise ConfigError("by", axis, f"is no axis of this sweep; it has {', '.join(contents.summary.axes) or 'none'}")
+            if axis not in axes:
+                raise ConfigError("by", axis, f"is no axis of this sweep; it has {', '.join(axes) or 'none'}")
         if table and by and table not in BY_AXES:
             raise ConfigError("by", list(by), f"has no meaning for table={table}, only for {', '.join(BY_AXES)}")
         if table == COMPARED and len(sweeps) != 2:
@@ -100,7 +104,9 @@ class Contents:
         if self.where:
             shown, total = (sum(len(sweep.table) for sweep in sweeps) for sweeps in (self.chosen, self.sweeps))
             lines.append(f"Only runs with {self.where}: {shown:,} of {total:,}; {total - shown:,} are left out.")
-            if outcomes := [name for name in matching(self.sweeps[0].table, self.where)[1] if name in OUTCOMES]:
+            if outcomes := [
+                name for name in matching(with_configured(self.sweeps[0], self.where), self.where)[1] if name in OUTCOMES
+            ]:
                 lines.append(
                     f"They are chosen by how they ended ({', '.join(outcomes)}): rates and times are of these runs alone."
                 )
@@ -115,7 +121,7 @@ def runs_where(sweep: SweepResults, where: str) -> SweepResults:
 def rows_where(sweep: SweepResults, where: str) -> Integers:
     """The rows of the runs for which a condition holds, at least one. Raises ConfigError."""
     try:
-        holds, _ = matching(sweep.table, where)
+        holds, _ = matching(with_configured(sweep, where), where)
     except ValueError as error:
         raise ConfigError("where", where, str(error)) from None
     if not holds.any():
@@ -146,6 +152,13 @@ def together(sweeps: Sequence[SweepResults]) -> pd.DataFrame:
         return sweeps[0].observations
     parts = zip(labels(sweeps), aligned(sweeps), strict=True)
     return pd.concat([results.assign(**{SWEEP: label})[[SWEEP, *results]] for label, results in parts], ignore_index=True)
+
+
+def with_configured(sweep: SweepResults, where: str) -> pd.DataFrame:
+    """The results of a sweep, with what a condition names that was the same in all of its runs and is in no column."""
+    named = [name for name in re.findall(r"[\w.]+", where) if name not in sweep.table and name.partition(".")[0] in TRIAL_KEYS]
+    fixed = {name: configured(sweep.configuration, name) for name in named}
+    return sweep.table.assign(**{name: value for name, value in fixed.items() if value is not None})
 
 
 def configured(configuration: Mapping[str, Any], key: str) -> Any:
@@ -234,7 +247,8 @@ def html(contents: Contents) -> str:
     sweeps, summary = contents.chosen, contents.summary
     first = sweeps[0]
     same = first.configuration if all(sweep.configuration == first.configuration for sweep in sweeps) else {}
-    command = "\n".join(sweep.command for sweep in sweeps if sweep.command)
+    commands = [origin["command"] or sweep.command for origin, sweep in zip(contents.origins, sweeps, strict=True)]
+    command = "\n".join(filter(None, commands))
     with tempfile.TemporaryDirectory() as folder:
         figures = write_figures(summary, Path(folder), axes=contents.by)
         notes = contents.headings[len(sweeps) :]

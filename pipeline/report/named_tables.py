@@ -64,6 +64,7 @@ TABLES: dict[str, tuple[str, Callable[[Summary], pd.DataFrame]]] = {
         "Share of the variance of log epochs that goes with each axis",
         lambda summary: summary.variance_shares,
     ),
+    "starts": ("Which starts converge: odds by properties of their weights", lambda summary: summary.start_effects),
     "held_out": (
         "Held-out patterns: medians over runs of the error on them, and of the shares that are right",
         lambda summary: summary.held_out(*summary.settings),

@@ -42,10 +42,8 @@ def report_parts(summary: Summary, width: int | None = 80, **origin: Any) -> lis
     """The answer (`origin`: what it takes of how the sweep was made), the main tables, and what is left out of them."""
     page = Page(width, PRINTED_ROWS)
     parts: list[Part] = [("", page.prose(sentence)) for sentence in answer(summary, **origin)]
-    titled = tables(summary)
-    parts += [(page.prose(printable(title)), page.table(table)) for title, table in list(titled.items())[: PRINTED_AXES + 1]]
-    more = list(titled)[PRINTED_AXES + 1 :]
-    return [*parts, *left_out(page, "the files in summary/ have all", more)]
+    parts += [(page.prose(printable(title)), page.table(table)) for title, table in tables(summary).items()]
+    return [*parts, *left_out(page, "the files in summary/ have all", varied(summary)[PRINTED_AXES:])]
 
 
 def left_out(page: Page, where: str, tables: Sequence[str] = ()) -> list[Part]:
@@ -56,7 +54,7 @@ def left_out(page: Page, where: str, tables: Sequence[str] = ()) -> list[Part]:
         listed = ", ".join(names) + (f" and {more} more" if more > 0 else "")
         lines.append(f"Left out to fit {page.width} columns: {listed}; COLUMNS=200 shows more, {where}.")
     if tables:
-        lines.append(f"Left out, too: {count(len(tables), 'table')} by other axes; {where}.")
+        lines.append(f"Left out, too: the {count(len(tables), 'table')} by {', '.join(map(printable, tables))}; {where}.")
     return [("", "\n".join(map(page.prose, lines)))] if lines else []
 
 
@@ -67,7 +65,9 @@ def tables(summary: Summary, by: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
     best = summary.best
     titled = {TABLES["best"][0]: best.drop(columns=JUDGEMENTS)} if len(best) else {}
     axes = varied(summary) or summary.settings[:1]
-    return titled | {f"By {axis}": summary.by(axis) for axis in axes}
+    titled |= {f"By {axis}": summary.by(axis) for axis in axes[:PRINTED_AXES]}
+    held_out = table_of(summary, "held_out")
+    return titled | ({TABLES["held_out"][0]: held_out} if len(held_out) else {})
 
 
 def as_text(table: pd.DataFrame) -> str:

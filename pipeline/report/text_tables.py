@@ -47,13 +47,13 @@ class Page:
         read = with_intervals(bare)
         whole = [(str(name), read[name]) for name in read]
         chosen = whole if self.width is None else fitting(read, bare, self.width)
+        self.intervals |= any(cells.str.endswith(")").any() for name, cells in chosen or whole if name in WITH_INTERVALS)
         if not chosen:
             return self.more(self.records(read), len(table))
         shown_names = dict(chosen)
         missing = [name for name, _ in whole if name not in shown_names]
         missing += [f"intervals of {name}" for name, cells in chosen if not cells.equals(read[name])]
         self.left_out += [name for name in missing if name not in self.left_out]
-        self.intervals |= any(cells.str.endswith(")").any() for name, cells in chosen if name in WITH_INTERVALS)
         return self.more("\n".join(aligned(chosen)), len(table))
 
     def records(self, read: pd.DataFrame) -> str:

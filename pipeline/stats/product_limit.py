@@ -40,7 +40,8 @@ def product_limit(
     """The Kaplan–Meier estimate of each group.
 
     S(t) = ∏ (1 − d/n) over the times up to t, d events of n at risk (Kaplan & Meier, JASA 53 (1958), equation 2b). Before
-    anything is censored that is what remains ÷ what started, and is computed so: 1 − ECDF exactly.
+    anything is censored that is what remains ÷ what started, and is computed so: 1 − ECDF exactly. After that it takes for
+    granted that a run's horizon says nothing about when it converges: it does where slow settings were watched longer.
     `ranks` are `ranked(time)`, if known: they are the same for every grouping of the same runs.
     """
     group = np.zeros(len(time), np.intp) if group is None else group

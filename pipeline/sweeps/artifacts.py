@@ -23,7 +23,7 @@ from pipeline.sweeps.plan import Plan
 RESULTS, JOBS = FILE, "jobs.json"
 NO_RUN = b""
 MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
-UNREAD = ("run_id", "key", "digest")  # by the statistics
+UNREAD = ("run_id", "key", "digest")  # by the statistics, unless an axis has no effect
 
 
 def write_artifacts(
@@ -31,15 +31,17 @@ def write_artifacts(
 ) -> Summary:
     """The sweep's results, tables, figures, report and configuration as files in an empty folder; gives the summary of them."""
     with phase("tables"):
+        from pipeline.report.start_properties import properties_of
         from pipeline.report.tables import write_tables
 
         write_results(folder / RESULTS, plan, rows, run_ids)
         names = pq.read_schema(folder / RESULTS).names
-        read = [*plan.axes, *(name for name in NO_AXES if name in names and name not in UNREAD)]
-        summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas())
+        read = [*plan.axes, *(name for name in NO_AXES if name in names and (name not in UNREAD or plan.idle_axes))]
+        runs = Runs(rows, len(plan), plan.inputs)
+        summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas(), properties_of(runs))
         write_tables(summary, folder, **description.origin)
     with phase("figures"):
-        write_pictures(folder, plan, description, rows, summary)
+        write_pictures(folder, plan, description, runs, summary)
     with phase("files"):
         for name, text in {**description.files, JOBS: json.dumps(description.jobs)}.items():
             (folder / name).write_text(text, encoding="utf-8")
@@ -50,14 +52,13 @@ def write_artifacts(
     return summary
 
 
-def write_pictures(folder: Path, plan: Plan, description: SweepDescription, rows: Sequence[RunRows], summary: Summary) -> None:
+def write_pictures(folder: Path, plan: Plan, description: SweepDescription, runs: Runs, summary: Summary) -> None:
     """The figures, and the report that shows them."""
     from pipeline.report.figures.files import write_figures  # with matplotlib, when training is over
     from pipeline.report.figures.trajectories import weights_of
     from pipeline.report.page import write_report
 
-    runs = Runs(rows, len(plan))
-    small = runs.networks == 1 and len(runs) * rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
+    small = runs.networks == 1 and len(runs) * runs.rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
     error_goals = all(trial.batch_key.criterion == "total_error" for trial in plan.groups)
     captions = write_figures(summary, folder / "figures", runs, weights_of(runs) if small else None, error_goals)
     made = description.configuration, captions, environment_tags(), description.command, description.study

@@ -35,7 +35,9 @@ def sweep(request: SweepRequest) -> None:
     print()
     show(report_parts(summary, width(), **describe(request, store.uri).origin))
     print(f"\nrecorded as run {parent} in {store.uri}")
-    print(f"{store.how_to_look(parent)}; more tables: python -m pipeline.summary --help")
+    print(store.how_to_look(parent))
+    print("its report.html, figures/ and summary/ are there; of some runs, in any format:")
+    print("python -m pipeline.summary --help")
 
 
 def run(request: SweepRequest) -> tuple[Summary, str, Store]:

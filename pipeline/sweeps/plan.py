@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipeline.backprop.arithmetic import Array
 from pipeline.errors import ConfigError, as_override
 from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
@@ -65,6 +66,12 @@ class Plan:
     def axes(self) -> dict[str, Swept]:
         """The axes that vary, by name."""
         return {axis.name: axis for axis in self.product.axes if axis.varies}
+
+    @cached_property
+    def inputs(self) -> Array | None:
+        """The patterns' inputs (P, I) where all trials have the same task, else None."""
+        tasks = {trial.batch_key.task for trial in self.groups}
+        return np.asarray(load(tasks.pop()).inputs) if len(tasks) == 1 else None
 
     @cached_property
     def _fields(self) -> dict[str, tuple[Swept | None, Column]]:

@@ -232,7 +232,7 @@ def test_help_has_purpose_examples_and_every_key_with_its_meaning(name, command)
     first, *_ = (CONF / f"{name}.yaml").read_text().splitlines()
     assert ended.out.startswith(first.removeprefix("# "))
     examples = [line for line in ended.out.splitlines() if line.startswith(f"  python -m pipeline.{name}")]
-    assert len(examples) == 3
+    assert len(examples) >= 3
     assert "powered by hydra" not in ended.out.lower()
 
 

@@ -100,6 +100,6 @@ def test_a_multirun_is_what_hydra_gives_its_sweeper():
     assert plain(config) == plain(expected)
     assert (config.hydra.sweep.dir, config.hydra.sweeper) == ("out", expected.hydra.sweeper)
     jobs = expand(multirun.loader, config, multirun.arguments)
-    assert len(jobs) == 6 * 4 * 2 * 3 * 2
-    assert jobs[0].config == compose(["study=xor", "network=trained", "learning_rate=0.1", "initial.range=0.5", "seed=1",
+    assert len(jobs) == 7 * 4 * 2 * 3 * 2
+    assert jobs[0].config == compose(["study=xor", "network=trained", "learning_rate=0.3", "initial.range=0.5", "seed=1",
                                       "threshold=1e-1"])  # fmt: skip

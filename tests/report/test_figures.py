@@ -1,5 +1,6 @@
 """Figures are there for every design that has something to show, say what stands behind them, and are the same each time."""
 
+import re
 import warnings
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,10 +10,12 @@ import pandas as pd
 import pytest
 
 from pipeline.report.figures import files as figures
-from pipeline.report.figures.drawing import plain, spread
+from pipeline.report.figures.drawing import contrast, plain, readable_on, spread
 from pipeline.report.figures.heat_maps import median_map, rate_map
 from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
+from pipeline.report.figures.starts.outcomes import start_outcomes
 from pipeline.report.figures.trajectories import error_curves, final_weights
+from pipeline.report.figures.views.restart_cutoffs import restart_cutoffs
 from pipeline.report.note import note
 from pipeline.report.numbers import tick
 from pipeline.report.tables import report
@@ -38,6 +41,9 @@ EDGES = {
     "all diverged": sweep(**USUAL).assign(status="diverged", epochs=3, final_error=np.inf),
     "all at epoch 0": sweep(**USUAL).assign(status="converged", epochs=0, final_error=0.0),
     "stationary": sweep(**USUAL).assign(status="stationary", epochs=7),
+    "enormous": sweep(learning_rate=[1e-300, 1.0, 1e300], seed=range(3), threshold=[1e-300, 1e300]).assign(
+        status=["converged", "diverged", "exhausted"] * 6, epochs=[10**12, 3, 10**12] * 6, final_error=[0.0, 1e308, 1e300] * 6
+    ),
 }  # fmt: skip
 
 
@@ -53,18 +59,23 @@ def test_every_design_is_drawn_without_a_warning(name):
         for picture in drawn.values():
             picture.figure.draw_without_rendering()
             assert picture.caption.strip()
-            assert f"{len(results):,} run" in picture.caption or "threshold" in picture.caption
+            assert f"{len(results):,} run" in picture.caption or "threshold" in picture.caption or "start" in picture.caption
     assert {"survival", "run_lengths", "error_curves", "weights"} <= set(drawn)
 
 
 def test_a_usual_sweep_has_all_figures_as_svg_and_png_and_captions(tmp_path):
     results = EDGES["usual"]
     captions = figures.write_figures(Summary(results), tmp_path / "figures", curves_of(results), weights_of(results))
-    names = {"rate_map", "heat_maps", "cost", "error_curves", "survival", "run_lengths", "profiles", "weights"}
+    names = {
+        "rate_map", "heat_maps", "start_outcomes", "cost_by_initial.range", "cost", "error_curves", "fixed_target", "fixed_budget",
+        "survival_by_initial.range", "survival", "run_lengths", "restart_cutoffs", "profiles", "partial_dependence", "weights",
+    }  # fmt: skip
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         f"{name}.{kind}" for name in names for kind in ("svg", "png")
     }
     assert {path.stem for path in captions} == names
+    order = [path.stem for path in captions]
+    assert order.index("cost_by_initial.range") < order.index("cost")
     for path in captions:
         assert ElementTree.parse(path).getroot().tag.endswith("svg")
         assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
@@ -103,6 +114,121 @@ def test_drawing_leaves_matplotlibs_settings_alone_and_opens_no_window():
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
 
 
+def test_thresholds_of_another_criterion_are_drawn_on_no_axis_of_total_error():
+    import pipeline as bp
+
+    sweep = bp.sweep("task=xor", "criterion=worst_output", learning_rate=[0.5, 2], threshold=[0.5, 0.4], max_epochs=20)
+    for name in ("error_curves", "fixed_budget"):
+        figure = sweep.figure(name)
+        lines = [line for plot in figure.axes for line in plot.lines if line.get_linestyle() in ("--", ":")]
+        assert not [line for line in lines if set(line.get_ydata()) & {0.5, 0.4}], name
+
+
+def test_a_map_in_which_nothing_was_reached_has_no_scale():
+    summary = Summary(EDGES["nothing converged"])
+    for draw, panels in ((median_map, 2), (rate_map, 2)):
+        figure = draw(summary).figure
+        assert len(figure.axes) == panels
+        assert draw is rate_map or "Median epochs to convergence: not reached" in figure.get_suptitle()
+    assert len(rate_map(Summary(EDGES["usual"])).figure.axes) == 3
+
+
+@pytest.mark.parametrize("draw", [median_map, rate_map])
+def test_every_number_in_a_cell_has_a_contrast_of_at_least_four_and_a_half(draw):
+    rates = np.linspace(0.02, 1.0, 12)
+    results = pd.concat([
+        sweep(learning_rate=[rate], momentum=[0.0, 0.5], seed=range(50)).assign(
+            status=np.where(np.arange(100) % 50 < 50 * rate, "converged", "exhausted"), epochs=round(10 ** (4 * rate))
+        )
+        for rate in rates
+    ], ignore_index=True)  # fmt: skip
+    plot = draw(Summary(results)).figure.axes[0]
+    image = plot.collections[-1]
+    cells = np.asarray(image.cmap(image.norm(image.get_array()))).reshape(-1, 4)
+    assert len(plot.texts) == 24
+    columns = int(plot.get_xlim()[1])
+    for text in plot.texts:
+        x, y = (int(position) for position in text.get_position())
+        shown = cells[y * columns + x]
+        background = shown[:3] if shown[3] else (0.85,) * 3
+        assert contrast(text.get_color(), background) >= 4.5, text.get_text()
+
+
+def test_black_or_white_is_readable_on_every_colour():
+    for colour in np.random.default_rng(0).random((500, 3)):
+        assert contrast(readable_on(colour), colour) >= 4.58
+    assert contrast("black", "white") == pytest.approx(21)
+    assert contrast("#767676", "white") == pytest.approx(4.54, abs=0.01)  # the grey that WCAG names as just enough
+
+
+def test_weights_of_diverged_runs_are_left_out_and_very_large_ones_do_not_hide_the_others():
+    results = EDGES["usual"].copy()
+    results.loc[::3, "status"] = "diverged"
+    weights = weights_of(results)
+    weights.final[:, ::3] = 1e200
+    picture = final_weights(Summary(results), weights)
+    left_out = (results["status"].eq("diverged") & results["threshold"].eq(1e-3)).sum()
+    assert f"The final weights of {left_out} runs that diverged are left out." in picture.caption
+    assert picture.figure.axes[0].get_yscale() == "linear"
+    assert max(map(abs, picture.figure.axes[0].get_ylim())) < 10
+    weights.final[3, 1::3] = 4000.0
+    picture = final_weights(Summary(results), weights)
+    plot = picture.figure.axes[0]
+    assert plot.get_yscale() == "symlog"
+    assert "logarithmic" in picture.caption
+    low, high = (plot.transAxes.inverted().transform(plot.transData.transform((0, y)))[1] for y in (-1, 1))
+    assert high - low > 0.03  # of the height: initial weights of -1 and 1 are apart
+
+
+def test_legends_stand_beside_their_panel():
+    for draw in (survival, run_lengths, profiles):
+        figure = draw(Summary(EDGES["usual"])).figure
+        figure.draw_without_rendering()
+        plot = figure.axes[-1] if draw is not survival else figure.axes[1]
+        box, panel = plot.get_legend().get_window_extent(), plot.get_window_extent()
+        assert box.x0 > panel.x1
+        assert abs((box.y0 + box.y1) - (panel.y0 + panel.y1)) < 4
+        assert box.x1 <= figure.bbox.x1
+        assert not figure.legends
+
+
+def test_figures_are_drawn_for_every_axis_but_a_few_of_very_many():
+    names = dict(figures.pictures(Summary(EDGES["12 axes"].head(512)), None, None))
+    assert [name for name in names if name.startswith("cost")] == ["cost", *(f"cost_by_axis_{n}" for n in (1, 2, 3))] or len(
+        [name for name in names if name.startswith("cost_by_")]
+    ) == figures.MOST_OTHERS
+    three = sweep(momentum=[0.0, 0.9], learning_rate=[0.1, 1.0], **{"a/b": [1, 2], "initial.range": [1, 2]}, seed=range(3))
+    names = dict(figures.pictures(Summary(three), None, None))
+    assert {"rate_map_by_a_b", "survival_by_a_b", "cost_by_a_b"} <= set(names)
+    range_first = [name for name in names if name.startswith("survival")][0]
+    assert range_first in ("survival_by_initial.range", "survival")
+
+
+def test_where_each_start_converges_has_a_panel_for_each_range_and_says_how_many_fail():
+    picture = start_outcomes(Summary(EDGES["usual"]))
+    titles = [plot.get_title() for plot in picture.figure.axes]
+    assert titles[:2] == ["initial.range 0.5", "initial.range 2"]
+    counted = re.search(r"(\d+) of 10 starts \(a seed and range\) converge at every learning_rate, (\d+) at some, (\d+) at none",
+                        picture.caption)  # fmt: skip
+    lowest = EDGES["usual"].query("threshold == 0.001").assign(ok=lambda table: table["status"] == "converged")
+    share = lowest.groupby(["seed", "initial.range"])["ok"].mean()
+    assert [int(number) for number in counted.groups()] == [
+        (share == 1).sum(),
+        share.between(0.01, 0.99).sum(),
+        (share == 0).sum(),
+    ]
+    assert start_outcomes(Summary(EDGES["one axis"])) is None
+
+
+def test_restarts_are_held_at_the_best_setting_and_said_to_be():
+    results = EDGES["usual"]
+    summary = Summary(results)
+    picture = restart_cutoffs(summary)
+    best = summary.best["initial.range"].iloc[-1]
+    assert f"held fixed at the best setting: initial.range = {best:g}" in picture.caption
+    assert restart_cutoffs(Summary(results[results["seed"] == 0].drop(columns="seed"))) is None
+
+
 def test_no_runs_have_no_figures(tmp_path):
     assert figures.write_figures(Summary(EDGES["usual"].head(0)), tmp_path / "none") == {}
 
@@ -121,7 +247,7 @@ def test_heat_maps_write_what_was_reached_and_mark_what_was_not():
          "epochs": [10, 20, 30, 30] + [99] * 4, "final_error": 0.0}
     )  # fmt: skip
     written = texts(median_map(Summary(results)).figure)
-    assert {"2/2\n10", "2/2\n30", "0/2\n–"} <= set(written)
+    assert {"2/2\n14.14", "2/2\n30", "0/2\n–"} <= set(written)
     hatched = [patch for patch in median_map(Summary(results)).figure.axes[0].patches if patch.get_hatch()]
     assert len(hatched) == 2
     assert {"2/2\n100%", "0/2\n–"} <= set(texts(rate_map(Summary(results)).figure))
@@ -229,7 +355,9 @@ def test_the_table_of_a_heat_map_has_a_row_for_each_cell_and_threshold_that_has_
         runs = results[(results[["learning_rate", "initial.range", "threshold"]] == list(cell.values())[:3]).all(axis=1)]
         assert cell["runs"] == len(runs)
         assert cell["rate"] == (runs["status"] == "converged").mean()
-        assert cell["median"] == np.sort(np.where(runs["status"] == "converged", runs["epochs"], np.inf))[(len(runs) - 1) // 2]
+        ordered = np.sort(np.where(runs["status"] == "converged", runs["epochs"], np.inf))
+        middle = ordered[[(len(runs) - 1) // 2, len(runs) // 2]]
+        assert cell["median"] == pytest.approx(np.sqrt(middle.prod()))
 
 
 def test_the_table_of_costs_has_a_row_for_each_value_and_threshold_with_its_intervals():
@@ -241,7 +369,7 @@ def test_the_table_of_costs_has_a_row_for_each_value_and_threshold_with_its_inte
         ]
         alone = Summary(runs.assign(horizon=1000)).by().loc[0]
         for name in ("rate", "ert", "q1", "median", "q3", "rate_low", "rate_high", "ert_low", "ert_high"):
-            assert row[name] == alone[name]
+            assert row[name] == pytest.approx(alone[name], rel=1e-12)
 
 
 def test_the_table_of_survival_is_that_of_the_runs_with_one_value_and_threshold():

@@ -15,6 +15,7 @@ from pipeline.report.answer.none_converged import none_converged
 from pipeline.report.answer.restarts import restarts
 from pipeline.report.answer.shape import shapes
 from pipeline.report.answer.share import share
+from pipeline.report.answer.starts import starts_in_words
 from pipeline.stats.summary import Summary
 
 __all__ = ["answer", "comparison_in_words", "in_words"]
@@ -24,8 +25,8 @@ def answer(summary: Summary, command: str = "", study: str = "", configuration: 
     """The answer, a paragraph each; the command that would decide, if there is one, is the last.
 
     What was asked; the share that converged; the best setting at the lowest threshold that was reached, with its rivals, the
-    edge of the grid and the restart cutoff; the other thresholds; what each axis does; what the tutorial claims; what the
-    sample cannot show; what would. `command`, `study` and `configuration`: those of the sweep, if known.
+    edge of the grid and the restart cutoff; the other thresholds; what each axis does; what the tutorial claims; which starts
+    converge; what the sample cannot show; what would. `command`, `study` and `configuration`: those of the sweep, if known.
     """
     if not len(summary):
         return ["There are no runs."]
@@ -38,15 +39,16 @@ def _costs(summary: Summary, command: str, study: str, configuration: Mapping[st
     reached = [one for one in ordered if one.converged]
     if not reached:
         return [none_converged(summary), limits(summary)]
-    main, replicated = reached[0], summary.replicated
+    main = reached[0]
     return [
         none_converged(summary, ordered[0].threshold) if main is not ordered[0] else "",
-        best(main, replicated),
-        edge(main, replicated),
+        best(main),
+        edge(main),
         restarts(summary, main),
-        others([one for one in ordered if one is not main and one is not ordered[0]], replicated),
+        others([one for one in ordered if one is not main and one is not ordered[0]]),
         shapes(summary),
         claims(summary, study),
+        starts_in_words(summary.start_effects),
         limits(summary),
         *to_decide(summary, main, command, draws_starts(summary, configuration)),
     ]

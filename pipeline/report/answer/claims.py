@@ -1,6 +1,7 @@
 """What the document's tutorial claims, held against the default study."""
 
 import numpy as np
+import pandas as pd
 
 from pipeline.errors import as_override
 from pipeline.report.numbers import in_short, percent
@@ -15,14 +16,14 @@ def claims(summary: Summary, study: str) -> str:
     """«Works well» and «no parameters to tune», in the numbers of the default study; nothing for another sweep."""
     if study != STUDY or AXIS not in summary.settings:
         return ""
-    rate = percent(summary.by(intervals=False).loc[0, "rate"])
+    rate = percent(summary.event.mean())
     well = f"The tutorial says that backpropagation «works well»: {rate} of these runs converged."
     return f"{well} {tuning}" if (tuning := _tuning(summary)) else well
 
 
 def _tuning(summary: Summary) -> str:
     """By what factor learning rates differ in what a success costs, at the lowest threshold; at which no run converged."""
-    table, at = summary.by(*summary.with_thresholds(AXIS), intervals=False), ""
+    table, at = summary.by(*summary.with_thresholds(AXIS)), ""
     if NESTED in table:
         lowest = summary.thresholds[-1]
         table, at = table[table[NESTED] == lowest], f"at threshold {as_override(lowest)} "
@@ -31,10 +32,16 @@ def _tuning(summary: Summary) -> str:
     parts = []
     if len(known) > 1 and 0 < known["ert"].iloc[0] < known["ert"].iloc[-1]:
         best, worst = known.iloc[0], known.iloc[-1]
-        parts.append(
-            f"a success costs {in_short(best['ert'])} epochs with {valued(AXIS, best[AXIS])} and {in_short(worst['ert'])} "
-            f"with {valued(AXIS, worst[AXIS])}, {in_short(worst['ert'] / best['ert'])} times as many"
-        )
+        costs = [f"{in_short(row['ert'])} epochs with {valued(AXIS, row[AXIS])}{_interval(row)}" for row in (best, worst)]
+        parts.append(f"a success costs {' and '.join(costs)}, {in_short(worst['ert'] / best['ert'])} times as many")
     if never and len(known):
         parts.append(f"no run converged with {listed(never, 'or')}")
     return f"It says that there are «no parameters to tune»: {at}{' and '.join(parts)}." if parts else ""
+
+
+def _interval(row: pd.Series) -> str:
+    """The interval of what a success costs, if there is one."""
+    if not np.isfinite(row["ert_low"]):
+        return ""
+    high = in_short(row["ert_high"]) if np.isfinite(row["ert_high"]) else "any number"
+    return f" (95% interval {in_short(row['ert_low'])} to {high})"

@@ -7,13 +7,14 @@ from pipeline.report.answer.candidates import Candidates
 from pipeline.report.setting import listed
 
 
-def edge(main: Candidates, replicated: bool) -> str:
+def edge(main: Candidates) -> str:
     """At which ends of axes the best setting lies, and at which others those that are not ruled out (where there is a test)."""
-    best = _ends(main, main.rows.iloc[:1])
+    cheapest = main.rows.iloc[: 1 + len(main.equal)]
+    best = [end for end in _ends(main, cheapest) if cheapest[end[0]].nunique() == 1]
     sentences = [f"The best {axis} is the {word} tried ({value}); the optimum may lie beyond." for axis, word, value in best]
     others = [
         f"the {word} {axis} tried ({value})"
-        for axis, word, value in (_ends(main, main.remaining) if replicated else [])
+        for axis, word, value in (_ends(main, main.remaining) if main.tested else [])
         if (axis, word, value) not in best
     ]
     if others:

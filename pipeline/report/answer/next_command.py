@@ -1,6 +1,6 @@
 """The command that would decide: the same sweep from fresh starts, of the settings that are not ruled out."""
 
-import re
+import math
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import as_override
 from pipeline.report.answer.candidates import Candidates
+from pipeline.report.numbers import count
+from pipeline.report.setting import as_value
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
 
 FIRST, LEAST, MOST = 1000, 100, 1000  # the first fresh seed, and how many of them
 LARGEST = 2**63  # of seeds
 COMMAND = ["python", "-m", "pipeline.train", "-m"]
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 FILES = ("initial.path", "initial.values")
 
 
@@ -28,14 +28,23 @@ def to_decide(summary: Summary, main: Candidates, command: str, drawn: bool) -> 
     seeds = fresh_seeds(summary)
     if not seeds or (summary.replicated and len(main.remaining) < 2):
         return []
-    if summary.replicated:
-        why, overrides = "To decide, train the settings that are not ruled out again, from fresh starts", left_values(main)
+    runs = count(_runs(summary, main) * len(seeds), "run")
+    if not summary.replicated:
+        why, overrides = f"To learn what other starts do, train from many ({runs})", {} if drawn else {"initial": "uniform"}
     else:
-        why, overrides = "To learn what other starts do, train again from many", {} if drawn else {"initial": "uniform"}
-    overrides |= {"seed": seeds}
-    if again := with_overrides(command, overrides):
-        return [f"{why}:", again]
+        what = "the settings that are not ruled out" if main.tested else "all settings"
+        why, overrides = f"To decide, train {what} from fresh starts ({runs})", left_values(main)
+    overrides["seed"] = f"range({seeds.start},{seeds.stop})"
+    if whole := with_overrides(command, overrides):
+        return [f"{why}:", whole]
     return [f"{why}: the same command with {shlex.join(f'{key}={value}' for key, value in overrides.items())}."]
+
+
+def _runs(summary: Summary, main: Candidates) -> int:
+    """How many runs from one start the command trains: the product of the axes' values that are left."""
+    if not summary.replicated:
+        return math.prod(map(summary.size, summary.settings))
+    return math.prod(main.remaining[axis].nunique(dropna=False) for axis in main.axes)
 
 
 def draws_starts(summary: Summary, configuration: Mapping[str, Any]) -> bool:
@@ -49,38 +58,24 @@ def left_values(main: Candidates) -> dict[str, str]:
     """The values that the settings which are not ruled out have, of each axis of which some are ruled out; the threshold."""
     left = {}
     for axis in main.axes:
-        values = main.rows.sort_index()[axis]
-        some, every = (table.drop_duplicates().tolist() for table in (main.remaining[axis], values))
+        some, every = (rows.sort_index()[axis].drop_duplicates().tolist() for rows in (main.remaining, main.rows))
         if len(some) < len(every):
-            left[axis] = ",".join(map(as_value, sorted_like(some)))
+            left[axis] = ",".join(map(as_value, some))
     if main.threshold is not None:
         left[NESTED] = as_value(main.threshold)
     return left
 
 
-def sorted_like(values: list[object]) -> list[object]:
-    """Numbers in order; other values as they came."""
-    return sorted(values) if all(isinstance(value, int | float) for value in values) else values  # type: ignore[type-var]
-
-
-def as_value(value: object) -> str:
-    """A cell of a table as a value on the command line: text that lists and numbers have become beside each other is those."""
-    if isinstance(value, str) and (value.startswith(("[", "{")) or NUMBER.fullmatch(value)):
-        return value
-    return as_override(value, quoted=True)
-
-
-def fresh_seeds(summary: Summary) -> str:
-    """A range of seeds of which none was used; nothing where starts are files or values, or no seeds are left."""
+def fresh_seeds(summary: Summary) -> range | None:
+    """Seeds of which none was used; None where starts are files or values, or no such seeds are left."""
     if any(axis in FILES for axis in summary.axes):
-        return ""
+        return None
     used = pd.to_numeric(summary.results["seed"], errors="coerce") if "seed" in summary.axes else pd.Series([0])
-    highest = used.max()
-    number = int(np.clip(2 * summary.size("seed") if "seed" in summary.axes else 0, LEAST, MOST))
-    first = FIRST if highest < FIRST else (int(highest) // FIRST + 1) * FIRST
-    if not np.isfinite(highest) or first + number > LARGEST:
-        return ""
-    return f"range({first},{first + number})"
+    if not np.isfinite(used.max()):
+        return None
+    first = (int(used.max()) // FIRST + 1) * FIRST
+    number = min(max(2 * summary.size("seed") if "seed" in summary.axes else 0, LEAST), MOST)
+    return range(first, first + number) if first + number <= LARGEST else None
 
 
 def with_overrides(command: str, overrides: Mapping[str, str]) -> str:

@@ -14,9 +14,9 @@ from pipeline.stats.summary import Summary
 
 MOST_NAMED = 3
 REMEDIES = {
-    "exhausted": "a larger max_epochs",
-    "diverged": "a smaller learning_rate",
-    "stationary": "other starts, or more hidden units",
+    "exhausted": ("a larger max_epochs",),
+    "diverged": ("a smaller learning_rate",),
+    "stationary": ("other starts", "more hidden units"),
 }
 
 
@@ -24,7 +24,7 @@ def none_converged(summary: Summary, threshold: Any = None) -> str:
     """The lowest final errors, each of another setting, and what may help; of the runs with that threshold, or of all."""
     mine = summary.having(NESTED if threshold is not None else None, threshold)
     ended = np.bincount(summary.status[mine], minlength=len(STATUSES))
-    tried = [remedy for status, remedy in REMEDIES.items() if ended[STATUSES.index(status)]]
+    tried = [remedy for status in REMEDIES if ended[STATUSES.index(status)] for remedy in REMEDIES[status]]
     where = f"At threshold {as_override(threshold)} no run converged. " if threshold is not None else ""
     lowest = _lowest(summary, mine)
     reached = f"The lowest error reached is {', then '.join(lowest)}. " if lowest else ""

@@ -11,21 +11,17 @@ LEAST_SAVED = 0.05  # that is worth a word
 
 def restarts(summary: Summary, main: Candidates) -> str:
     """The share of the best setting's cost that is failed runs, and the restart cutoff with what it saves."""
-    table = summary.restarts
-    for axis in (axis for axis in summary.settings if axis in main.best):
-        wanted = main.best[axis]
-        table = table[table[axis].isna() if wanted is None or wanted != wanted else table[axis] == wanted]
-    if not len(table):
+    if not summary.settings:
         return ""
-    row = table.iloc[0]
+    row = summary.restarts.iloc[int(main.rows.index[0])]
     parts = []
     if row["given_up"] > 0:
         parts.append(f"{percent(row['given_up'])} of this cost is runs that did not converge")
     if np.isfinite(row["ert_restarted"]) and row["saves"] >= LEAST_SAVED:
         parts.append(
             f"if each run is given up after {count(int(row['cutoff']), 'epoch')} and another start taken, a success costs "
-            f"{in_short(row['ert_restarted'])}, {percent(row['saves'])} less (the cutoff is chosen on one half of the starts, "
-            "its cost taken from the other)"
+            f"about {in_short(row['ert_restarted'])}, {percent(row['saves'])} less (each cutoff chosen on one half of the "
+            "starts, its cost taken from the other)"
         )
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -1,6 +1,7 @@
 """What each axis does to the cost of a success, where a test shows it."""
 
 from pipeline.errors import printable
+from pipeline.report.answer.limits import enough_starts
 from pipeline.report.setting import listed, valued
 from pipeline.stats.comparisons.paired_tests import ALPHA
 from pipeline.stats.sample import NESTED
@@ -13,7 +14,7 @@ MOST_NAMED = 3  # pairs of values of an axis whose cost goes no such way
 def shapes(summary: Summary) -> str:
     """A clause for each axis but the threshold; the axes of which nothing is shown are named together."""
     axes = [axis for axis in summary.settings if axis != NESTED and summary.size(axis) > 1]
-    if not summary.replicated or summary.by().loc[0, "starts"] < summary.starts_needed():
+    if not enough_starts(summary):
         return ""  # `limits` says so
     shown, sentences, hidden = [], [], []
     for axis in axes:

@@ -9,8 +9,8 @@ from pipeline.stats.sample import Sample
 
 # What each shape says of the expected running time, along the values of an axis from low to high.
 MEANINGS = {
-    "rising": "the cost rises: it is least at the lowest value, most at the highest, and that these two differ is shown",
-    "falling": "the cost falls: it is most at the lowest value, least at the highest, and that these two differ is shown",
+    "rising": "the cost rises: the highest value is shown to cost more than the lowest, and no fall between them is shown",
+    "falling": "the cost falls: the highest value is shown to cost less than the lowest, and no rise between them is shown",
     "valley inside": "the cost falls and then rises: a value between others is shown to cost less than one on either side",
     "peak inside": "the cost rises and then falls: a value between others is shown to cost more than one on either side",
     "none shown": "no such shape is shown, which does not mean that there is none",
@@ -21,8 +21,8 @@ MEANINGS = {
 def shape(pairs: pd.DataFrame) -> str:
     """One of `MEANINGS`, of the expected running times, from `paired` of an axis whose values have an order.
 
-    Two values differ where p_ert_adjusted is below 0.05, so that all of an axis' differences are true with 95 %. With a
-    valley and a peak both shown, or an end that differs from a value beyond it, none of the shapes is.
+    Two values differ where p_ert_adjusted is below 0.05, so that with 95 % all differences of an axis are true. To be rising or
+    falling the lowest and the highest cost seen must also be at the ends. With a valley and a peak both shown none is.
     """
     if not len(pairs) or pairs["p_ert_adjusted"].isna().all():
         return "no test"

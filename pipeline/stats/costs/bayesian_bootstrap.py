@@ -10,10 +10,10 @@ Letters: R runs in G groups; U starts of a group; B starts, or blocks of them, t
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
-from scipy.special import betaincc, betaincinv
+from scipy.special import betaincinv
 
 from pipeline.stats.arrays import Floats, Integers, compact
 from pipeline.stats.costs.running_times import expected_running_time
@@ -21,10 +21,11 @@ from pipeline.stats.intervals import LEVEL, MOST_UNITS, RESAMPLES, SEED
 from pipeline.stats.sample import Sample
 
 AT_ONCE = 4_000_000  # numbers in one array of resamples, at most
+MANY_GROUPS, FEWER_RESAMPLES = 40_000, 200
 UNSEEN, CHOSEN = 0.5, 1.0  # a of the f ~ Beta(a, U) of a group; of one that was chosen, because its cost was the lowest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Starts:
     """What each of the starts (N,) of G groups spent and gained in all its runs; sorted by `group`, the group of each.
 
@@ -42,76 +43,98 @@ class Starts:
     first: Integers
     starts: Integers
 
-    @property
+    @cached_property
     def replicated(self) -> Integers:
         """The groups with at least two starts; nothing is known of the spread of the others."""
         return np.flatnonzero(self.starts > 1)
 
     def total(self, name: str) -> Floats:
         """The sum (G,) of a column over the starts of each group."""
-        return np.bincount(self.group, getattr(self, name), len(self.starts))
+        return np.bincount(self.group, getattr(self, name), len(self.starts)).astype(float)
 
-    @property
+    @cached_property
     def ert(self) -> Floats:
         """The expected running time (G,); infinite with no success."""
         return expected_running_time(self.total("spent"), self.total("successes"))
+
+    @cached_property
+    def horizon(self) -> Floats:
+        """What a start costs that fails, (G,): the sum of the horizons of its runs, on average."""
+        return self.total("horizons") / np.maximum(self.starts, 1)
+
+    @cached_property
+    def epochs(self) -> Floats:
+        """The epochs that a run took, on average, (G,)."""
+        return self.total("spent") / np.maximum(self.total("runs"), 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Resampled:
     """The resamples of some groups: `seen` (G, S) is ERT* with f = 0, and `failing` (G, S) what it grows by per f ÷ (1 − f).
 
-    Of a group without success both are infinite.
+    Of a group without success both are infinite. `groups` (G,) are its groups in the table of starts, `starts` (G,) their U.
     """
 
     groups: Integers
+    starts: Integers
     seen: Floats
     failing: Floats
 
-    def cost(self, odds: Floats) -> Floats:
-        """ERT* (G, S) with these f ÷ (1 − f), (S,) or (G, S)."""
-        return self.seen + odds * self.failing
+    def odds(self, a: float = UNSEEN) -> Floats:
+        """The f ÷ (1 − f) of each resample for f ~ Beta(a, U), (G, S), or (1, S) if all groups have one U."""
+        sizes, which = np.unique(self.starts, return_inverse=True)
+        odds = np.stack([failing_odds(int(size), a, self.seen.shape[1]) for size in sizes])
+        return odds[which] if len(sizes) > 1 else odds
+
+    def cost(self, a: float = UNSEEN) -> Floats:
+        """ERT* (G, S) for f ~ Beta(a, U)."""
+        return self.seen + self.odds(a) * self.failing
 
 
 def starts_of(sample: Sample, by: Sequence[str]) -> Starts:
-    """The starts of each group of `by`; runs of one start are one. No group has starts where they are not replicated.
+    """The starts of each group of `by`, each with all its runs in the group.
 
     A start has the same weight in all groups, so that groups are compared on the same resamples. In a group of more than
     `MOST_UNITS` they are put into that many blocks at random, whose spread is the same.
     """
     group, groups = sample.codes(by)
-    unit, units = sample.units()
+    unit, units = sample.starts
     if units > MOST_UNITS:  # the order of the units must mean nothing when they are put into blocks
         unit = np.random.default_rng(SEED).permutation(units)[unit]
     cell, start = compact(group * units + unit)
-    sums = [np.bincount(start, values, len(cell)) for values in (None, sample.epochs, sample.event, sample.horizons)]
-    columns = [column.astype(float) for column in (np.ones(len(cell)), *sums)]
+    values = {"runs": None, "spent": sample.epochs, "successes": sample.event, "horizons": sample.horizons}
+    columns = {name: np.bincount(start, value, len(cell)).astype(float) for name, value in values.items()}
+    columns["number"] = np.ones(len(cell))
     owner, weight = np.divmod(cell, max(units, 1))
     starts = np.bincount(owner, minlength=groups)
     if units > MOST_UNITS:
         position = np.arange(len(cell)) - (np.cumsum(starts) - starts)[owner]
         block = np.where(starts[owner] > MOST_UNITS, weight % MOST_UNITS, position)
         cell, number = compact(owner * MOST_UNITS + block)
-        columns = [np.bincount(number, values, len(cell)) for values in columns]
+        columns = {name: np.bincount(number, value, len(cell)) for name, value in columns.items()}
         owner, weight = np.divmod(cell, MOST_UNITS)
     first = np.searchsorted(owner, np.arange(groups + 1))
-    return Starts(owner, weight, *columns, first=first, starts=starts if sample.replicated else np.minimum(starts, 1))
+    return Starts(group=owner, weight=weight, first=first, starts=starts, **columns)
 
 
 def resamples(table: Starts, groups: Integers) -> Iterator[Resampled]:
-    """The resamples of these groups, in ascending order, some groups at a time: their memory is bounded."""
-    for some in np.array_split(groups, max(1, -(-len(groups) * RESAMPLES // AT_ONCE))):
+    """The resamples of these groups, in ascending order, some groups at a time: their memory is bounded.
+
+    More than `MANY_GROUPS` have fewer resamples each.
+    """
+    size = RESAMPLES if len(table.replicated) <= MANY_GROUPS else FEWER_RESAMPLES
+    for some in np.array_split(groups, max(1, -(-len(groups) * size // AT_ONCE))):
         if len(some):
-            yield resampled(table, some)
+            yield resampled(table, some, size)
 
 
-def resampled(table: Starts, groups: Integers) -> Resampled:
+def resampled(table: Starts, groups: Integers, size: int = RESAMPLES) -> Resampled:
     """The resamples of these groups, in ascending order, all at once."""
     rows = slice(table.first[groups[0]], table.first[groups[-1] + 1])
     place = np.searchsorted(groups, table.group[rows])
     own = groups[place] == table.group[rows]
     place, weight = place[own], table.weight[rows][own]
-    random = weights()[: weight.max() + 1]
+    random = weights()[: weight.max() + 1, :size]
 
     def weighted(values: Floats) -> Floats:
         matrix = np.zeros((len(groups), len(random)))
@@ -119,11 +142,11 @@ def resampled(table: Starts, groups: Integers) -> Resampled:
         return np.asarray(matrix @ random, float)
 
     successes = weighted(table.successes)
-    horizon = table.total("horizons")[groups] / table.starts[groups]
     return Resampled(
         groups,
+        table.starts[groups],
         seen=expected_running_time(weighted(table.spent), successes),
-        failing=expected_running_time(horizon[:, None] * weighted(table.number), successes),
+        failing=expected_running_time(table.horizon[groups, None] * weighted(table.number), successes),
     )
 
 
@@ -136,29 +159,10 @@ def weights() -> Floats:
 
 
 @lru_cache(maxsize=64)
-def failing_odds(starts: int, a: float = UNSEEN) -> Floats:
+def failing_odds(starts: int, a: float, size: int) -> Floats:
     """The f ÷ (1 − f) of each resample, (S,), f ~ Beta(a, starts): its quantiles at evenly spread shares, in random order."""
-    f = betaincinv(a, starts, (np.arange(RESAMPLES) + 0.5) / RESAMPLES)
+    f = betaincinv(a, starts, (np.arange(size) + 0.5) / size)
     return np.random.default_rng([SEED, 1]).permutation(f / (1 - f))
-
-
-def odds_of(starts: Integers, a: float = UNSEEN) -> Floats:
-    """`failing_odds` of groups (G,) with these numbers of starts, (G, S)."""
-    sizes, which = np.unique(starts, return_inverse=True)
-    return np.stack([failing_odds(int(size), a) for size in sizes])[which] if len(sizes) > 1 else failing_odds(int(sizes[0]), a)
-
-
-def chance_of_odds(least: Floats, starts: int) -> Floats:
-    """P(f ÷ (1 − f) ≥ least) for f ~ Beta(½, starts), of the shape of `least`; from a table, within 1e-5 of itself."""
-    grid, logarithms = _log_chances(starts)
-    return np.exp(np.interp(np.sqrt(np.log1p(np.maximum(least, 0.0))), grid, logarithms))
-
-
-@lru_cache(maxsize=64)
-def _log_chances(starts: int) -> tuple[Floats, Floats]:
-    """x, and ln P(f ≥ 1 − exp(−x²)) for f ~ Beta(½, starts), up to where that is below 1e-15."""
-    x = np.linspace(0.0, min(6.0, np.sqrt(575 / starts)), 8192)
-    return x, np.log(betaincc(UNSEEN, starts, -np.expm1(-np.square(x))))
 
 
 def ends(samples: Floats) -> tuple[Floats, Floats]:

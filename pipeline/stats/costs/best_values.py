@@ -8,17 +8,14 @@ import pandas as pd
 from pipeline.stats.arrays import Floats, Integers
 from pipeline.stats.costs.bayesian_bootstrap import (
     CHOSEN,
-    Resampled,
     Starts,
     ends,
-    failing_odds,
     resampled,
     resamples,
     starts_of,
 )
 from pipeline.stats.costs.best_settings import not_ruled_out
 from pipeline.stats.costs.ert_intervals import intervals
-from pipeline.stats.intervals import RESAMPLES
 from pipeline.stats.sample import NESTED, Sample
 
 
@@ -45,13 +42,13 @@ def shares_best(starts: Starts, family: Integers, families: int) -> Floats:
     """The share of resamples with f = 0 in which each group (G,) has the lowest ERT of its family, the first of equal ones."""
     share = np.where(starts.starts > 1, 0.0, np.nan)
     for number in range(families):
-        lowest, winner = np.full(RESAMPLES, np.inf), np.full(RESAMPLES, -1)
+        lowest, winner = np.array(np.inf), np.array(-1)
         for some in resamples(starts, np.flatnonzero((family == number) & (starts.starts > 1))):
             here = some.seen.min(axis=0)
             winner = np.where(here < lowest, some.groups[some.seen.argmin(axis=0)], winner)
-            lowest = np.minimum(here, lowest)
+            lowest = np.asarray(np.minimum(here, lowest))
         winners, times = np.unique(winner, return_counts=True)
-        share[winners[winners >= 0]] = times[winners >= 0] / RESAMPLES
+        share[winners[winners >= 0]] = times[winners >= 0] / winner.size
     return share
 
 
@@ -91,12 +88,9 @@ def ratio_ends(starts: Starts, group: int, best: int) -> tuple[float, float, flo
         return (np.nan,) * 4
     one, other = (resampled(starts, np.array([number])) for number in (group, best))
 
-    def failing(some: Resampled, *a: float) -> Floats:
-        return some.cost(failing_odds(int(starts.starts[some.groups[0]]), *a))[0]
-
     low, high = ends(_ratio(one.seen[0], other.seen[0]))
-    lowest = ends(_ratio(one.seen[0], failing(other, CHOSEN)))[0]
-    highest = ends(_ratio(failing(one), other.seen[0]))[1]
+    lowest = ends(_ratio(one.seen[0], other.cost(CHOSEN)[0]))[0]
+    highest = ends(_ratio(one.cost()[0], other.seen[0]))[1]
     return float(lowest), float(highest), float(low), float(high)
 
 

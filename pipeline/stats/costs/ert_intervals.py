@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from pipeline.stats.arrays import Floats
-from pipeline.stats.costs.bayesian_bootstrap import UNSEEN, Starts, ends, odds_of, resamples, starts_of
+from pipeline.stats.costs.bayesian_bootstrap import Starts, ends, resamples, starts_of
 from pipeline.stats.intervals import wilson
 from pipeline.stats.sample import Sample
 
@@ -34,7 +34,7 @@ def intervals(table: Starts) -> pd.DataFrame:
     for some in resamples(table, table.replicated):
         chosen = some.groups
         low[chosen], seen[chosen] = ends(some.seen)
-        high[chosen] = ends(some.cost(odds_of(table.starts[chosen], UNSEEN)))[1]
+        high[chosen] = ends(some.cost())[1]
         low[chosen] = np.minimum(low[chosen], ert[chosen])
         seen[chosen], high[chosen] = np.maximum(seen[chosen], ert[chosen]), np.maximum(high[chosen], ert[chosen])
     none = (table.total("successes") == 0) & (table.starts > 1)
