@@ -266,6 +266,7 @@ def test_small_things_are_written_for_people():
     assert values(Summary(pd.DataFrame({"a": range(20)})), "a") == "0, 1, 2, 3, 4, …, 18, 19 (20)"
     assert heading("Share of runs by a (up): 4 runs. More.") == "Share of runs by a"
     assert heading("A share of 0.5 here. More") == "A share of 0.5 here"
+    assert heading(f"A, b {'c' * 90}: more") == "A"
 
 
 def test_pictures_together_are_bounded(tmp_path):

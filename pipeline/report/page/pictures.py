@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOST_SVG, MOST_PNG = 400_000, 1_500_000  # bytes of a picture
+LONGEST_HEADING = 80  # letters
 MOST_TOGETHER = 1_600_000  # bytes of all pictures: as SVG while there is room for the PNG of each that follows
 
 
@@ -42,8 +43,9 @@ def files(svg: Path) -> list[tuple[str, Path]]:
 
 
 def heading(caption: str) -> str:
-    """What a caption begins with, as a heading: up to its first colon, bracket or full stop."""
-    return re.split(r": | \(|[.;](?: |$)", caption, maxsplit=1)[0]
+    """What a caption begins with, as a heading: up to its first colon, bracket or full stop, or comma where that is long."""
+    first = re.split(r": | \(|[.;](?: |$)", caption, maxsplit=1)[0]
+    return first if len(first) <= LONGEST_HEADING else first.partition(", ")[0]
 
 
 def size(svg: Path) -> tuple[int, int]:
