@@ -41,10 +41,10 @@ def starts_in_words(effects: pd.DataFrame) -> str:
         text = f"At the same setting, {'; '.join(named)}; {looked_at} were looked at."
     last = effects.iloc[-1]
     strength = next(word for most, word in STRENGTHS if last["auc"] < most)
-    strength = strength if last["auc_low"] > 0.5 else "not better than a coin, as far as can be shown,"
-    which = "All properties together predict" if last["property"] == ALL else "It predicts"
+    what = ("All properties together", "predict", "are") if last["property"] == ALL else ("It", "predicts", "is")
+    told = f"{what[1]} {strength}" if last["auc_low"] > 0.5 else f"{what[2]} not shown to tell better than a coin"
     return (
-        f"{text} {which} {strength} which of two new starts converges: right in {last['auc']:.0%} of pairs "
+        f"{text} {what[0]} {told} which of two new starts converges: right in {last['auc']:.0%} of pairs "
         f"(95 % interval {last['auc_low']:.0%}–{last['auc_high']:.0%}; a coin is right in 50 %)."
     )
 
