@@ -47,7 +47,10 @@ EDGES = {
 }  # fmt: skip
 
 
-SLOW = ("usual", "stationary", "many values", "negative and zero", "mixed", "texts")
+SLOW = (
+    "usual", "stationary", "many values", "negative and zero", "mixed", "texts", "12 axes", "all at epoch 0", "all diverged",
+    "enormous",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in EDGES])
@@ -59,16 +62,19 @@ def test_every_design_is_drawn_without_a_warning(name):
         for picture in drawn.values():
             picture.figure.draw_without_rendering()
             assert picture.caption.strip()
-            assert f"{len(results):,} run" in picture.caption or "threshold" in picture.caption or "start" in picture.caption
+            lowest = len(results) // max(1, len(Summary(results).thresholds))
+            assert re.search(rf"\b({len(results):,}|{lowest:,}) run|start", picture.caption)
     assert {"survival", "run_lengths", "error_curves", "weights"} <= set(drawn)
 
 
+@pytest.mark.slow
 def test_a_usual_sweep_has_all_figures_as_svg_and_png_and_captions(tmp_path):
     results = EDGES["usual"]
     captions = figures.write_figures(Summary(results), tmp_path / "figures", curves_of(results), weights_of(results))
     names = {
-        "rate_map", "heat_maps", "start_outcomes", "cost_by_initial.range", "cost", "error_curves", "fixed_target", "fixed_budget",
-        "survival_by_initial.range", "survival", "run_lengths", "restart_cutoffs", "profiles", "partial_dependence", "weights",
+        "rate_map", "heat_maps", "start_outcomes", "cost_by_initial.range", "cost", "error_curves", "fixed_target",
+        "fixed_budget", "survival_by_initial.range", "survival", "run_lengths", "restart_cutoffs", "profiles",
+        "partial_dependence", "weights",
     }  # fmt: skip
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         f"{name}.{kind}" for name in names for kind in ("svg", "png")
@@ -117,7 +123,7 @@ def test_drawing_leaves_matplotlibs_settings_alone_and_opens_no_window():
 def test_thresholds_of_another_criterion_are_drawn_on_no_axis_of_total_error():
     import pipeline as bp
 
-    sweep = bp.sweep("task=xor", "criterion=worst_output", learning_rate=[0.5, 2], threshold=[0.5, 0.4], max_epochs=20)
+    sweep = bp.sweep("criterion=worst_output", learning_rate=[0.5, 2], threshold=[0.5, 0.4], max_epochs=20)
     for name in ("error_curves", "fixed_budget"):
         figure = sweep.figure(name)
         lines = [line for plot in figure.axes for line in plot.lines if line.get_linestyle() in ("--", ":")]
@@ -193,30 +199,33 @@ def test_legends_stand_beside_their_panel():
 
 
 def test_figures_are_drawn_for_every_axis_but_a_few_of_very_many():
-    names = dict(figures.pictures(Summary(EDGES["12 axes"].head(512)), None, None))
-    assert [name for name in names if name.startswith("cost")] == ["cost", *(f"cost_by_axis_{n}" for n in (1, 2, 3))] or len(
-        [name for name in names if name.startswith("cost_by_")]
-    ) == figures.MOST_OTHERS
-    three = sweep(momentum=[0.0, 0.9], learning_rate=[0.1, 1.0], **{"a/b": [1, 2], "initial.range": [1, 2]}, seed=range(3))
-    names = dict(figures.pictures(Summary(three), None, None))
-    assert {"rate_map_by_a_b", "survival_by_a_b", "cost_by_a_b"} <= set(names)
-    range_first = [name for name in names if name.startswith("survival")][0]
-    assert range_first in ("survival_by_initial.range", "survival")
+    summary = Summary(
+        sweep(momentum=[0.0, 0.9], learning_rate=[0.1, 1.0], **{"a/b": [1, 2], "initial.range": [1, 2]}, seed=range(2))
+    )
+    for name in ("cost", "survival"):
+        drawn = list(figures.views(summary, name))
+        assert len(drawn) == 4
+        assert drawn[0][0] in ("_by_initial.range", "")  # first, unless it is the main axis
+        assert {axes[0] if axes else summary.main_axes[0] for _, axes in drawn} == set(summary.main_axes)
+        assert all(name == f"_by_{axes[0].replace('/', '_')}" for name, axes in drawn if axes)
+    assert len(list(figures.views(summary, "rate_map"))) == 3
+    assert all(summary.main_axes[0] in axes for _, axes in figures.views(summary, "rate_map") if axes)
+    assert list(figures.views(summary, "profiles")) == [("", None)]
+    assert len(list(figures.views(Summary(EDGES["12 axes"].head(512)), "cost"))) == 1 + figures.MOST_OTHERS
 
 
 def test_where_each_start_converges_has_a_panel_for_each_range_and_says_how_many_fail():
     picture = start_outcomes(Summary(EDGES["usual"]))
     titles = [plot.get_title() for plot in picture.figure.axes]
     assert titles[:2] == ["initial.range 0.5", "initial.range 2"]
-    counted = re.search(r"(\d+) of 10 starts \(a seed and range\) converge at every learning_rate, (\d+) at some, (\d+) at none",
-                        picture.caption)  # fmt: skip
+    counted = re.search(
+        r"(\d+) of 10 starts \(a seed and range\) converge at every learning_rate, (\d+) at some, (\d+) at none",
+        picture.caption,
+    )
     lowest = EDGES["usual"].query("threshold == 0.001").assign(ok=lambda table: table["status"] == "converged")
     share = lowest.groupby(["seed", "initial.range"])["ok"].mean()
-    assert [int(number) for number in counted.groups()] == [
-        (share == 1).sum(),
-        share.between(0.01, 0.99).sum(),
-        (share == 0).sum(),
-    ]
+    expected = (share == 1).sum(), ((share > 0) & (share < 1)).sum(), (share == 0).sum()
+    assert tuple(map(int, counted.groups())) == expected
     assert start_outcomes(Summary(EDGES["one axis"])) is None
 
 
@@ -420,7 +429,7 @@ def test_each_table_is_computed_once_and_changing_it_changes_no_other(monkeypatc
     report(summary)
     report(summary)
     note(summary)
-    assert len(made) == len(set(made)) <= 6
+    assert len(made) == len(set(made)) <= 7
     before = summary.by("learning_rate")
     before["rate"] = 0.0
     summary.survival()["survival"] = 0.0

@@ -15,7 +15,7 @@ from pipeline.report.answer.none_converged import none_converged
 from pipeline.report.answer.restarts import restarts
 from pipeline.report.answer.shape import shapes
 from pipeline.report.answer.share import share
-from pipeline.report.answer.starts import starts_in_words
+from pipeline.report.start_effects import starts_in_words
 from pipeline.stats.summary import Summary
 
 __all__ = ["answer", "comparison_in_words", "in_words"]

@@ -8,7 +8,7 @@ from scipy.special import stdtr, stdtrit
 
 from pipeline.stats.arrays import Booleans, Floats, Integers, compact, evenly
 from pipeline.stats.intervals import LEVEL, RESAMPLES, SEED
-from pipeline.stats.sample import REPLICATES, Sample
+from pipeline.stats.sample import Sample
 from pipeline.stats.starts.stratified_logistic import concordance, fit
 
 PropertiesOf = Callable[[Integers], pd.DataFrame]  # of the initial weights of these runs, a row per run
@@ -65,10 +65,10 @@ def start_effects(sample: Sample, properties_of: PropertiesOf) -> pd.DataFrame:
 
 def too_few(sample: Sample) -> str:
     """Why starts cannot be told apart here, in a line; empty where they can."""
-    if not any(axis in REPLICATES for axis in sample.axes):
-        return "Starts are not compared: there is only one, as no seed, file or explicit values are an axis."
+    if not sample.replicated:
+        return "Starts are not compared: there is only one, as no seed, file or explicit values are an axis of different ones."
     rows, _, start = informative_runs(sample)
-    starts = sample.units()[1]
+    starts = sample.starts[1]
     if starts < FEWEST_STARTS:
         return f"Starts are not compared: there are {starts} of them; take {FEWEST_STARTS} or more."
     with_either = [len(np.unique(start[sample.event[rows] == outcome])) for outcome in (True, False)]
@@ -86,7 +86,7 @@ def informative_runs(sample: Sample) -> tuple[Integers, Integers, Integers]:
 
     At most MOST_STARTS starts, MOST_SETTINGS settings and MOST_RUNS runs in all, evenly chosen.
     """
-    unit, units = sample.units()
+    unit, units = sample.starts
     start = unit if units <= MOST_STARTS else np.searchsorted(chosen := evenly(units, MOST_STARTS), unit)
     seen = np.ones(len(sample), bool) if units <= MOST_STARTS else np.isin(unit, chosen)
     setting, settings = sample.codes(sample.settings)

@@ -34,7 +34,7 @@ def start_outcomes(sample: Sample, axis: str, second: str | None = None, values:
 
     With a second axis, such as the range of the initial weights, at each of its `values` (default: all). Raises KeyError.
     """
-    unit, units = sample.units()
+    unit, units = sample.starts
     columns = [sample.having(axis, value) for value in sample.values(axis)]
     seconds = [None] if second is None else sample.values(second) if values is None else values
     lowest = of_lowest_threshold(sample)

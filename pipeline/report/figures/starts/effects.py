@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from pipeline.report.answer.starts import LABELS, starts_in_words
 from pipeline.report.figures.drawing import BLUE, GREY, ORANGE, Picture, styled, title
 from pipeline.report.numbers import count
+from pipeline.report.start_effects import LABELS, starts_in_words
 from pipeline.stats.summary import Summary
 
 ODDS = (1 / 30, 30.0)  # the axis at most

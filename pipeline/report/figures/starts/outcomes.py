@@ -24,7 +24,7 @@ def start_outcomes(summary: Summary, axes: Sequence[str] | None = None) -> Pictu
     """
     replicates = [axis for axis in REPLICATES if axis in summary.axes and summary.size(axis) > 1]
     chosen = next((axis for axis in (summary.main_axes if axes is None else axes) if axes is not None or axis != RANGE), None)
-    if not replicates or chosen is None or not 2 <= summary.size(chosen) <= MOST_VALUES:
+    if not summary.replicated or chosen is None or chosen in REPLICATES or not 2 <= summary.size(chosen) <= MOST_VALUES:
         return None
     second = RANGE if RANGE in summary.axes and chosen != RANGE and summary.size(RANGE) > 1 else None
     ranges = [None] if second is None else spread(summary.values(second), MOST_PANELS)

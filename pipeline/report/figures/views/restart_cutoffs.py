@@ -53,7 +53,7 @@ def restart_cutoffs(summary: Summary, axes: Sequence[str] | None = None) -> Pict
     plots[0].set_ylabel("expected running time, epochs")
     drawing.legend(plots, axis)
     held = ", ".join(f"{plain(other)} = {plain(value)}" for other, value in fixed.items())
-    starts = count(part.units()[1], "start")
+    starts = count(part.starts[1], "start")
     title(
         figure,
         "What restarts after so many epochs cost",
