@@ -37,7 +37,11 @@ ROOMS = {
     "commands": ("any", "matplotlib numpy pandas"),  # the files in pipeline/ other than errors.py
     "hydra_plugins": ("app sweeps", "hydra omegaconf"),
 }
-MORE_LIBRARIES = {"backprop.engines.compiled": "llvmlite numba", "sweeps.axes": "hydra omegaconf"}
+MORE_LIBRARIES = {
+    "backprop.engines.compiled": "llvmlite numba",
+    "sweeps.axes": "hydra omegaconf",
+    "trials.tasks.parquet": "pyarrow",
+}
 
 
 @dataclass(frozen=True)

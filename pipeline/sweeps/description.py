@@ -111,6 +111,12 @@ class SweepDescription:
         return replace(self, parent=parent, others=[other for other in others if other != parent])
 
     @property
+    def order(self) -> str:
+        """SHA-256 over the order of axes and of their values: trials of the same key have the same indices if it is equal."""
+        axes = [(axis["name"], list(map(as_override, axis["values"]))) for axis in self.jobs["axes"]]
+        return hashlib.sha256(json.dumps(axes).encode()).hexdigest()
+
+    @property
     def plan(self) -> Plan:
         """Its trials. Raises ConfigError where they cannot be read."""
         try:

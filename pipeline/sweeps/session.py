@@ -4,7 +4,7 @@ Each step depends only on what the spool and the store have, so that a sweep may
 """
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_p
 from pipeline.stats.summary import Summary
 from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors_as_config_errors
 from pipeline.store.records import table_tags
-from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, Store
+from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
 from pipeline.sweeps.artifacts import NO_RUN, RESULTS, write_artifacts, write_results
 from pipeline.sweeps.chunks import Chunk
 from pipeline.sweeps.description import SweepDescription
@@ -59,6 +59,7 @@ def start_parent(store: Store, description: SweepDescription, spool: Spool) -> s
         "sweep.trials": str(description.trials),
         "command": description.command,
         SWEEP_KEY_TAG: description.key,
+        SWEEP_ORDER_TAG: description.order,
         SWEEP_FOLDER_TAG: str(spool.path),
     }
     if any(base["task"]["name"] == "csv" for base in description.jobs["bases"]):
@@ -98,12 +99,18 @@ def has_key(plan: Plan, key: str, rows: Iterable[RunRows]) -> bool:
             points.add(number_of_points(some))
     if sum(len(axis.values) for axis in plan.product.axes) <= FEW_VALUES:
         points.update(range(2, MOST_POINTS + 1))
-    return any(plan.key(number) == key for number in sorted(points, key=lambda number: number != CURVE_POINTS))
+    return any(
+        key in (plan.key(number), plan.key_in_order(number))
+        for number in sorted(points, key=lambda number: number != CURVE_POINTS)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class SweepSession:
-    """One sweep: its plan, the spool of its results, and the parent run under which all is recorded."""
+    """One sweep: its plan, the spool of its results, and the parent run under which all is recorded.
+
+    `kept` is called with the rows of each chunk as soon as they are in the spool.
+    """
 
     plan: Plan
     description: SweepDescription
@@ -111,6 +118,7 @@ class SweepSession:
     store: Store
     parent: str
     interrupts: Interrupts
+    kept: Callable[[RunRows], None] | None = None
 
     def run(self, executor: Executor | None = None, work: Iterable[Chunk] = ()) -> Summary | None:
         """Trains the work (with an executor), records and sums up; gives the summary, or None if not all is trained.
@@ -171,6 +179,8 @@ class SweepSession:
                     rows = self.spool.add(trained.table)
                 self.interrupts.raise_if_requested()
                 recorder.give(rows)
+                if self.kept:
+                    self.kept(rows)
 
     def _finish(self, recorder: Recorder) -> None:
         """Waits until all is recorded. Raises NotRecordedError if the store does not take all of it."""

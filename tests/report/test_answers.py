@@ -345,7 +345,8 @@ def test_the_tutorials_claims_are_held_against_the_default_study():
     factor = in_short(table["ert"].iloc[-1] / table["ert"].iloc[0])
     assert f"«works well»: {percent(summary.by().loc[0, 'rate'])} of these runs converged." in text
     assert f"«no parameters to tune»: at threshold 0.01 a success costs {said[0]} and {said[1]}, {factor} times as many" in text
-    assert "tutorial" not in " ".join(answer(summary, study="xor"))
+    assert "tutorial" in " ".join(answer(summary, "python -m pipeline.train -m study=convergence"))
+    assert "tutorial" not in " ".join(answer(summary, COMMAND, study="xor"))
 
 
 def test_where_a_learning_rate_never_converges_no_factor_is_invented():

@@ -39,7 +39,7 @@ def test_the_true_best_is_not_ruled_out(name, starts):
 @pytest.mark.parametrize("starts", [10, 20, 50])
 def test_the_interval_of_the_setting_that_was_chosen_covers(starts):
     covered = []
-    for world in (World(**world, seed=starts) for world in WORLDS.values()):
+    for world in (World(**WORLDS[name], seed=starts) for name in ("equal", "rare failures decide", "unequal")):
         table = best_settings(Sample(world.results(150, starts)), BY).assign(truth=np.tile(world.truth, 150))
         best = table[table["best"]]
         covered.append(((best["ert_low"] <= best["truth"]) & (best["truth"] <= best["ert_high"])).mean())

@@ -114,7 +114,7 @@ def test_many_starts_weighted_in_blocks_give_the_interval_of_the_large_sample_fo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [(20_000, 50), (1000, 1000), (100, 10_000), (200_000, 5)])
+@pytest.mark.parametrize("shape", [(20_000, 50), (200_000, 5)])
 def test_a_million_runs_have_intervals_in_seconds(shape):
     settings, seeds = (axis.ravel() for axis in np.indices(shape))
     rng = np.random.default_rng(0)

@@ -47,7 +47,7 @@ def _costs(summary: Summary, command: str, study: str, configuration: Mapping[st
         restarts(summary, main),
         others([one for one in ordered if one is not main and one is not ordered[0]]),
         shapes(summary),
-        claims(summary, study),
+        claims(summary, study, command),
         starts_in_words(summary.start_effects),
         limits(summary),
         *to_decide(summary, main, command, draws_starts(summary, configuration)),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.backprop.status import STATUSES
@@ -82,13 +83,20 @@ def not_ruled_out(summary: Summary) -> pd.DataFrame:
     table = summary.best_settings
     if not summary.replicated or not len(table):
         return pd.DataFrame()
-    remaining = table[table["remains"]].drop(columns="remains")
+    remaining = table[table["remains"]].drop(
+        columns=["remains", "best", "starts", "effective_runs", *QUARTILES], errors="ignore"
+    )
     by = [name for name in (NESTED, "ert") if name in remaining]
     return pd.DataFrame(remaining.sort_values(by, kind="stable"))
 
 
 def sortable(caption: str, table: pd.DataFrame) -> Table:
-    """A table as it is read and as it is sorted, without statuses in which no run ended; at most `MOST_ROWS` rows."""
+    """A table as it is read and as it is sorted, at most `MOST_ROWS` rows, without columns that say nothing: statuses in which
+    no run ended, and how many starts there are where that is the number of runs.
+    """
+    alone = [name for name in ("starts", "effective_runs") if name in table and "runs" in table]
+    if alone and all((table[name] == table["runs"]).all() for name in alone):
+        table = table.drop(columns=alone)
     never = [status for status in STATUSES if status in table and not table[status].any()]
     table = table.drop(columns=[status for status in never if status != "converged"])
     shown = table.head(MOST_ROWS)
@@ -117,13 +125,15 @@ def side_by_side(names: list[Any]) -> list[Any]:
 
 
 def intervals(table: pd.DataFrame, read: pd.DataFrame) -> dict[str, list[str]]:
-    """The interval around each number, 56%–73%, by the name of its column; empty text where there is none."""
+    """The interval around each number, 56%–73%, by the name of its column; empty text where there is none, or
+    where its lower end is not reached.
+    """
     found = {}
     for name in WITH_INTERVALS:
         low, high = f"{name}_low", f"{name}_high"
         if low in table and high in table:
             texts = read[low] + "–" + read[high].str.replace("not reached", "∞")
-            found[name] = texts.where(table[low].notna() & table[high].notna(), "").tolist()
+            found[name] = texts.where(np.isfinite(table[low].astype(float)) & table[high].notna(), "").tolist()
     return found
 
 

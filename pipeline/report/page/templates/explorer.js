@@ -14,6 +14,7 @@
   const WRITTEN = 14; // cells along a side: more have no room for text
   const free = data.axes.map((_, axis) => axis).filter((axis) => axis !== data.nested);
 
+  element("without").hidden = true;
   area.hidden = false;
   element("plot-curves").hidden = false;
   Bokeh.logger.set_level("error");
