@@ -76,6 +76,16 @@ def test_a_chosen_setting_may_have_more_failures_that_were_not_seen():
     assert chosen["ert_high"] > by["ert_high"]
 
 
+def test_the_chance_of_a_rival_is_that_of_failures_not_seen():
+    """Where every start costs the same, nothing else can make up for a difference."""
+    table = pd.DataFrame({"a": [1] * 8 + [2] * 8, "seed": [*range(8)] * 2, "epochs": [100] * 8 + [300] * 8, "horizon": 1000})
+    found = Summary(table.assign(status="converged")).best_settings
+    rng = np.random.default_rng(0)
+    of_best, own = (f / (1 - f) for f in (rng.beta(1, 8, 200_000), rng.beta(0.5, 8, 200_000)))
+    chance = (300 + own * 1000 <= 100 + of_best * 1000).mean()
+    assert found.loc[1, "p_better"] == pytest.approx(chance, rel=0.03)
+
+
 def test_settings_that_differ_in_nothing_are_never_told_apart():
     found = Summary(results(lambda a: 100, 60, a=list("abcdef"))).best_settings
     assert found["best"].tolist() == [True] + [False] * 5
