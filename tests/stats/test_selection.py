@@ -62,7 +62,7 @@ CONDITIONS = st.recursive(
 )
 
 
-@examples(80)
+@examples(50)
 @given(CONDITIONS)
 def test_a_condition_chooses_the_runs_that_pandas_chooses(pair):
     ours, theirs = pair
