@@ -601,7 +601,7 @@ def test_generated_arguments_mean_what_hydra_makes_of_them(multirun, params, arg
 
 @pytest.mark.slow
 @given(params_of_the_sweeper, st.lists(ordinary | special, max_size=4))
-@settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_many_generated_arguments_mean_what_hydra_makes_of_them(multirun, params, arguments):
     check_generated(multirun, params, arguments)
 

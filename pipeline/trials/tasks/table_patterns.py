@@ -13,7 +13,7 @@ from pipeline.errors import ConfigError
 from pipeline.trials.tasks.columns import Column, read_columns
 from pipeline.trials.tasks.file_bytes import file_bytes
 from pipeline.trials.tasks.held_out import ClassOutputs, HeldOut, split
-from pipeline.trials.tasks.parquet.table import MAGIC, parquet_table
+from pipeline.trials.tasks.parquet import MAGIC
 from pipeline.trials.tasks.scaling import scaled
 from pipeline.trials.tasks.table import NUMBER, UNNAMED, Table, table_of
 from pipeline.trials.tasks.table_options import DECIMALS, LEVELS, SEPARATORS, by_reading, column_named
@@ -166,6 +166,8 @@ def read_table(
         raise ConfigError("task.decimal", decimal, "must be another character than task.separator")
     data, sha256 = file_bytes(path)
     if typed := data.startswith(MAGIC):
+        from pipeline.trials.tasks.parquet.table import parquet_table  # with pyarrow, which nothing else of a task needs
+
         table, decimal = parquet_table(path, data), "point"
     else:
         table = table_of(path, data, header=header, separator=separator, quote=quote, decimal=decimal, encoding=encoding)

@@ -13,11 +13,11 @@ from pyarrow import parquet
 
 from pipeline.errors import ConfigError
 from pipeline.trials.tasks.file_bytes import MOST_BYTES, too_large
+from pipeline.trials.tasks.parquet import MAGIC
 from pipeline.trials.tasks.parquet.pages import chunks, pages
 from pipeline.trials.tasks.table import Table
 from pipeline.trials.tasks.wording import cut, refused
 
-MAGIC = b"PAR1"
 MOST_CELLS, MOST_DIFFERENT = 2**24, 2**23
 MOST_PAGES, MOST_FOOTER, MOST_HEADERS = 2**17, 2**22, 2**23  # bytes but of the first
 MOST_BATCHES = 2**14
