@@ -8,7 +8,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup sweep ui upgrade-store explain reproduce schedule unschedule test test-all torture bench check format clean
+.PHONY: help setup sweep ui upgrade-store explain reproduce schedule unschedule test test-all torture bench pictures check format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ torture: $(READY)  ## kill 60 sweeps at random times and go on with them: make t
 bench: $(READY)  ## time the engine against its peers: make bench BENCH=training
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(PY) -m benchmarks $(BENCH)
+
+pictures: $(READY)  ## make the README's picture and its numbers again
+	@$(PY) -m docs.pictures
 
 check: $(READY)  ## lint, format and types
 	$(VENV)/bin/ruff check .

@@ -37,12 +37,17 @@ class BatchSweeper(Sweeper):
         from pipeline.app import notices
         from pipeline.app.application import say
         from pipeline.app.composition import Multirun, as_job
+        from pipeline.app.job_callbacks import JobCallbacks
+        from pipeline.app.progress import phase
         from pipeline.sweeps.request import read_sweep
 
         assert self.config is not None  # Hydra has called setup
-        request = read_sweep(Multirun(self.context.config_loader, self.config, arguments))
+        with phase("reading"):
+            request = read_sweep(Multirun(self.context.config_loader, self.config, arguments))
+        callbacks = JobCallbacks.of(self.context, self.config, self.task_function)
         say([*notices.of_sweep(self.config), *request.plan.idle_axes])
-        from pipeline.sweeps.multirun import sweep  # with MLflow, which takes long to import
+        with phase("opening"):
+            from pipeline.sweeps.multirun import sweep  # with MLflow, which takes long to import
 
         with as_job(self.config, "hydra.sweep.dir"):
-            return sweep(request)
+            return sweep(request, callbacks)

@@ -25,9 +25,10 @@ from pipeline.app.composition import COMPOSITION_ERRORS, compose, compose_multir
 from pipeline.app.refusals import one_line
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override, printable
-from pipeline.report.documents import together
-from pipeline.report.tables import readable, report
-from pipeline.report.words import in_words
+from pipeline.report.answer import answer
+from pipeline.report.documents import rows_where, runs_where, together
+from pipeline.report.tables import report
+from pipeline.report.text_tables import readable
 from pipeline.results.held_out_scores import scores
 from pipeline.results.run_result import Curve, RunResult
 from pipeline.results.runs import Runs
@@ -156,6 +157,20 @@ class Run:
         return f"<p><b>{escape(repr(self))}</b></p>{trial.to_html(border=0)}"
 
 
+@dataclass(frozen=True, eq=False)
+class ChosenCurves(Sequence[Curve]):
+    """The curves of some of the runs of a sweep, by their rows there."""
+
+    curves: Sequence[Curve]
+    rows: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self.curves[self.rows[row]]
+
+
 class Sweep:
     """The runs of a sweep and their statistics.
 
@@ -166,12 +181,15 @@ class Sweep:
     def __init__(self, results: SweepResults, curves: Sequence[Curve]) -> None:
         self.results, self.axes = results.table, results.axes
         self.name, self.run_id = results.name, results.run_id or None
-        self._observations, self._curves = results.observations, curves
+        self._results, self._observations, self._curves = results, results.observations, curves
 
     @cached_property
     def summary(self) -> Summary:
         """All statistics of the sweep, each table computed once."""
-        return Summary(self._observations)
+        from pipeline.report.start_properties import properties_of
+
+        runs = self._curves
+        return Summary(self._observations, properties_of(runs) if isinstance(runs, Runs) else None)
 
     def by(self, *axes: str) -> pd.DataFrame:
         """A row for each combination of values of these axes, with rate, ERT and quartiles and their intervals."""
@@ -182,6 +200,14 @@ class Sweep:
     def best(self) -> pd.DataFrame:
         """The setting of lowest ERT, one for each threshold where that is an axis."""
         return self.summary.best
+
+    def where(self, condition: str) -> "Sweep":
+        """The sweep of the runs for which a condition on their columns holds: "momentum=0.9", "initial.range>=1 and seed<10".
+
+        The columns are those of `results`. Raises ConfigError for what is no condition, and for one that leaves no runs.
+        """
+        rows = rows_where(self._results, condition)
+        return Sweep(runs_where(self._results, condition), ChosenCurves(self._curves, rows.tolist()))
 
     def curves(self, worst: int | None = None) -> pd.DataFrame:
         """Error curves: a row per kept point, with columns run (the row of `results`), the axes, epoch and error.
@@ -203,8 +229,9 @@ class Sweep:
     def figure(self, name: str, *axes: str) -> "Figure":
         """A figure of the report by its name, over these axes, or over the most telling ones if none is given.
 
-        Names: rate_map, heat_maps, cost, error_curves, survival, run_lengths, profiles; and weights for a sweep that was
-        trained in this process. Raises ConfigError where this sweep has nothing to show in it.
+        Names: rate_map, heat_maps, start_outcomes, cost, error_curves, fixed_target, fixed_budget, survival, run_lengths,
+        restart_cutoffs, profiles, partial_dependence; and, for a sweep that was trained in this process, start_effects and
+        weights. Raises ConfigError where this sweep has nothing to show in it.
         """
         from pipeline.report.figures.files import drawings
         from pipeline.report.figures.trajectories import weights_of
@@ -236,11 +263,12 @@ class Sweep:
         return len(self.results)
 
     def __str__(self) -> str:
-        return report(self.summary)
+        return report(self.summary, **self._results.origin)
 
     def __repr__(self) -> str:
         return printable(f"{self.name}: {len(self):,} runs over {', '.join(self.axes) or 'no axis'}")
 
     def _repr_html_(self) -> str:
+        words = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in answer(self.summary, **self._results.origin))
         best = readable(self.best).to_html(index=False, border=0) if len(self.best) else ""
-        return f"<p><b>{escape(repr(self))}</b></p><p>{escape(in_words(self.summary))}</p>{best}"
+        return f"<p><b>{escape(repr(self))}</b></p>{words}{best}"

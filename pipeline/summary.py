@@ -4,31 +4,43 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.app.application import run
+from pipeline.app.progress import phase
+from pipeline.app.terminal import show, width
 from pipeline.errors import ConfigError, printable
-from pipeline.report.documents import DOCUMENTS, together
+from pipeline.report.documents import DOCUMENTS, TABLE_NAMES, Contents, parts
 from pipeline.results.whole_file import write_output
-from pipeline.stats.summary import Summary
 from pipeline.trials.checks import choice, refuse_unknown, text
 from pipeline.trials.settings import read_tracking
 
 
 def main(settings: dict[str, Any]) -> int:
     """Prints or writes the tables of recorded sweeps."""
-    refuse_unknown(settings, ("sweep", "by", "format", "output", "tracking"))
+    refuse_unknown(settings, ("sweep", "by", "where", "table", "format", "output", "tracking"))
     requested, by = names("sweep", settings["sweep"]), names("by", settings["by"])
     style = choice("format", settings["format"], tuple(DOCUMENTS))
+    table = "" if settings["table"] is None else choice("table", settings["table"], TABLE_NAMES)
+    where = (
+        "" if settings["where"] is None else text("where", settings["where"], "a condition, as momentum=0.9, or null").strip()
+    )
     output = settings["output"] and Path(text("output", settings["output"], "the name of a file, or null"))
     if style in ("html", "parquet") and not output:
         raise ConfigError("output", None, f"format={style} needs the name of a file")
+    if style == "html" and table:
+        raise ConfigError("table", table, "must be null: format=html has all tables")
     tracking = read_tracking(settings)
-    from pipeline.store.sweeps import read_sweep  # with MLflow, which takes long to import
+    with phase("reading"):
+        from pipeline.store.sweeps import read_sweep  # with MLflow, which takes long to import
 
-    sweeps = [read_sweep(tracking, which) for which in requested or ["latest"]]
-    summary = Summary(together(sweeps))
-    for axis in by:
-        if axis not in summary.axes:
-            raise ConfigError("by", axis, f"is no axis of this sweep; it has {', '.join(summary.axes) or 'none'}")
-    document = DOCUMENTS[style](sweeps, summary, by)
+        sweeps = [read_sweep(tracking, which) for which in requested or ["latest"]]
+    with phase("tables"):
+        contents = Contents.of(sweeps, by, table, where, None if output else width())
+    if style == "text" and not output:
+        with phase("tables"):
+            shown = parts(contents)
+        show(shown)
+        return 0
+    with phase("figures" if style == "html" else "tables"):
+        document = DOCUMENTS[style](contents)
     if output:
         try:
             write_output(output, document if isinstance(document, bytes) else f"{document}\n".encode())

@@ -1,19 +1,25 @@
-"""Mutated tables, each read and compared with what pandas reads."""
+"""Mutated tables, to train on or held out, each compared with what pandas reads; mutated weights, with what NumPy reads."""
 
+import io
 import json
 import random
 import resource
 import sys
 import time
 import warnings
+import zipfile
 import zlib
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import ConfigError
+from pipeline.app.refusals import one_line
+from pipeline.backprop.network import Network
+from pipeline.errors import UNPRINTABLE, ConfigError
+from pipeline.trials.initial_weights import from_file, load_npz
 from pipeline.trials.tasks.description import in_one_line, recorded
 from pipeline.trials.tasks.description import warnings as oddities
 from tests.strategies import same_bits
@@ -91,6 +97,7 @@ LARGER = b"length,width,kind,count,y\n" + b"".join(
     for n in range(60)
 )
 SECONDS, MEBIBYTES = 5.0, 1024
+NETWORK = Network((2, 3, 1), "sigmoid", "sigmoid", "per_unit", True)
 
 
 def mutated(data: bytes, draw: random.Random) -> bytes:
@@ -154,6 +161,39 @@ def changed_bytes(data: bytes, draw: random.Random) -> bytes:
             return data[at:] + data[:at] if draw.random() < 0.3 else data[: max(at, 1)]
 
 
+def changed_array(data: bytes, draw: random.Random) -> bytes:
+    """The same archive with another name, header, number or byte of one array, and the right sums."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(content, "w") as new:
+        arrays = {name: old.read(name) for name in old.namelist()}
+        chosen = draw.choice(sorted(arrays))
+        array = arrays[chosen]
+        match draw.randrange(6):
+            case 0:
+                arrays[draw.choice((*NPY_NAMES, *arrays))] = arrays.pop(chosen)
+            case 1:
+                arrays[chosen] = changed_bytes(array, draw)
+            case 2:
+                old_text, new_text = draw.choice(NPY_HEADERS)
+                arrays[chosen] = array.replace(old_text, new_text)
+            case _:
+                numbers = bytearray(array)
+                numbers[draw.randrange(len(array) - 8, len(array))] = draw.randrange(256)
+                arrays[chosen] = bytes(numbers)
+        for name, array in arrays.items():
+            new.writestr(name, array, draw.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)))
+    return content.getvalue()
+
+
+NPY_NAMES = ("weights_9.npy", "initial_weights_1.npy", "weights_1", "../x.npy", "a" * 5000, "\x1b[31m.npy", "ä.npy", "/", "..")
+NPY_HEADERS = [
+    *((b"<f8", kind) for kind in (b">f8", b"<f2", b"<f4", b"<i8", b"<u8", b"|O8", b"<c8", b"<U2", b"|V8", b"<M8", b"|b1")),
+    *((b"(3, 2)", shape) for shape in (b"(2, 3)", b"(6, 1)", b"(6,)  ", b"(3L,2)", b"(-3,2)", b"(9**9,)", b"()    ")),
+    (b"False", b"True "), (b"False", b"None "), (b"'descr'", b"'other'"), (b"{", b"["), (b"\x93NUMPY\x01", b"\x93NUMPY\x02"),
+    (b"\x93NUMPY\x01", b"\x93NUMPY\x09"), (b" " * 9, b"(" * 9), (b"\n", b" "),
+]  # fmt: skip
+
+
 def options_of(draw: random.Random) -> dict:
     """A value for each key, most of them the default."""
     chosen = {key: values[0] for key, values in CHOICES.items()}
@@ -205,37 +245,95 @@ def equal_to_pandas(path, options, loaded) -> bool:
     return True
 
 
+def read_held_out(path, options, whole) -> str:
+    """Reads a mutated table as the patterns that are held out; what is trained on is the whole one, and stays as it is."""
+    loaded = table(whole, test=str(path), **options)
+    assert loaded.held_out.inputs.shape[1] == loaded.inputs.shape[1]
+    assert len(loaded.held_out.inputs) == len(loaded.held_out.targets) == loaded.source.held_out > 0
+    assert np.isfinite(loaded.held_out.inputs).all()
+    assert np.isfinite(loaded.held_out.targets).all()
+    assert same_bits(loaded.inputs, table(whole, **options).inputs)
+    return "held out"
+
+
+def read_weights(path) -> str:
+    """Reads mutated initial weights, as a run does."""
+    load_npz.cache_clear()
+    weights = from_file(str(path), NETWORK)
+    assert weights.shape == (NETWORK.size,)
+    assert np.isfinite(weights).all()
+    if path.read_bytes().startswith(b"PK"):  # else NumPy takes it for no archive
+        with np.load(path, allow_pickle=False) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = np.concatenate([file[name].astype(float).ravel() for name in NETWORK.names])
+        assert same_bits(weights, expected)
+    return "weights"
+
+
 def check(number: int, seed: int, folder: Path) -> dict[str, int]:
-    """Reads that many mutated tables; gives how many ended how. Fails for anything but a right table or one line."""
+    """Reads that many mutated files; gives how many ended how. Fails for anything but what is right or one line."""
     draw, ends = random.Random(seed), Counter()
-    originals = [path.read_bytes() for path in files()] + [zlib.compress(b"a,y\n1,2\n"), parquet(folder)]
+    originals = [path.read_bytes() for path in files()] + [zlib.compress(b"a,y\n1,2\n"), *parquet(folder) * 3]
     originals += [LARGER, LARGER.replace(b"kind", b"a")] * 30
-    path = folder / "table.csv"
+    stored = npz(folder)
+    path, whole = folder / "table.csv", folder / "whole.csv"
+    whole.write_bytes(LARGER)
     for _ in range(number):
-        path.write_bytes(mutated(draw.choice(originals), draw))
-        options, started = options_of(draw), time.perf_counter()
+        kind = draw.choices(("table", "held out", "weights"), (8, 1, 1))[0]
+        options = options_of(draw)
+        if kind == "table":
+            path.write_bytes(mutated(draw.choice(originals), draw))
+            reading = partial(read, path, options)
+        elif kind == "held out":
+            path.write_bytes(mutated(LARGER, draw))
+            options |= {key: CHOICES[key][0] for key in ("separator", "encoding", "header", "ignore", "inputs")}
+            options["targets"] = draw.choice(("y", "kind", "length"))
+            options["classes"] = ()
+            reading = partial(read_held_out, path, options, whole)
+        else:
+            path.write_bytes((changed_bytes if draw.random() < 0.3 else changed_array)(draw.choice(stored), draw))
+            reading = partial(read_weights, path)
+        started = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:
-                end = read(path, options)
+                end = reading()
             except ConfigError as error:
-                line = str(error)
-                assert line.isprintable(), line
+                line = one_line(error) if kind == "weights" else str(error)
+                assert line.isprintable() if kind != "weights" else not UNPRINTABLE.search(line), line
                 assert len(line) <= 300, line
-                assert line.startswith("task."), line
-                end = "refused"
+                assert line.startswith("initial.path=" if kind == "weights" else "task."), line
+                end = f"refused {kind}"
             except BaseException:
-                print(options, path.read_bytes()[:2000], file=sys.stderr)
+                print(kind, options, path.read_bytes()[:2000], file=sys.stderr)
                 raise
-        assert time.perf_counter() - started < SECONDS, (options, path.read_bytes()[:2000])
+        assert time.perf_counter() - started < SECONDS, (kind, options, path.read_bytes()[:2000])
         ends[end] += 1
     return dict(ends)
 
 
-def parquet(folder: Path) -> bytes:
+def npz(folder: Path) -> list[bytes]:
+    """The network's weights as .npz files: as they are, compressed, of smaller numbers, of whole ones."""
+    draw, found = np.random.default_rng(0), []
+    for write, kind in ((np.savez, "f8"), (np.savez_compressed, "f8"), (np.savez, ">f4"), (np.savez_compressed, "i2")):
+        arrays = {
+            name: (draw.random(shape) * 9).astype(kind) for name, shape in zip(NETWORK.names, NETWORK.shapes, strict=True)
+        }
+        write(folder / "weights.npz", **arrays)
+        found.append((folder / "weights.npz").read_bytes())
+    return found
+
+
+def parquet(folder: Path) -> list[bytes]:
+    """A table in Parquet files: as pandas writes it, with small groups and deflated pages of version 2, with deltas."""
     frame = pd.DataFrame({"a": [0.0, 0.5, 1.0], "b": [1, 2, 3], "kind": ["u", "v", "u"], "y": [True, False, True]})
-    frame.to_parquet(folder / "table.parquet")
-    return (folder / "table.parquet").read_bytes()
+    deltas = {"a": "PLAIN", "b": "DELTA_BINARY_PACKED", "kind": "DELTA_BYTE_ARRAY", "y": "RLE"}
+    ways = ({}, {"compression": "gzip", "data_page_version": "2.0", "row_group_size": 2})
+    found = []
+    for way in (*ways, {"use_dictionary": False, "column_encoding": deltas, "compression": "none"}):
+        frame.to_parquet(folder / "table.parquet", **way)
+        found.append((folder / "table.parquet").read_bytes())
+    return found
 
 
 if __name__ == "__main__":

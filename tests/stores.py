@@ -66,7 +66,11 @@ def sweep_told(client: MlflowClient, parent: Run, children: list[Run], folder: P
         "status": parent.info.status,
         "name": parent.info.run_name,
         "params": parent.data.params,
-        "tags": {key: value for key, value in parent.data.tags.items() if key != "sweep.folder"},
+        "tags": {
+            key: value.replace(run_id, "id").replace(f"experiments/{parent.info.experiment_id}/", "experiments/its/")
+            for key, value in parent.data.tags.items()
+            if key != "sweep.folder"
+        },
         "metrics": {
             key: [(point.step, point.value) for point in client.get_metric_history(run_id, key)] for key in parent.data.metrics
         },

@@ -123,7 +123,25 @@ def test_tables_have_every_key_of_the_trials(folder):
     assert one_below_the_other["learning_rate"].notna().all()
 
 
-FIGURES = ("rate_map", "heat_maps", "cost", "error_curves", "survival", "run_lengths", "profiles", "weights")
+def test_a_sweep_of_some_runs_is_a_sweep_with_their_curves(folder):
+    sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(3), max_epochs=20)
+    some = sweep.where("learning_rate=8 and seed>=1 and network.activation=sigmoid")
+    assert len(some) == 2
+    assert some.axes == sweep.axes
+    assert some.by()["runs"].tolist() == [2]
+    rows = sweep.results.index[(sweep.results["learning_rate"] == 8) & (sweep.results["seed"] >= 1)]
+    whole = sweep.curves()
+    for curve, (_, same) in zip(some.curves().groupby("run"), whole[whole["run"].isin(rows)].groupby("run"), strict=True):
+        assert curve[1]["error"].tolist() == same["error"].tolist()
+    assert some.where("seed=2").results["seed"].tolist() == [2]
+    with pytest.raises(bp.ConfigError, match=r"^where=seed>9: holds for none of the 6 runs of "):
+        sweep.where("seed>9")
+
+
+FIGURES = (
+    "rate_map", "heat_maps", "start_outcomes", "cost", "error_curves", "fixed_target", "fixed_budget", "survival",
+    "run_lengths", "restart_cutoffs", "profiles", "partial_dependence", "weights",
+)  # fmt: skip
 
 
 def test_figures_are_matplotlib_figures(folder):
@@ -141,8 +159,12 @@ def test_figures_are_matplotlib_figures(folder):
 def test_a_recorded_sweep_has_the_figures_whose_data_the_store_has(store, folder):
     sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(2), record=True)
     for name in FIGURES[2:-1]:
-        assert isinstance(sweep.figure(name), Figure)
-    with pytest.raises(bp.ConfigError, match=f"^figure=weights: must be one of {', '.join(FIGURES[:-1])}$"):
+        if name != "partial_dependence":
+            assert isinstance(sweep.figure(name), Figure)
+    for name in ("partial_dependence", "start_effects"):  # there is one axis, and no initial weights in the store
+        with pytest.raises(bp.ConfigError, match=f"^figure={name}: has nothing to show"):
+            sweep.figure(name)
+    with pytest.raises(bp.ConfigError, match=r"^figure=weights: must be one of rate_map, .*, partial_dependence$"):
         sweep.figure("weights")
 
 
@@ -167,7 +189,7 @@ WRONG = {
     "engine=numpy,numba: cannot be swept": lambda: bp.sweep(engine=["numpy", "numba"]),
     "no such store": lambda: bp.load("latest", uri="sqlite:///nowhere/mlflow.db"),
     "axis=momentum: is no axis of this sweep; it has seed": lambda: bp.sweep(*XOR, seed=range(2)).by("momentum"),
-    "figure=costs: must be one of rate_map, heat_maps, cost,": lambda: bp.sweep(*XOR, seed=range(2)).figure("costs"),
+    "figure=costs: must be one of rate_map, heat_maps, start_outcomes,": lambda: bp.sweep(*XOR, seed=range(2)).figure("costs"),
     "figure=rate_map: has nothing to show over seed": lambda: bp.sweep(*XOR, seed=range(2)).figure("rate_map"),
     "axis=momentum: is no axis of this sweep": lambda: bp.sweep(*XOR, seed=range(2)).figure("cost", "momentum"),
     "what=mean: must be one of": lambda: bp.sweep(*XOR, seed=[1, 2], momentum=[0, 0.5]).heat_map("seed", "momentum", "mean"),

@@ -22,7 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.app import notices
-from pipeline.app.axis_values import jobs, overrides_of
+from pipeline.app.axis_values import jobs, overrides_of, refuse_other_values
 from pipeline.app.command_line import flags_first
 from pipeline.app.composition import CONF, as_job, overrides_in, plain, refuse_strays
 from pipeline.app.interrupts import sigterm_as_interrupt
@@ -67,6 +67,7 @@ def check_job_by_job(config: DictConfig) -> None:
         raise ConfigError(
             "hydra/sweeper", "basic", f"takes at most {MOST_JOBS:,} jobs, not {number:,}; see hydra/sweeper=batch"
         )
+    refuse_other_values(loader, config, overrides_in(config, "task"))
 
 
 def forget_interrupts() -> None:

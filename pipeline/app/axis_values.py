@@ -23,10 +23,31 @@ Number = int | Decimal
 
 def overrides_of(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> list[Override]:
     """The overrides that make the jobs: `hydra.sweeper.params` stand before the arguments. Raises Hydra's errors."""
-    params = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
     parser = OverridesParser.create(config_loader=loader)
     parser.functions.functions |= {"sort": sort, "shuffle": shuffle}
-    return parser.parse_overrides([SEQUENCE.sub(sequence, text) for text in [*params, *arguments]])
+    return parser.parse_overrides([SEQUENCE.sub(sequence, text) for text in written(master, arguments)])
+
+
+def written(master: DictConfig, arguments: Sequence[str]) -> list[str]:
+    """The overrides of a sweep as text, those of `hydra.sweeper.params` first."""
+    return [*(f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()), *arguments]
+
+
+def refuse_other_values(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> None:
+    """Raises ConfigError for an axis that has other values in Hydra's own sweepers, such as 0.30000000000000004 for 0.3."""
+    plain = OverridesParser.create(config_loader=loader).parse_overrides(written(master, arguments))
+    for override, other in zip(overrides_of(loader, master, arguments), plain, strict=True):
+        if not override.is_sweep_override():
+            continue
+        order = sorted if getattr(override._value, "shuffle", False) else list
+        values = order(texts(override))
+        others = order(other.sweep_string_iterator()) if other.is_sweep_override() else []
+        if values != others:
+            key, _, value = str(other.input_line).partition("=")
+            wrong = next((one for one in others if one not in values and "{" not in one), "something else")
+            raise ConfigError(
+                key, value, f"Hydra's own sweeper makes {wrong} of it: list the values, or use hydra/sweeper=batch"
+            )
 
 
 def sequence(match: re.Match[str]) -> str:

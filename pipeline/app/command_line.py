@@ -1,6 +1,7 @@
 """The words of a command line: flags in any place, `--help` and `--version` of ours, an unknown flag refused in one line."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pkgutil import resolve_name
@@ -9,7 +10,10 @@ from typing import Any, NoReturn
 from hydra._internal.utils import get_args_parser
 
 from pipeline.app.help import help_of
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, as_override
+
+QUOTED = re.compile(r"""(\w+=)('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|null)?""")  # what Hydra reads as it is
+CONDITIONS = "where="  # keys of text that Hydra's grammar has no words for
 
 
 def flags_first(arguments: Sequence[str], command: str) -> list[str]:
@@ -34,8 +38,16 @@ def flags_first(arguments: Sequence[str], command: str) -> list[str]:
         print(help_of(command))
         sys.exit(0)
     flags = flag_words(parser, known)
-    overrides = [*known.overrides, *unknown, *after]
+    overrides = [as_text(word) for word in (*known.overrides, *unknown, *after)]
     return [*flags, *(["--"] if any(word.startswith("-") for word in overrides) else []), *overrides]
+
+
+def as_text(word: str) -> str:
+    """An override whose value is a condition, quoted as Hydra wants it; any other as it is."""
+    if not word.startswith(CONDITIONS) or QUOTED.fullmatch(word):
+        return word
+    key, _, value = word.partition("=")
+    return f"{key}={as_override(f'{value} ', quoted=True)}"  # the blank: no plain word, which would stay without quotes
 
 
 def flag_words(parser: argparse.ArgumentParser, known: argparse.Namespace) -> list[str]:

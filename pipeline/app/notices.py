@@ -11,7 +11,6 @@ SWEEPS_ONLY = (
     "tracking.runs=", "tracking.curves=", "tracking.weights=", "limits.disk=",
 )  # fmt: skip
 HERE = "has no effect: commands run in the folder where they were given"
-JOB_CALLBACKS = ("on_job_start", "on_job_end")
 
 
 def given(config: DictConfig) -> list[str]:
@@ -45,7 +44,4 @@ def of_sweep(config: DictConfig) -> Iterator[str]:
             yield f"{text}: has no effect, as the batch sweeper trains all jobs itself"
         elif text.startswith("hydra.run."):
             yield f"{text}: has no effect on a sweep; see hydra.sweep.dir"
-    for name in config.hydra.callbacks or {}:
-        if name != "check":
-            yield f"hydra.callbacks.{name}: {' and '.join(JOB_CALLBACKS)} have no effect, as all jobs are trained at once"
     yield from of_any(config)

@@ -33,3 +33,11 @@ def tick(value: float, _: int = 0) -> str:
         if factor <= abs(value) < 1e9 and (letter == "M" or abs(value) >= 1e4):
             return f"{value / factor:g}{letter}"
     return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.4g}")
+
+
+def percent(share: float) -> str:
+    """A share as tables have it, but what is not quite none or all is not called so: 77%, less than 1%, 100%."""
+    text = f"{share:.0%}"
+    if text == "0%" and share > 0:
+        return "less than 1%"
+    return "more than 99%" if text == "100%" and share < 1 else text

@@ -1,85 +1,83 @@
-"""The tables of a sweep: which there are, as text and Markdown, and as files."""
+"""What is printed of a sweep, and what is kept of it in files: the answer, the main tables, all tables."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from pipeline.errors import as_override, printable
-from pipeline.report.numbers import in_short
-from pipeline.report.words import in_words
-from pipeline.results.columns import HELD_OUT
+from pipeline.report.answer import answer
+from pipeline.report.named_tables import TABLES, file_name, table_of, varied
+from pipeline.report.numbers import count
+from pipeline.report.text_tables import Page, readable, without_zeros
 from pipeline.results.csv_tables import write_csv
-from pipeline.stats.summary import INTERVALS, Summary
+from pipeline.stats.summary import Summary
 
 # What may begin markup: inside a word an underscore does not, nor does a colon before a blank.
 MARKUP = re.compile(
     r"[\\|`*\[\]<>&~$@]|(?<![^\W_])_|_(?![^\W_])|:(?=//|[\w+-]+:)|(?<=\bwww)\.|^#|^[+=-](?![\d.])|(?<=^\d)[.)](?=\s|$)"
 )
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;", "$": "&#36;"}
-MOST_CELLS, GRID_ROWS = 10_000, 60  # of a grid: more cannot be read, or are not printed
+PRINTED_ROWS, PRINTED_AXES = 12, 6  # of a sweep's tables: two screens with the answer
+NAMED = 5  # columns that are left out
+JUDGEMENTS = ["best", "remains", "p_better"]  # of settings: of the best they say nothing
+INTERVALS_SHOWN = "In parentheses: 95 % intervals; those of ert allow for failures not seen."
+KEPT_ROWS = 1000  # of a table in summary.txt
+Part = tuple[str, str]  # of what is printed: a title, "" if it has none, and a text
 
 
-def report(summary: Summary) -> str:
+def report(summary: Summary, width: int | None = 80, **origin: Any) -> str:
     """All that is printed about a sweep."""
-    parts = [f"{printable(title)}\n{as_text(table)}" for title, table in tables(summary).items()]
-    return "\n\n".join([*parts, in_words(summary)])
+    return joined(report_parts(summary, width, **origin))
+
+
+def joined(parts: Sequence[Part]) -> str:
+    """Parts as a text, an empty line between them."""
+    return "\n\n".join(f"{title}\n{text}" if title else text for title, text in parts)
+
+
+def report_parts(summary: Summary, width: int | None = 80, **origin: Any) -> list[Part]:
+    """The answer (`origin`: what it takes of how the sweep was made), the main tables, and what is left out of them."""
+    page = Page(width, PRINTED_ROWS)
+    parts: list[Part] = [("", page.prose(sentence)) for sentence in answer(summary, **origin)]
+    parts += [(page.prose(printable(title)), page.table(table)) for title, table in tables(summary).items()]
+    return [*parts, *left_out(page, "the files in summary/ have all", varied(summary)[PRINTED_AXES:])]
+
+
+def left_out(page: Page, where: str, tables: Sequence[str] = ()) -> list[Part]:
+    """What was left out to fit, and where it is."""
+    lines = [INTERVALS_SHOWN] if page.intervals else []
+    if page.left_out:
+        names, more = page.left_out[:NAMED], len(page.left_out) - NAMED
+        listed = ", ".join(names) + (f" and {more} more" if more > 0 else "")
+        lines.append(f"Left out to fit {page.width} columns: {listed}; COLUMNS=200 shows more, {where}.")
+    if tables:
+        lines.append(f"Left out, too: the {count(len(tables), 'table')} by {', '.join(map(printable, tables))}; {where}.")
+    return [("", "\n".join(map(page.prose, lines)))] if lines else []
 
 
 def tables(summary: Summary, by: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
-    """The tables of a sweep by their titles, in the order in which they are read; with `by` just the one."""
+    """The main tables of a sweep by their titles, in the order in which they are read; with `by` just the one."""
     if by:
         return {f"By {', '.join(by)}": summary.by(*by)}
-    titled = {f"By {axis}": summary.by(axis, intervals=False) for axis in summary.settings}
-    cells = grid(summary)
-    if 0 < len(cells) <= GRID_ROWS:
-        titled["Converged/runs and median epochs to convergence of each setting (– not reached)"] = cells
-    if len(best := summary.best):
-        titled["Lowest expected running time (ert, epochs per success)"] = best
-    held_out = summary.held_out(*summary.settings)
-    if 0 < len(held_out) <= GRID_ROWS:
-        titled["Held-out patterns: medians over runs of the error on them, and of the shares that are right"] = held_out
-    return titled
-
-
-def grid(summary: Summary) -> pd.DataFrame:
-    """Each setting as «converged/runs median», the values of the last axis (but threshold) as columns; empty if too many."""
-    across = [axis for axis in summary.settings if axis != "threshold"][-1:]
-    down = [axis for axis in summary.settings if axis not in across]
-    down.sort(key=lambda axis: axis != "threshold")
-    cells = summary.by(*summary.settings, intervals=False)
-    if not across or not down or len(cells) > MOST_CELLS:
-        return pd.DataFrame()
-    cells["cell"] = [
-        f"{converged}/{runs} {in_short(median) if np.isfinite(median) else '–'}"
-        for converged, runs, median in zip(cells["converged"], cells["runs"], cells["median"], strict=True)
-    ]
-    table = cells.pivot(index=down, columns=across[0], values="cell").fillna("")
-    table.columns = [f"{across[0]}={in_short(value)}" for value in table.columns]
-    return table.reset_index()
-
-
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its numbers as text."""
-    shown = table.map(in_short)
-    for column in table.columns.intersection(["rate", "rate_low", "rate_high"]):
-        shown[column] = table[column].map("{:.0%}".format)
-    for column in table.columns.intersection(list(INTERVALS)):
-        shown.loc[table[column].isna(), column] = "–"
-    for column in table.columns.intersection(list(HELD_OUT)):
-        shown.loc[table[column].isna(), column] = "–"
-    return shown
+    best = summary.best
+    titled = {TABLES["best"][0]: best.drop(columns=JUDGEMENTS)} if len(best) else {}
+    axes = varied(summary) or summary.settings[:1]
+    titled |= {f"By {axis}": summary.by(axis) for axis in axes[:PRINTED_AXES]}
+    held_out = table_of(summary, "held_out")
+    return titled | ({TABLES["held_out"][0]: held_out} if len(held_out) else {})
 
 
 def as_text(table: pd.DataFrame) -> str:
-    """A table in plain text, numbers to the right."""
-    return readable(table).rename(columns=lambda name: printable(str(name))).to_string(index=False)
+    """A whole table in plain text, numbers to the right."""
+    return Page().table(table)
 
 
 def as_markdown(table: pd.DataFrame) -> str:
     """A table in Markdown, its cells taken as plain text."""
+    table = without_zeros(table)
     lines = [[markdown_text(str(name)) for name in table], ["---"] * len(table.columns)]
     lines += [list(map(markdown_text, row)) for row in readable(table).astype(str).to_numpy().tolist()]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -90,27 +88,30 @@ def markdown_text(text: str) -> str:
     return MARKUP.sub(lambda match: ENTITIES.get(match[0], f"\\{match[0]}"), " ".join(printable(text).split()))
 
 
-def note(summary: Summary) -> str:
-    """The sweep's description in MLflow, in Markdown: the answer, and the main table."""
-    best = summary.best
-    title = "Lowest expected running time (ert: epochs per success), by threshold" if "threshold" in best else "Best setting"
-    table = f"\n\n{title}:\n\n{as_markdown(best)}" if len(best) else ""
-    return markdown_text(in_words(summary)) + table + "\n\nMore in the artifacts: `report.html`, `figures/`, `summary/`."
-
-
-def write_tables(summary: Summary, folder: Path) -> None:
-    """The tables as files in folder/summary, which must not exist."""
+def write_tables(summary: Summary, folder: Path, **origin: Any) -> None:
+    """The tables as files in folder/summary, which must not exist: each as CSV and Parquet, all together in summary.txt."""
     folder = folder / "summary"
     folder.mkdir()
+    titled: dict[str, pd.DataFrame] = {}
     for axis in summary.settings:
-        name = re.sub(r"[^\w.+@-]", "_", axis)  # without what names a folder
-        write_csv(summary.by(axis), folder / f"by_{name}.csv")
-    if summary.settings:
-        write_csv(summary.by(*summary.settings), folder / "by_setting.csv")
-        write_csv(summary.best, folder / "best.csv")
-    if len(held_out := summary.held_out(*summary.settings)):
-        write_csv(held_out, folder / "held_out.csv")
-    (folder / "summary.txt").write_text(report(summary) + "\n", encoding="utf-8")
+        write_table(summary.by(axis), folder / file_name(axis))
+        titled[f"By {axis}"] = summary.by(axis)
+    for name, (title, _) in TABLES.items():
+        if len(table := table_of(summary, name)) and len(table.columns):
+            write_table(table, folder / name)
+            titled[f"{title}: {name}"] = table
+    page = Page(rows=KEPT_ROWS)
+    parts = [
+        ("", "\n\n".join(answer(summary, **origin))),
+        *((printable(title), page.table(table)) for title, table in titled.items()),
+    ]
+    (folder / "summary.txt").write_text(joined([*parts, *left_out(page, "")]) + "\n", encoding="utf-8")
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """A table as CSV and as Parquet, at a path without suffix."""
+    write_csv(table, Path(f"{path}.csv"))
+    storable(table).to_parquet(f"{path}.parquet", index=False)
 
 
 def storable(table: pd.DataFrame) -> pd.DataFrame:

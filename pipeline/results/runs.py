@@ -17,10 +17,13 @@ ROWS_AT_ONCE = 100_000
 
 
 class Runs(Sequence[Curve]):
-    """The runs of a sweep; an item is a run's error curve. `trials` is their number."""
+    """The runs of a sweep; an item is a run's error curve. `trials` is their number.
 
-    def __init__(self, rows: Sequence[RunRows], trials: int) -> None:
-        self.rows = rows
+    `inputs` (P, I) are the patterns that all of them learn; None where they differ.
+    """
+
+    def __init__(self, rows: Sequence[RunRows], trials: int, inputs: Array | None = None) -> None:
+        self.rows, self.inputs = rows, inputs
         self.chunk, self.row = np.empty((2, trials), np.int32)
         for number, some in enumerate(rows):
             self.chunk[some.indices], self.row[some.indices] = number, np.arange(len(some.indices))

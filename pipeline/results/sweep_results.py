@@ -53,6 +53,11 @@ class SweepResults:
         return cls(table.replace_schema_metadata().to_pandas(), axes, **known)
 
     @property
+    def origin(self) -> dict[str, Any]:
+        """What the answer takes of how the sweep was made."""
+        return {"command": self.command, "study": self.name, "configuration": self.configuration}
+
+    @property
     def observations(self) -> "pd.DataFrame":
         """What statistics look at: the axes and NO_AXES."""
         return self.table[[*self.axes, *(name for name in NO_AXES if name in self.table)]]

@@ -96,18 +96,26 @@ class Sample:
         and no interval or test may be made of them. `but` names axes whose values are compared within a unit.
         """
         starts = [axis for axis in self.axes if axis in REPLICATES and axis not in but]
-        if starts:
-            return self.codes(starts)
-        return self.codes([axis for axis in self.axes if axis not in (NESTED, *but)])
+        return self.codes(starts or [axis for axis in self.axes if axis not in (NESTED, *but)])
 
     @cached_property
     def starts(self) -> tuple[Integers, int]:
         """The initial weights (R,) that each run began from, as a number, and how many there are: the unit of replication.
 
         A start is a seed, a file or explicit values; what stretches it, such as its range, makes no other. Without an axis of
-        these all runs have one start.
+        these all runs have one start, and so they have if the axis has no effect, as a seed has where no weights are drawn.
         """
-        return self.codes([axis for axis in self.axes if axis in REPLICATES])
+        starts = [axis for axis in self.axes if axis in REPLICATES]
+        return (np.zeros(len(self), np.intp), min(len(self), 1)) if self._repeated or not starts else self.units()
+
+    @cached_property
+    def _repeated(self) -> bool:
+        """Whether the runs of each setting are one trial, repeated: they have the same `key`, if keys are known."""
+        group, groups = self.codes(self.settings)
+        if "key" not in self.results or groups == len(self):
+            return False
+        keys = self.results["key"].to_numpy(object)
+        return bool(np.all(keys == keys[_first(group, groups)[group]]))
 
     @property
     def replicated(self) -> bool:

@@ -20,6 +20,7 @@ from pipeline.stats.effective_runs import Clusters, of_rate, share_interval
 from pipeline.stats.product_limit import product_limit, restricted_mean
 from pipeline.stats.quartiles import QUARTILES, quantile, quantile_interval
 from pipeline.stats.sample import NESTED, Sample
+from pipeline.stats.starts.effects import PropertiesOf, start_effects
 from pipeline.stats.survival_bands import effective_runs_at
 
 STATISTICS = ("runs", *STATUSES, "starts", "effective_runs", "rate", "ert", *QUARTILES)
@@ -75,8 +76,10 @@ class Summary(Sample):
     >>> summary.best
     """
 
-    def __init__(self, results: pd.DataFrame) -> None:
+    def __init__(self, results: pd.DataFrame, properties_of: PropertiesOf | None = None) -> None:
+        """`properties_of` gives the properties of the initial weights of runs, where those are known."""
         super().__init__(results)
+        self._properties_of = properties_of
         self._tables: dict[tuple[Any, ...], pd.DataFrame] = {}
 
     @cached_property
@@ -187,6 +190,12 @@ class Summary(Sample):
         """How much of the variance goes with each axis (`variance_shares`); empty if the design is not balanced."""
         balanced = not within_a_sweep.imbalance(self)
         return self._once("variance", (), lambda: within_a_sweep.variance_shares(self) if balanced else pd.DataFrame())
+
+    @property
+    def start_effects(self) -> pd.DataFrame:
+        """What properties of the initial weights go with convergence (`start_effects`); empty where they are not known."""
+        known = self._properties_of
+        return self._once("starts", (), lambda: start_effects(self, known) if known else pd.DataFrame())
 
     def _once(self, name: str, axes: str | Sequence[str], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """A copy of the table of that name and axes, made when it is first needed."""

@@ -67,6 +67,12 @@ def at_epochs(curves: Curves, diverged: Booleans, epochs: NDArray[np.int64]) -> 
     return np.where(np.isnan(errors), np.inf, errors)
 
 
+def best_so_far(curve: tuple[NDArray[np.int64], Floats]) -> Floats:
+    """The lowest error (K,) up to each kept point of a curve; what is no number is infinite."""
+    errors = curve[1]
+    return np.minimum.accumulate(np.where(np.isnan(errors), np.inf, errors))
+
+
 def quantile(errors: Floats, share: float) -> Floats:
     """A quantile at each epoch: one of the errors, so that infinite ones do no harm."""
     return np.asarray(np.quantile(errors, share, axis=0, method="inverted_cdf"), float)
@@ -75,9 +81,10 @@ def quantile(errors: Floats, share: float) -> Floats:
 def weight_groups(sample: Sample, weights: Weights) -> dict[str, tuple[Floats, Integers]]:
     """The parameters (N, R) and the runs of each group that has runs: initial, and final of those that converged or did not.
 
-    Runs have the lowest threshold; those whose final weights are not finite are left out of the final ones.
+    Runs have the lowest threshold; those that diverged, or whose final weights are not finite, are left out of the final ones:
+    where they stopped says nothing but that they were on their way to infinity.
     """
-    lowest, finite = of_lowest_threshold(sample), np.isfinite(weights.final).all(axis=0)
+    lowest, finite = of_lowest_threshold(sample), np.isfinite(weights.final).all(axis=0) & ~sample.ended("diverged")
     groups = {
         "initial": (weights.initial, lowest),
         "final, converged": (weights.final, lowest & sample.event & finite),

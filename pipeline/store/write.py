@@ -37,7 +37,7 @@ from pipeline.store.records import PLACE_TAG, RecordedRun
 from pipeline.store.schema import check_database
 from pipeline.store.sqlite import BESIDE_TAG, is_same, local_path, prepare_sqlite
 
-SWEEP_KEY_TAG, SWEEP_FOLDER_TAG = "sweep.key", "sweep.folder"
+SWEEP_KEY_TAG, SWEEP_ORDER_TAG, SWEEP_FOLDER_TAG = "sweep.key", "sweep.order", "sweep.folder"
 SWEEP_TAG = "sweep"  # of a run: which sweep it belongs to, for lists that are not nested
 SOURCE_TAG = "sweep.source"  # of a copied sweep: the run id where it was recorded first
 METRICS_AT_ONCE = 1000

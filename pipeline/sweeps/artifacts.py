@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.app.progress import phase
 from pipeline.results.columns import HELD_OUT, NO_AXES
 from pipeline.results.held_out_scores import held_out_scores
 from pipeline.results.rows import RunRows
@@ -22,36 +23,46 @@ from pipeline.sweeps.plan import Plan
 RESULTS, JOBS = FILE, "jobs.json"
 NO_RUN = b""
 MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
-UNREAD = ("run_id", "key", "digest")  # by the statistics
+UNREAD = ("run_id", "key", "digest")  # by the statistics, unless an axis has no effect
 
 
 def write_artifacts(
     folder: Path, plan: Plan, description: SweepDescription, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]
 ) -> Summary:
     """The sweep's results, tables, figures, report and configuration as files in an empty folder; gives the summary of them."""
+    with phase("tables"):
+        from pipeline.report.start_properties import properties_of
+        from pipeline.report.tables import write_tables
+
+        write_results(folder / RESULTS, plan, rows, run_ids)
+        names = pq.read_schema(folder / RESULTS).names
+        read = [*plan.axes, *(name for name in NO_AXES if name in names and (name not in UNREAD or plan.idle_axes))]
+        runs = Runs(rows, len(plan), plan.inputs)
+        summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas(), properties_of(runs))
+        write_tables(summary, folder, **description.origin)
+    with phase("figures"):
+        write_pictures(folder, plan, description, runs, summary)
+    with phase("files"):
+        for name, text in {**description.files, JOBS: json.dumps(description.jobs)}.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        if description.tracking.curves:
+            write_curves(rows, folder / "curves.parquet")
+        if description.tracking.weights:
+            write_weights(rows, folder / "weights")
+    return summary
+
+
+def write_pictures(folder: Path, plan: Plan, description: SweepDescription, runs: Runs, summary: Summary) -> None:
+    """The figures, and the report that shows them."""
     from pipeline.report.figures.files import write_figures  # with matplotlib, when training is over
     from pipeline.report.figures.trajectories import weights_of
-    from pipeline.report.html import write_report
-    from pipeline.report.tables import write_tables
+    from pipeline.report.page import write_report
 
-    write_results(folder / RESULTS, plan, rows, run_ids)
-    names = pq.read_schema(folder / RESULTS).names
-    read = [*plan.axes, *(name for name in NO_AXES if name in names and name not in UNREAD)]
-    summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas())
-    write_tables(summary, folder)
-    runs = Runs(rows, len(plan))
-    small = runs.networks == 1 and len(runs) * rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
+    small = runs.networks == 1 and len(runs) * runs.rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
     error_goals = all(trial.batch_key.criterion == "total_error" for trial in plan.groups)
     captions = write_figures(summary, folder / "figures", runs, weights_of(runs) if small else None, error_goals)
     made = description.configuration, captions, environment_tags(), description.command, description.study
-    write_report(folder / "report.html", summary, *made)
-    for name, text in {**description.files, JOBS: json.dumps(description.jobs)}.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    if description.tracking.curves:
-        write_curves(rows, folder / "curves.parquet")
-    if description.tracking.weights:
-        write_weights(rows, folder / "weights")
-    return summary
+    write_report(folder / "report.html", summary, *made, curves=runs)
 
 
 def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]) -> None:

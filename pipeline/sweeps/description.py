@@ -50,6 +50,11 @@ class SweepDescription:
     parent: str | None = None
     others: list[str] = field(default_factory=list)
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the answer takes of how the sweep was made."""
+        return {"command": self.command, "study": self.study, "configuration": self.configuration}
+
     def to_json(self) -> str:
         """The description as JSON."""
         return with_checksum(json.dumps({one.name: getattr(self, one.name) for one in fields(self)}, default=asdict))
@@ -104,6 +109,12 @@ class SweepDescription:
     def under(self, parent: str, others: Sequence[str] = ()) -> "SweepDescription":
         """The same sweep with that parent run, and others in other stores."""
         return replace(self, parent=parent, others=[other for other in others if other != parent])
+
+    @property
+    def order(self) -> str:
+        """SHA-256 over the order of axes and of their values: trials of the same key have the same indices if it is equal."""
+        axes = [(axis["name"], list(map(as_override, axis["values"]))) for axis in self.jobs["axes"]]
+        return hashlib.sha256(json.dumps(axes).encode()).hexdigest()
 
     @property
     def plan(self) -> Plan:

@@ -1,55 +1,70 @@
 """A multirun from the command line: started or resumed, trained, recorded, and summed up."""
 
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
+from pipeline.app.job_callbacks import JobCallbacks
+from pipeline.app.progress import phase
+from pipeline.app.terminal import show, width
+from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import ConfigError, printable
 from pipeline.report.announcement import announce
-from pipeline.report.html import command_of
-from pipeline.report.tables import report
+from pipeline.report.page.command import command_of
+from pipeline.report.tables import report_parts
+from pipeline.results.rows import RunRows
 from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.stats.summary import Summary
 from pipeline.store.failures import store_errors_as_config_errors
-from pipeline.store.write import SWEEP_FOLDER_TAG, Store
+from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import executor
 from pipeline.sweeps.request import SweepRequest
 from pipeline.sweeps.session import SweepSession, UnfinishedError, start_parent, verify
+from pipeline.sweeps.single import objective
 
 
-def sweep(request: SweepRequest) -> None:
-    """Trains and records every job of a multirun and prints the summary."""
+def sweep(request: SweepRequest, callbacks: JobCallbacks | None = None) -> None:
+    """Trains and records every job of a multirun, tells the callbacks of each, and prints the summary."""
     announce(trial.batch_key for trial in request.plan.groups)
     print(request)
     try:
-        summary, parent, store = run(request)
+        summary, parent, store = run(request, callbacks)
     except UnfinishedError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
     print()
-    print(report(summary))
-    print(f"\nrecorded as run {parent} in {store.uri}; {store.how_to_look(parent)}")
+    show(report_parts(summary, width(), **describe(request, store.uri).origin))
+    print(f"\nrecorded as run {parent} in {store.uri}")
+    print(store.how_to_look(parent))
+    print("its report.html, figures/ and summary/ are there; of some runs, in any format:")
+    print("python -m pipeline.summary --help")
 
 
-def run(request: SweepRequest) -> tuple[Summary, str, Store]:
+def run(request: SweepRequest, callbacks: JobCallbacks | None = None) -> tuple[Summary, str, Store]:
     """Trains and records the sweep, started or resumed; gives its summary, its parent run and the store.
 
     Raises ConfigError before anything is trained, and UnfinishedError where something is left to be done.
     """
     settings, tracking = request.settings, request.settings.tracking
     with Interrupts() as interrupts, closing(executor(settings.executor, interrupts)) as trainer:
-        store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
+        with phase("opening"):
+            store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
         description = describe(request, store.uri)
         with store_errors_as_config_errors(store.uri):
-            spool, description = resumed(store, description, request) or started(store, description, request.multirun)
+            found = resumed(store, description, request)
+            fixed = [axis.texts[0] for axis in request.plan.product.axes if not axis.varies]
+            spool, description, request = found or (*started(store, description, request.multirun), request)
             parent = description.parents[0]
         with closing(spool):
             spool.describe(description.to_json())
-            session = SweepSession(request.plan, description, spool, store, parent, interrupts)
+            kept = teller(callbacks, fixed, request) if callbacks else None
+            session = SweepSession(request.plan, description, spool, store, parent, interrupts, kept)
             try:
                 summary = session.run(trainer, session.work(request.pieces, settings))
             except KeyboardInterrupt:
@@ -59,6 +74,21 @@ def run(request: SweepRequest) -> tuple[Summary, str, Store]:
                 raise UnfinishedError(f"{error}; {session.progress}") from None
     assert summary is not None  # all is trained
     return summary, parent, store
+
+
+def teller(callbacks: JobCallbacks, fixed: Sequence[str], request: SweepRequest) -> Callable[[RunRows], None]:
+    """What tells the callbacks of the jobs of a chunk; `fixed` are the overrides that all jobs have."""
+    plan, name = request.plan, request.settings.objective
+
+    def tell(rows: RunRows) -> None:
+        columns = [rows.column(column).tolist() for column in ("status", "epochs", "final_error")]
+        horizons = plan.horizons(rows.indices).to_pylist()
+        for index, status, epochs, error, horizon in zip(rows.indices.tolist(), *columns, horizons, strict=True):
+            own = plan.product[index].overrides
+            overrides = [*(text for text in fixed if text not in own), *own]
+            callbacks.call(index, overrides, objective(name, Status(STATUSES.index(status)), epochs, error, horizon))
+
+    return tell
 
 
 def describe(request: SweepRequest, uri: str) -> SweepDescription:
@@ -93,64 +123,75 @@ def new_spool(multirun: Multirun) -> Spool:
     return Spool.new(multirun.folder)
 
 
-def resumed(store: Store, description: SweepDescription, request: SweepRequest) -> tuple[Spool, SweepDescription] | None:
+def resumed(
+    store: Store, description: SweepDescription, request: SweepRequest
+) -> tuple[Spool, SweepDescription, SweepRequest] | None:
     """The spool and the parent run of this sweep, if it was interrupted and is to be resumed. Raises ConfigError.
 
-    If its folder is not on this machine, another machine may be at work on it, so it is resumed only by its run id.
+    The request has the trials in the order in which the sweep was begun. If its folder is not on this machine, another machine
+    may be at work on it, so it is resumed only by its run id.
     """
     resume = request.settings.resume
-    for run in store.unfinished(description.key) if resume != "never" else ():
+    plan, points = request.plan, request.settings.curve_points
+    keys = dict.fromkeys([plan.key(points), plan.key_in_order(points)])  # the second one is that of sweeps of before
+    for run in chain.from_iterable(map(store.unfinished, keys)) if resume != "never" else ():
         path, parent = Path(run.data.tags.get(SWEEP_FOLDER_TAG, "")), run.info.run_id
         if resume not in ("auto", parent):
             continue
+        this = replace(description, key=run.data.tags[SWEEP_KEY_TAG])
         try:
-            if left := left_spool(path, description.key, parent):
-                spool, others = left
-                return resumed_here(store, description.under(parent, others), spool, request)
+            if left := left_spool(path, this.key, parent):
+                return resumed_here(store, this.under(parent, left[1].parents), *left, request)
         except SpoolInUseError:
             if resume == "auto":
                 continue
             raise ConfigError("resume", resume, "cannot go on: it is running, in another process") from None
         if resume == parent:
-            return resumed_elsewhere(store, description.under(parent), path, request)
+            order = run.data.tags.get(SWEEP_ORDER_TAG)
+            if order != this.order if order else this.key != plan.key_in_order(points):
+                begun = "its folder is not here, and it was begun with its trials in another order; by: "
+                raise ConfigError("resume", resume, begun + run.data.tags.get("command", ""))
+            return *resumed_elsewhere(store, this.under(parent), path, request), request
     if resume not in ("auto", "never"):
         raise ConfigError("resume", resume, "is not an interrupted sweep of this same command in this store")
     return None
 
 
-def left_spool(path: Path, key: str, parent: str) -> tuple[Spool, list[str]] | None:
-    """The spool in a folder that a store names, with all parent runs of its sweep, if it is really that of this sweep.
+def left_spool(path: Path, key: str, parent: str) -> tuple[Spool, SweepDescription] | None:
+    """The spool in a folder that a store names, with its description, if it is really that of this sweep.
 
     It has no parent run yet where the process was killed as it began the run: it is anyone's then, and has no results.
     Raises SpoolInUseError.
     """
 
-    def parents() -> list[str] | None:
+    def description() -> SweepDescription | None:
         try:
             left = SweepDescription.of_folder(path)
         except ConfigError:
             return None
         empty = not left.parents and not any(path.glob("*.arrow"))
-        return left.parents if left.key == key and (empty or parent in left.parents) else None
+        return left if left.key == key and (empty or parent in left.parents) else None
 
-    if not path.is_absolute() or parents() is None:
+    if not path.is_absolute() or description() is None:
         return None
     try:
         spool = Spool(path)
     except OSError:
         return None
-    others = parents()  # again, as another process may have had it until now
-    if others is None:
+    left = description()  # again, as another process may have had it until now
+    if left is None:
         spool.close()
         return None
-    return spool, others
+    return spool, left
 
 
 def resumed_here(
-    store: Store, description: SweepDescription, spool: Spool, request: SweepRequest
-) -> tuple[Spool, SweepDescription]:
-    """The sweep in its own folder, with those of its results that are believed."""
+    store: Store, description: SweepDescription, spool: Spool, left: SweepDescription, request: SweepRequest
+) -> tuple[Spool, SweepDescription, SweepRequest]:
+    """The sweep in its own folder, with those of its results that are believed, its trials in the order of its description."""
     try:
+        if left.order != description.order:
+            description, request = as_begun(description, left, request)
         verify(spool, request.plan)
         store.begin_again(description.parents[0], spool.path)
     except BaseException:
@@ -158,7 +199,18 @@ def resumed_here(
         raise
     trained = f"{spool.done:,} of {len(request.plan):,} trials are trained (resume=never starts anew)"
     print(f"resuming run {description.parent}: {trained}")
-    return spool, description
+    return spool, description, request
+
+
+def as_begun(
+    description: SweepDescription, left: SweepDescription, request: SweepRequest
+) -> tuple[SweepDescription, SweepRequest]:
+    """The sweep and its request with the trials in the order that was left. Raises ConfigError where they are others."""
+    plan, settings = left.plan, request.settings
+    if plan.key(settings.curve_points) != request.plan.key(settings.curve_points):
+        raise ConfigError("sweep", left.command, "has other trials than its description, sweep.json, says: use resume=never")
+    begun = replace(left, tracking=description.tracking, parent=description.parent, others=description.others)
+    return begun, replace(request, plan=plan, pieces=plan.cut(settings.curve_points, settings.executor.chunk))
 
 
 def resumed_elsewhere(

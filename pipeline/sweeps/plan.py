@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import chain, product
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipeline.backprop.arithmetic import Array
 from pipeline.errors import ConfigError, as_override
 from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
@@ -55,7 +56,7 @@ class Plan:
             groups.append(read_trial({key: value for key, value in config.items() if key not in settings}))
         for trial in groups:
             check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), settings.get("limits"))
-        return cls(jobs, groups, [keys(make_batch([trial]))[0] for trial in groups], free)
+        return cls(jobs, groups, keys_of(groups), free)
 
     def __len__(self) -> int:
         """How many trials there are."""
@@ -65,6 +66,12 @@ class Plan:
     def axes(self) -> dict[str, Swept]:
         """The axes that vary, by name."""
         return {axis.name: axis for axis in self.product.axes if axis.varies}
+
+    @cached_property
+    def inputs(self) -> Array | None:
+        """The patterns' inputs (P, I) where all trials have the same task, else None."""
+        tasks = {trial.batch_key.task for trial in self.groups}
+        return np.asarray(load(tasks.pop()).inputs) if len(tasks) == 1 else None
 
     @cached_property
     def _fields(self) -> dict[str, tuple[Swept | None, Column]]:
@@ -200,12 +207,45 @@ class Plan:
             raise ConfigError("jobs", "…", "are not the jobs of a multirun") from None
 
     def key(self, curve_points: int) -> str:
-        """SHA-256 over all trials, the axes and the number of curve points.
+        """SHA-256 over all trials, the axes and the number of curve points, whatever the order of axes and values.
 
         The same command, with the same files, is the same sweep.
         """
-        axes = [(axis.name, [as_override(value) for value in axis.values]) for axis in self.axes.values()]
-        return hashlib.sha256(json.dumps([axes, self.group_keys, [curve_points]]).encode()).hexdigest()
+        return sha256([*self._sorted, [curve_points]])
+
+    def key_in_order(self, curve_points: int) -> str:
+        """SHA-256 over the same with the trials in their order: sweeps of another order have another. Once it was the key."""
+        return sha256([*self._in_order, [curve_points]])
+
+    @cached_property
+    def _in_order(self) -> tuple[list[tuple[str, list[str]]], Sequence[str]]:
+        """The axes that vary, each with its values as text, and the keys of the groups."""
+        return [(axis.name, [as_override(value) for value in axis.values]) for axis in self.axes.values()], self.group_keys
+
+    @cached_property
+    def _sorted(self) -> tuple[list[tuple[str, list[str]]], list[str]]:
+        """`_in_order` as it would be with the axes by name and the values of each by their text."""
+        texts = {axis.name: list(map(as_override, axis.values)) for axis in self.product.axes}
+        order = {name: sorted(range(len(texts[name])), key=texts[name].__getitem__) for name in texts}
+        first = {axis.path: order[axis.name][0] for axis in self.product.axes if axis.path in self.free}
+        groups = [replace(trial, **{path: self.free[path][first[path]] for path in self.free}) for trial in self.groups]
+        grouped = [axis for axis in self.product.axes if axis.path not in self.free]
+        group_keys = keys_of(groups) if any(first.values()) else self.group_keys
+        table = np.array(group_keys).reshape([len(axis.values) for axis in grouped])
+        table = table[np.ix_(*(order[axis.name] for axis in grouped))]
+        by_name = sorted(range(len(grouped)), key=lambda number: grouped[number].name)
+        axes = [(name, sorted(texts[name])) for name in sorted(self.axes)]
+        return axes, table.transpose(by_name).ravel().tolist()
+
+
+def keys_of(trials: Sequence[Trial]) -> list[str]:
+    """The key of each of these trials."""
+    return [keys(make_batch([trial]))[0] for trial in trials]
+
+
+def sha256(data: Any) -> str:
+    """SHA-256 over data as JSON."""
+    return hashlib.sha256(json.dumps(data).encode()).hexdigest()
 
 
 def taken(values: Sequence[Any], codes: Indices) -> pa.Array:

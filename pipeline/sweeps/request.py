@@ -74,4 +74,4 @@ def train_here(request: SweepRequest) -> tuple[SweepResults, Runs]:
         rows = sorted(Local(interrupts).train(chunks, bar("runs", len(plan))), key=lambda some: int(some.indices[0]))
     table = pa.concat_tables(results_tables(plan, rows, np.full(len(plan), NO_RUN)))
     known = {"name": multirun.study, "configuration": multirun.configuration, "environment": environment_tags()}
-    return SweepResults.from_arrow(table, **known), Runs(rows, len(plan))
+    return SweepResults.from_arrow(table, **known), Runs(rows, len(plan), plan.inputs)

@@ -4,7 +4,7 @@ Each step depends only on what the spool and the store have, so that a sweep may
 """
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.app.interrupts import Interrupts
-from pipeline.app.progress import progress_bar
+from pipeline.app.progress import phase, progress_bar
 from pipeline.backprop.batch import Batch
 from pipeline.errors import ConfigError, printable
 from pipeline.report.metrics import numbers, share_converged
-from pipeline.report.tables import note
+from pipeline.report.note import note
 from pipeline.results.rows import Indices, RunRows
 from pipeline.results.spool import DESCRIPTION, Spool
 from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_points, verify_trials
 from pipeline.stats.summary import Summary
 from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors_as_config_errors
 from pipeline.store.records import table_tags
-from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, Store
+from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
 from pipeline.sweeps.artifacts import NO_RUN, RESULTS, write_artifacts, write_results
 from pipeline.sweeps.chunks import Chunk
 from pipeline.sweeps.description import SweepDescription
@@ -59,6 +59,7 @@ def start_parent(store: Store, description: SweepDescription, spool: Spool) -> s
         "sweep.trials": str(description.trials),
         "command": description.command,
         SWEEP_KEY_TAG: description.key,
+        SWEEP_ORDER_TAG: description.order,
         SWEEP_FOLDER_TAG: str(spool.path),
     }
     if any(base["task"]["name"] == "csv" for base in description.jobs["bases"]):
@@ -98,12 +99,18 @@ def has_key(plan: Plan, key: str, rows: Iterable[RunRows]) -> bool:
             points.add(number_of_points(some))
     if sum(len(axis.values) for axis in plan.product.axes) <= FEW_VALUES:
         points.update(range(2, MOST_POINTS + 1))
-    return any(plan.key(number) == key for number in sorted(points, key=lambda number: number != CURVE_POINTS))
+    return any(
+        key in (plan.key(number), plan.key_in_order(number))
+        for number in sorted(points, key=lambda number: number != CURVE_POINTS)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class SweepSession:
-    """One sweep: its plan, the spool of its results, and the parent run under which all is recorded."""
+    """One sweep: its plan, the spool of its results, and the parent run under which all is recorded.
+
+    `kept` is called with the rows of each chunk as soon as they are in the spool.
+    """
 
     plan: Plan
     description: SweepDescription
@@ -111,6 +118,7 @@ class SweepSession:
     store: Store
     parent: str
     interrupts: Interrupts
+    kept: Callable[[RunRows], None] | None = None
 
     def run(self, executor: Executor | None = None, work: Iterable[Chunk] = ()) -> Summary | None:
         """Trains the work (with an executor), records and sums up; gives the summary, or None if not all is trained.
@@ -171,6 +179,8 @@ class SweepSession:
                     rows = self.spool.add(trained.table)
                 self.interrupts.raise_if_requested()
                 recorder.give(rows)
+                if self.kept:
+                    self.kept(rows)
 
     def _finish(self, recorder: Recorder) -> None:
         """Waits until all is recorded. Raises NotRecordedError if the store does not take all of it."""
@@ -179,14 +189,16 @@ class SweepSession:
 
     def _store_artifacts(self, folder: Path, summary: Summary, recorder: Recorder) -> None:
         """Stores what `write_artifacts` wrote there with the parent run, with metrics and a description."""
-        if (recorder.run_ids != NO_RUN).any():  # they are known only now
-            write_results(folder / RESULTS, self.plan, self.spool.rows, recorder.run_ids)
-        try:
-            self.store.log_files(self.parent, folder)
-            self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
-            self.store.set_note(self.parent, note(summary))
-        except STORE_ERRORS as error:
-            raise NotRecordedError(self.spool.path, error) from None
+        with phase("storing"):
+            if (recorder.run_ids != NO_RUN).any():  # they are known only now
+                write_results(folder / RESULTS, self.plan, self.spool.rows, recorder.run_ids)
+            try:
+                self.store.log_files(self.parent, folder)
+                self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
+                page, figures = (self.store.experiment_id, self.parent), [path.stem for path in folder.glob("figures/*.png")]
+                self.store.set_note(self.parent, note(summary, page, figures, **self.description.origin))
+            except STORE_ERRORS as error:
+                raise NotRecordedError(self.spool.path, error) from None
 
 
 def ahead(items: Iterator[Chunk]) -> Iterator[Chunk]:

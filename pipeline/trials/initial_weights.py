@@ -3,6 +3,9 @@
 import lzma
 import os
 import stat
+import struct
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -22,6 +25,21 @@ from pipeline.trials.trial import InitialChoice
 # w1 … w8 and the two biases of the worked example (M. Mazur, "A Step by Step Backpropagation Example", 2015)
 PUBLISHED_WEIGHTS = (0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55)
 PUBLISHED_BIASES = (0.35, 0.60)
+# What zipfile and NumPy raise for files that are none, NumPy's parser of headers included.
+UNREADABLE = (
+    *(
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        EOFError,
+        LookupError,
+        RuntimeError,
+        SyntaxError,
+        MemoryError,
+        tokenize.TokenError,
+    ),
+    *(struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 MOST_HEADER = 16_384  # bytes of a .npy file before its numbers
 
 
@@ -108,7 +126,8 @@ def load_npz(path: str, network: Network) -> dict[str, Array]:
         with open(path, "rb") as beginning:
             if beginning.read(6) == b"\x93NUMPY":
                 raise ConfigError("initial.path", path, "must be a .npz file, not a single array")
-        with zipfile.ZipFile(path) as file:
+        with zipfile.ZipFile(path) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that a header was written by Python 2
             shapes = dict(zip(network.names, network.shapes, strict=True))
             entries = {entry.filename.removesuffix(".npy"): entry for entry in file.infolist()}
             return {name: read_array(file, entry, path, shapes.get(name)) for name, entry in entries.items() if wanted(name)}
@@ -116,7 +135,7 @@ def load_npz(path: str, network: Network) -> dict[str, Array]:
         raise
     except OSError as error:
         raise ConfigError("initial.path", path, f"cannot be read: {error.strerror or 'not a .npz file'}") from None
-    except (ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):
+    except UNREADABLE:
         raise ConfigError("initial.path", path, "must be a .npz file of plain numbers, without pickled objects") from None
 
 

@@ -1,7 +1,10 @@
 """What people type is right, or refused in one line that says what to write; of what has no effect a line says so."""
 
+import json
 import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +17,7 @@ from pipeline.app.application import run
 from pipeline.app.composition import CONF, compose_multirun
 from pipeline.app.refusals import MOST_CHARACTERS, shortened
 from pipeline.sweeps.request import read_sweep
+from tests.stores import after
 
 TABLE = Path(__file__).with_name("command_lines.txt").read_text(encoding="utf-8").splitlines()
 LINES = [tuple(part.strip() for part in line.partition(" | ")[::2]) for line in TABLE if line and not line.startswith("#")]
@@ -95,7 +99,6 @@ NOTICES = {
     ("-m", "learning_rate=0.5,0.50"): "learning_rate: has no effect: its 2 values",
     ("-m", "network.bias=none", "network.train_bias=true,false"): "network.train_bias: has no effect: its 2 values",
     ("-m", "hydra.sweep.subdir=x"): "hydra.sweep.subdir=x: has no effect",
-    ("-m", "+hydra.callbacks.x._target_=hydra.experimental.callback.Callback"): "hydra.callbacks.x: on_job_start",
 }
 
 
@@ -130,10 +133,25 @@ def test_variables_of_env_set_are_there_in_runs_and_in_sweeps(store, folder, com
 
 
 CALLBACK = """
+import os
+from pathlib import Path
+from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 class Told(Callback):
     def on_multirun_start(self, config, **_): print("start of", config.seed)
     def on_multirun_end(self, config, **_): print("end of", config.seed)
+class Job(Callback):
+    def on_job_start(self, config, task_function, **_):
+        self.of, self.rate, self.wanted = config, os.environ["RATE"], callable(task_function)
+    def on_job_end(self, config, job_return, **_):
+        assert config is self.of and self.wanted and HydraConfig.get() == config.hydra
+        assert job_return.hydra_cfg.hydra.job == config.hydra.job
+        assert Path(config.hydra.runtime.output_dir).is_dir()
+        print("job", config.hydra.job.num, config.hydra.job.override_dirname, self.rate, list(job_return.overrides),
+              config.learning_rate, job_return.cfg, job_return.return_value, job_return.working_dir, job_return.task_name,
+              Path(config.hydra.runtime.output_dir).name, job_return.status)
+class Multi(Told, Job):
+    pass
 """
 
 
@@ -143,6 +161,37 @@ def test_callbacks_of_a_multirun_are_called(store, folder, command, monkeypatch)
     out = command("train", "-m", "+hydra.callbacks.told._target_=told.Told", "max_epochs=1").out
     assert out.startswith("start of 0\n")
     assert out.endswith("end of 0\n")
+
+
+def test_callbacks_of_jobs_are_called_as_hydras_own_sweeper_does(store, folder, command, monkeypatch):
+    """Each job has its start and its end, with nothing between; its configuration, folder and return value are the same."""
+    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})
+    (folder / "told_jobs.py").write_text(CALLBACK)
+    monkeypatch.syspath_prepend(str(folder))
+    sweep = ("-m", "+hydra.callbacks.told._target_=told_jobs.Multi", "+hydra.job.env_set.RATE='0.25'", "threshold=0.01",
+             "learning_rate=1,10", "max_epochs=100", "momentum=0.5")  # fmt: skip
+    told = {}
+    for sweeper in ("basic", "batch"):
+        ended = command("train", *sweep, f"hydra/sweeper={sweeper}", f"hydra.sweep.dir={sweeper}")
+        assert (ended.code, ended.err) == (0, "")
+        told[sweeper] = [line for line in ended.out.splitlines() if line.startswith("job ")]
+    assert sorted(told["batch"]) == told["basic"]
+    assert [line.split()[1] for line in told["batch"]] == ["0", "1"]
+
+
+def test_callbacks_of_jobs_are_told_of_the_jobs_that_a_sweep_began_with(store, folder, command, monkeypatch):
+    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})
+    (folder / "told_again.py").write_text(CALLBACK)
+    monkeypatch.syspath_prepend(str(folder))
+    told = ("+hydra.callbacks.told._target_=told_again.Multi", "+hydra.job.env_set.RATE='1'")
+    sweep = ("train", "-m", *told, "max_epochs=3", "executor.chunk=1")
+    with monkeypatch.context() as patch:
+        after(patch, 2, lambda: signal.raise_signal(signal.SIGINT))
+        first = command(*sweep, "learning_rate=1,2,3")
+    second = command(*sweep, "learning_rate=3,2,1")
+    assert (first.code, second.code) == (130, 0)
+    jobs = [re.findall(r"^job (\d) .*learning_rate=(\d),max_epochs=3", ended.out, re.M) for ended in (first, second)]
+    assert jobs == [[("0", "1")], [("2", "3")]]
 
 
 def test_one_bad_job_of_hydras_own_sweeper_does_not_end_the_others(store, command):
@@ -180,15 +229,26 @@ HUGE = {
     ("train", "-m", "initial=file", "initial.path=fifo,/dev/zero"): "is no file at all",
 }
 WITHIN = """
-import resource, sys, time
+import json, os, resource, sys, time
+from importlib import import_module
+from pathlib import Path
 from pipeline.app.application import run
 import pipeline.train, pipeline.explain
-from importlib import import_module
-before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-try:
-    run(import_module(f"pipeline.{sys.argv[1]}").main, sys.argv.pop(1))
-finally:
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, time.process_time() - started)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+for words in json.loads(sys.argv[1]):  # each in a process of its own, which has imported all
+    if os.fork() == 0:
+        os.dup2(os.open("said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        before, started, code = peak(), time.process_time(), None
+        sys.argv = ["pipeline", *words[1:]]
+        try:
+            run(import_module(f"pipeline.{words[0]}").main, words[0])
+        except SystemExit as ended:
+            code = ended.code
+        finally:
+            sys.stderr.flush()
+            print(json.dumps([code, Path("said").read_text(), peak() - before, time.process_time() - started]), flush=True)
+            os._exit(0)
+    os.wait()
 """
 
 
@@ -205,22 +265,23 @@ def bomb(path: Path, shape: tuple[int, ...], chunks: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def bombs(tmp_path_factory) -> Path:
+def measured(tmp_path_factory) -> dict[tuple[str, ...], list]:
+    """Of each command its exit code, what it says, the MiB and the seconds that it took."""
     folder = tmp_path_factory.mktemp("bombs")
     bomb(folder / "bomb.npz", (20000, 20000), 14)
     bomb(folder / "lie.npz", (2, 2), 14)
     os.mkfifo(folder / "fifo")
-    return folder
+    code = [sys.executable, "-c", WITHIN, json.dumps([*HUGE])]
+    ended = subprocess.run(code, capture_output=True, text=True, timeout=200, check=True, cwd=folder)
+    return dict(zip(HUGE, map(json.loads, ended.stdout.splitlines()), strict=True))
 
 
 @pytest.mark.parametrize("arguments", HUGE, ids=" ".join)
-def test_what_is_too_large_is_refused_before_it_is_made(arguments, bombs, monkeypatch):
-    monkeypatch.chdir(bombs)
-    ended = subprocess.run([sys.executable, "-c", WITHIN, *arguments], capture_output=True, text=True, timeout=20, check=False)
-    assert ended.returncode == 2
-    assert is_one_line(ended.stderr)
-    assert HUGE[arguments] in ended.stderr
-    mebibytes, seconds = map(float, ended.stdout.split())
+def test_what_is_too_large_is_refused_before_it_is_made(arguments, measured):
+    code, said, mebibytes, seconds = measured[arguments]
+    assert code == 2
+    assert is_one_line(said)
+    assert HUGE[arguments] in said
     assert mebibytes < 200
     assert seconds < 2
 
@@ -232,7 +293,7 @@ def test_help_has_purpose_examples_and_every_key_with_its_meaning(name, command)
     first, *_ = (CONF / f"{name}.yaml").read_text().splitlines()
     assert ended.out.startswith(first.removeprefix("# "))
     examples = [line for line in ended.out.splitlines() if line.startswith(f"  python -m pipeline.{name}")]
-    assert len(examples) == 3
+    assert len(examples) >= 3
     assert "powered by hydra" not in ended.out.lower()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.backprop.status import STATUSES, Status
-from pipeline.report.html import MEANINGS
+from pipeline.report.page.glossary import MEANINGS
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -1,5 +1,6 @@
 """Figures are there for every design that has something to show, say what stands behind them, and are the same each time."""
 
+import re
 import warnings
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,12 +10,15 @@ import pandas as pd
 import pytest
 
 from pipeline.report.figures import files as figures
-from pipeline.report.figures.drawing import plain, spread
+from pipeline.report.figures.drawing import contrast, plain, readable_on, spread
 from pipeline.report.figures.heat_maps import median_map, rate_map
 from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
+from pipeline.report.figures.starts.outcomes import start_outcomes
 from pipeline.report.figures.trajectories import error_curves, final_weights
+from pipeline.report.figures.views.restart_cutoffs import restart_cutoffs
+from pipeline.report.note import note
 from pipeline.report.numbers import tick
-from pipeline.report.tables import note, report
+from pipeline.report.tables import report
 from pipeline.stats.sample import Sample
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import at_epochs, error_bands, quantile, weight_quantiles
@@ -37,10 +41,16 @@ EDGES = {
     "all diverged": sweep(**USUAL).assign(status="diverged", epochs=3, final_error=np.inf),
     "all at epoch 0": sweep(**USUAL).assign(status="converged", epochs=0, final_error=0.0),
     "stationary": sweep(**USUAL).assign(status="stationary", epochs=7),
+    "enormous": sweep(learning_rate=[1e-300, 1.0, 1e300], seed=range(3), threshold=[1e-300, 1e300]).assign(
+        status=["converged", "diverged", "exhausted"] * 6, epochs=[10**12, 3, 10**12] * 6, final_error=[0.0, 1e308, 1e300] * 6
+    ),
 }  # fmt: skip
 
 
-SLOW = ("usual", "stationary", "many values", "negative and zero", "mixed", "texts")
+SLOW = (
+    "usual", "stationary", "many values", "negative and zero", "mixed", "texts", "12 axes", "all at epoch 0", "all diverged",
+    "enormous",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in EDGES])
@@ -52,18 +62,26 @@ def test_every_design_is_drawn_without_a_warning(name):
         for picture in drawn.values():
             picture.figure.draw_without_rendering()
             assert picture.caption.strip()
-            assert f"{len(results):,} run" in picture.caption or "threshold" in picture.caption
+            lowest = len(results) // max(1, len(Summary(results).thresholds))
+            assert re.search(rf"\b({len(results):,}|{lowest:,}) run|start", picture.caption)
     assert {"survival", "run_lengths", "error_curves", "weights"} <= set(drawn)
 
 
+@pytest.mark.slow
 def test_a_usual_sweep_has_all_figures_as_svg_and_png_and_captions(tmp_path):
     results = EDGES["usual"]
     captions = figures.write_figures(Summary(results), tmp_path / "figures", curves_of(results), weights_of(results))
-    names = {"rate_map", "heat_maps", "cost", "error_curves", "survival", "run_lengths", "profiles", "weights"}
+    names = {
+        "rate_map", "heat_maps", "start_outcomes", "cost_by_initial.range", "cost", "error_curves", "fixed_target",
+        "fixed_budget", "survival_by_initial.range", "survival", "run_lengths", "restart_cutoffs", "profiles",
+        "partial_dependence", "weights",
+    }  # fmt: skip
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         f"{name}.{kind}" for name in names for kind in ("svg", "png")
     }
     assert {path.stem for path in captions} == names
+    order = [path.stem for path in captions]
+    assert order.index("cost_by_initial.range") < order.index("cost")
     for path in captions:
         assert ElementTree.parse(path).getroot().tag.endswith("svg")
         assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
@@ -100,6 +118,124 @@ def test_drawing_leaves_matplotlibs_settings_alone_and_opens_no_window():
     survival(Summary(EDGES["usual"]))
     assert dict(matplotlib.rcParams) == before
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+def test_thresholds_of_another_criterion_are_drawn_on_no_axis_of_total_error():
+    import pipeline as bp
+
+    sweep = bp.sweep("criterion=worst_output", learning_rate=[0.5, 2], threshold=[0.5, 0.4], max_epochs=20)
+    for name in ("error_curves", "fixed_budget"):
+        figure = sweep.figure(name)
+        lines = [line for plot in figure.axes for line in plot.lines if line.get_linestyle() in ("--", ":")]
+        assert not [line for line in lines if set(line.get_ydata()) & {0.5, 0.4}], name
+
+
+def test_a_map_in_which_nothing_was_reached_has_no_scale():
+    summary = Summary(EDGES["nothing converged"])
+    for draw, panels in ((median_map, 2), (rate_map, 2)):
+        figure = draw(summary).figure
+        assert len(figure.axes) == panels
+        assert draw is rate_map or "Median epochs to convergence: not reached" in figure.get_suptitle()
+    assert len(rate_map(Summary(EDGES["usual"])).figure.axes) == 3
+
+
+@pytest.mark.parametrize("draw", [median_map, rate_map])
+def test_every_number_in_a_cell_has_a_contrast_of_at_least_four_and_a_half(draw):
+    rates = np.linspace(0.02, 1.0, 12)
+    results = pd.concat([
+        sweep(learning_rate=[rate], momentum=[0.0, 0.5], seed=range(50)).assign(
+            status=np.where(np.arange(100) % 50 < 50 * rate, "converged", "exhausted"), epochs=round(10 ** (4 * rate))
+        )
+        for rate in rates
+    ], ignore_index=True)  # fmt: skip
+    plot = draw(Summary(results)).figure.axes[0]
+    image = plot.collections[-1]
+    cells = np.asarray(image.cmap(image.norm(image.get_array()))).reshape(-1, 4)
+    assert len(plot.texts) == 24
+    columns = int(plot.get_xlim()[1])
+    for text in plot.texts:
+        x, y = (int(position) for position in text.get_position())
+        shown = cells[y * columns + x]
+        background = shown[:3] if shown[3] else (0.85,) * 3
+        assert contrast(text.get_color(), background) >= 4.5, text.get_text()
+
+
+def test_black_or_white_is_readable_on_every_colour():
+    for colour in np.random.default_rng(0).random((500, 3)):
+        assert contrast(readable_on(colour), colour) >= 4.58
+    assert contrast("black", "white") == pytest.approx(21)
+    assert contrast("#767676", "white") == pytest.approx(4.54, abs=0.01)  # the grey that WCAG names as just enough
+
+
+def test_weights_of_diverged_runs_are_left_out_and_very_large_ones_do_not_hide_the_others():
+    results = EDGES["usual"].copy()
+    results.loc[::3, "status"] = "diverged"
+    weights = weights_of(results)
+    weights.final[:, ::3] = 1e200
+    picture = final_weights(Summary(results), weights)
+    left_out = (results["status"].eq("diverged") & results["threshold"].eq(1e-3)).sum()
+    assert f"The final weights of {left_out} runs that diverged are left out." in picture.caption
+    assert picture.figure.axes[0].get_yscale() == "linear"
+    assert max(map(abs, picture.figure.axes[0].get_ylim())) < 10
+    weights.final[3, 1::3] = 4000.0
+    picture = final_weights(Summary(results), weights)
+    plot = picture.figure.axes[0]
+    assert plot.get_yscale() == "symlog"
+    assert "logarithmic" in picture.caption
+    low, high = (plot.transAxes.inverted().transform(plot.transData.transform((0, y)))[1] for y in (-1, 1))
+    assert high - low > 0.03  # of the height: initial weights of -1 and 1 are apart
+
+
+def test_legends_stand_beside_their_panel():
+    for draw in (survival, run_lengths, profiles):
+        figure = draw(Summary(EDGES["usual"])).figure
+        figure.draw_without_rendering()
+        plot = figure.axes[-1] if draw is not survival else figure.axes[1]
+        box, panel = plot.get_legend().get_window_extent(), plot.get_window_extent()
+        assert box.x0 > panel.x1
+        assert abs((box.y0 + box.y1) - (panel.y0 + panel.y1)) < 4
+        assert box.x1 <= figure.bbox.x1
+        assert not figure.legends
+
+
+def test_figures_are_drawn_for_every_axis_but_a_few_of_very_many():
+    summary = Summary(
+        sweep(momentum=[0.0, 0.9], learning_rate=[0.1, 1.0], **{"a/b": [1, 2], "initial.range": [1, 2]}, seed=range(2))
+    )
+    for name in ("cost", "survival"):
+        drawn = list(figures.views(summary, name))
+        assert len(drawn) == 4
+        assert drawn[0][0] in ("_by_initial.range", "")  # first, unless it is the main axis
+        assert {axes[0] if axes else summary.main_axes[0] for _, axes in drawn} == set(summary.main_axes)
+        assert all(name == f"_by_{axes[0].replace('/', '_')}" for name, axes in drawn if axes)
+    assert len(list(figures.views(summary, "rate_map"))) == 3
+    assert all(summary.main_axes[0] in axes for _, axes in figures.views(summary, "rate_map") if axes)
+    assert list(figures.views(summary, "profiles")) == [("", None)]
+    assert len(list(figures.views(Summary(EDGES["12 axes"].head(512)), "cost"))) == 1 + figures.MOST_OTHERS
+
+
+def test_where_each_start_converges_has_a_panel_for_each_range_and_says_how_many_fail():
+    picture = start_outcomes(Summary(EDGES["usual"]))
+    titles = [plot.get_title() for plot in picture.figure.axes]
+    assert titles[:2] == ["initial.range 0.5", "initial.range 2"]
+    counted = re.search(
+        r"(\d+) of 10 starts \(a seed and range\) converge at every learning_rate, (\d+) at some, (\d+) at none",
+        picture.caption,
+    )
+    lowest = EDGES["usual"].query("threshold == 0.001").assign(ok=lambda table: table["status"] == "converged")
+    share = lowest.groupby(["seed", "initial.range"])["ok"].mean()
+    expected = (share == 1).sum(), ((share > 0) & (share < 1)).sum(), (share == 0).sum()
+    assert tuple(map(int, counted.groups())) == expected
+    assert start_outcomes(Summary(EDGES["one axis"])) is None
+
+
+def test_restarts_are_held_at_the_best_setting_and_said_to_be():
+    results = EDGES["usual"]
+    summary = Summary(results)
+    picture = restart_cutoffs(summary)
+    best = summary.best["initial.range"].iloc[-1]
+    assert f"held fixed at the best setting: initial.range = {best:g}" in picture.caption
+    assert restart_cutoffs(Summary(results[results["seed"] == 0].drop(columns="seed"))) is None
 
 
 def test_no_runs_have_no_figures(tmp_path):
@@ -293,7 +429,7 @@ def test_each_table_is_computed_once_and_changing_it_changes_no_other(monkeypatc
     report(summary)
     report(summary)
     note(summary)
-    assert len(made) == len(set(made)) <= 6
+    assert len(made) == len(set(made)) <= 7
     before = summary.by("learning_rate")
     before["rate"] = 0.0
     summary.survival()["survival"] = 0.0

@@ -1,12 +1,17 @@
 """The summary shows recorded sweeps again: the latest, a named one, several side by side, and runs without a parent."""
 
+import io
+import re
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from pipeline.errors import ConfigError
 from pipeline.report import tables
-from pipeline.report.words import in_words
+from pipeline.report.documents import DOCUMENTS, Contents, title_of
+from pipeline.results.sweep_results import SweepResults
 from pipeline.stats.summary import Summary
 from pipeline.store.sweeps import scalar
 from pipeline.store.write import Store
@@ -40,7 +45,7 @@ def test_a_summary_by_axes_is_one_table_in_any_format(two_sweeps, command, folde
     shown = command("summary", *where)
     assert shown.code == 0, shown.err
     assert "By learning_rate, threshold" in shown.out
-    assert "rate_low" in shown.out
+    assert "In parentheses: 95 % intervals" in shown.out
     assert command("summary", *where, "format=csv", "output=t.csv").out == "written to t.csv\n"
     assert command("summary", *where, "format=parquet", "output=t.parquet").code == 0
     table = pd.read_csv("t.csv")
@@ -50,6 +55,86 @@ def test_a_summary_by_axes_is_one_table_in_any_format(two_sweeps, command, folde
     lines = command("summary", *where, "format=markdown").out.splitlines()
     assert "## By learning_rate, threshold" in lines
     assert sum(line.startswith("| ") for line in lines) == 6
+
+
+def test_only_some_runs_are_shown_in_any_format(two_sweeps, command, folder):
+    store, first, _ = two_sweeps
+    where = f"tracking.uri=sqlite:///{store}", f"sweep={first}", "where=threshold=0.001 and seed<1", "by=learning_rate"
+    shown = command("summary", *where)
+    assert shown.code == 0, shown.err
+    assert "Only runs with threshold=0.001 and seed<1: 2 of 8; 6 are left out." in " ".join(shown.out.split())
+    assert "Only runs with threshold=0.001 and seed&lt;1: 2 of 8" in command("summary", *where, "format=markdown").out
+    command("summary", *where, "format=csv", "output=t.csv")
+    command("summary", *where, "format=parquet", "output=t.parquet")
+    for table in (pd.read_csv("t.csv"), pd.read_parquet("t.parquet")):
+        assert table["learning_rate"].tolist() == [0.5, 5.0]
+        assert table["runs"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("sed<1", "where=sed<1: sed: unknown column; did you mean seed?"),
+        ("__import__('os').system('touch x')", "is not allowed"),
+        ("", "where=: must be a condition"),
+        ("'seed<1", "cannot be read"),
+    ],
+)
+def test_a_condition_that_is_none_is_refused_in_one_line(condition, said, two_sweeps, command, folder):
+    ended = command("summary", f"tracking.uri=sqlite:///{two_sweeps[0]}", f"sweep={two_sweeps[1]}", f"where={condition}")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert said in ended.err
+    assert not (folder / "x").exists()
+
+
+def test_runs_that_are_chosen_by_how_they_ended_are_said_to_be(two_sweeps, command, folder):
+    store, first, _ = two_sweeps
+    shown = command("summary", f"tracking.uri=sqlite:///{store}", f"sweep={first}", "where='status=converged'", "by=threshold")
+    assert "chosen by how they ended (status)" in shown.out
+
+
+def test_a_table_is_shown_by_its_name_in_any_format(two_sweeps, command, folder):
+    results = sweep(learning_rate=[0.5, 5.0], seed=range(2), threshold=[1e-2, 1e-3])
+    both = [SweepResults(results, ("learning_rate", "seed", "threshold"), name, run_id=name) for name in "ab"]
+    for name in ("paired", "best_settings", "restarts", "grid", "best_values", "sensitivity", "by_setting", "best", "compared"):
+        contents = Contents.of(both if name == "compared" else both[:1], table=name, width=200)
+        stored = pd.read_parquet(io.BytesIO(DOCUMENTS["parquet"](contents)))
+        read = pd.read_csv(io.StringIO(DOCUMENTS["csv"](contents)))
+        assert list(stored) == list(read) == list(contents.rows)
+        assert len(stored) == len(read) == len(contents.rows) > 0
+        for style in ("text", "markdown"):
+            assert title_of(name).split("(")[0] in DOCUMENTS[style](contents)
+    pairs = command("summary", f"tracking.uri=sqlite:///{two_sweeps[0]}", f"sweep={two_sweeps[1]}", "table=paired",
+                    "by=learning_rate", "format=csv").out  # fmt: skip
+    assert pairs.splitlines()[1].startswith("learning_rate,0.5,5.0,")
+    for arguments, said in (
+        ({"table": "held_out"}, "has no rows"),
+        ({"table": "compared"}, "compares two sweeps"),
+        ({"table": "best", "by": ["threshold"]}, "has no meaning for table=best"),
+        ({"by": ["momentum"]}, "is no axis of this sweep; it has learning_rate, seed, threshold"),
+        ({"where": "seed>9"}, "holds for none of the 8 runs of a"),
+    ):
+        with pytest.raises(ConfigError, match=re.escape(said)):
+            Contents.of(both[:1], **arguments)
+
+
+def test_a_condition_may_name_what_was_the_same_in_all_runs_of_a_sweep():
+    results = sweep(seed=range(3))
+    one = SweepResults(results, ("seed",), "a", configuration={"momentum": 0.9, "initial": {"range": 2}})
+    assert Contents.of([one], where="momentum=0.9 and initial.range=2 and seed<2").summary.by()["runs"].tolist() == [2]
+    with pytest.raises(ConfigError, match="holds for none"):
+        Contents.of([one], where="momentum=0.5")
+
+
+def test_no_printed_line_is_wider_than_columns_says(two_sweeps, command, folder, monkeypatch):
+    where = f"tracking.uri=sqlite:///{two_sweeps[0]}", f"sweep=[{two_sweeps[1]},{two_sweeps[2]}]"
+    for width in (60,):
+        monkeypatch.setenv("COLUMNS", str(width))
+        shown = command("summary", *where)
+        assert shown.code == 0, shown.err
+        assert max(map(len, shown.out.splitlines())) <= width
+    monkeypatch.setenv("COLUMNS", "300")
+    assert "Left out" not in command("summary", *where).out
 
 
 def test_sweeps_stand_side_by_side_and_are_compared(two_sweeps, command, folder):
@@ -74,11 +159,14 @@ def test_sweeps_stand_side_by_side_and_are_compared(two_sweeps, command, folder)
 
 def test_a_report_can_be_made_again(two_sweeps, command, folder):
     store, first, _ = two_sweeps
-    made = command("summary", f"tracking.uri=sqlite:///{store}", f"sweep={first}", "format=html", "output=r.html")
+    some = "where=seed<9", "by=[threshold,learning_rate]"
+    made = command("summary", f"tracking.uri=sqlite:///{store}", f"sweep={first}", *some, "format=html", "output=r.html")
     assert made.code == 0, made.err
     html = (folder / "r.html").read_text()
     assert "seed_example" in html
     assert "version.numpy" in html
+    assert "Only runs with seed&lt;9: 8 of 8; 0 are left out." in html
+    assert "By threshold, learning_rate" in html
     assert html.count("<img") >= 4
 
 
@@ -135,15 +223,6 @@ def test_the_output_may_be_a_device_or_a_link(two_sweeps, command, folder):
     )
 
 
-def test_the_note_has_the_sentences_and_the_main_table():
-    results = sweep(learning_rate=[0.5, 5.0], seed=range(4), threshold=[1e-2, 1e-3])
-    note = tables.note(Summary(results))
-    assert note.startswith(in_words(Summary(results)))
-    assert "| learning_rate | threshold |" in note
-    assert note.count("\n| ") == 4
-    assert tables.note(Summary(results.assign(status="exhausted"))).startswith("0 of 16 runs converged")
-
-
 def test_markdown_cells_end_no_cell_and_open_no_tag():
     table = pd.DataFrame({"a|b": ["x|y", "<img src=x>", "two\nlines"]})
     lines = tables.as_markdown(table).splitlines()
@@ -156,9 +235,12 @@ def test_tables_of_any_design_can_be_written(tmp_path):
     results = sweep(**{"learning_rate": [0.5, "[0.5,0.1]"], "a/b": [1, 2]}).assign(run_id="x")
     tables.write_tables(Summary(results), tmp_path)
     assert tables.storable(results)["learning_rate"].tolist() == ["0.5", "0.5", "[0.5,0.1]", "[0.5,0.1]"]
-    assert {path.name for path in (tmp_path / "summary").iterdir()} == {
-        "by_learning_rate.csv", "by_a_b.csv", "by_setting.csv", "best.csv", "summary.txt",
-    }  # fmt: skip
+    names = {path.name for path in (tmp_path / "summary").iterdir()}
+    assert {"by_learning_rate.csv", "by_a_b.csv", "by_setting.csv", "best.csv", "restarts.csv"} < names
+    assert {Path(name).stem for name in names if name.endswith(".csv")} == {
+        Path(name).stem for name in names if name.endswith(".parquet")
+    }
+    assert "summary.txt" in names
 
 
 def test_params_are_read_as_what_was_written():

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.backprop.status import STATUSES
-from pipeline.report.words import comparison_in_words
+from pipeline.report.answer import comparison_in_words
 from pipeline.stats.comparisons import paired_values, two_sweeps
 from pipeline.stats.comparisons import within_a_sweep as comparison
 from pipeline.stats.sample import Sample
@@ -27,7 +27,7 @@ def sweep(cost, horizon=HORIZON, **axes):
     return table.assign(
         status=np.where(epochs <= horizon, "converged", "exhausted"),
         epochs=np.minimum(np.ceil(epochs), horizon).astype(int),
-        final_error=0.1, gradient_norm=0.1, run_id="r", key="k", digest="d",
+        final_error=0.1, gradient_norm=0.1, run_id="r", digest="d",
     )  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def test_a_sweep_compared_with_itself_has_not_changed():
     assert len(two_sweeps.changes(table, table)) == 0
     answer = comparison_in_words(table, table)
     assert "Of 90 runs that both have, 90 ended the same" in answer
-    assert "Nothing changed beyond chance." in answer
+    assert "Nothing changed." in answer
 
 
 def test_what_changed_between_two_sweeps_is_found_where_it_is():
@@ -163,13 +163,13 @@ def test_what_changed_between_two_sweeps_is_found_where_it_is():
     table = two_sweeps.compare_axes(before, after.astype({"learning_rate": float}))
     change = table.set_index(["axis", "value"])["change"]
     assert change["learning_rate", 1] == ""
-    assert change["learning_rate", 2] == "faster, cheaper"
+    assert change["learning_rate", 2] == "faster"
     assert change["learning_rate", 4].startswith("less often")
     assert table.loc[0, "axis"] == ""
     assert table.loc[0, "pairs"] == 90
     said = comparison_in_words(before, after)
     assert "momentum: no axis only before, 0.9 only after." in said
-    assert "faster, cheaper at learning_rate=2;" in said
+    assert "faster at learning_rate=2;" in said
     assert "less often, slower at learning_rate=4" in said
 
 
@@ -196,18 +196,6 @@ def test_a_longer_sweep_is_compared_up_to_the_horizon_of_the_shorter():
 def test_an_axis_of_one_sweep_alone_must_be_settled_first():
     with pytest.raises(ValueError, match="momentum: takes several values in one sweep"):
         two_sweeps.compare(base(noise()), base(noise(), momentum=[0, 0.9]))
-
-
-def test_chance_alone_changes_something_in_one_comparison_of_twenty_at_most():
-    changed = []
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        tables = [
-            sweep(lambda learning_rate, seed: 300 / learning_rate * rng.exponential(), learning_rate=[1, 2, 4], seed=range(12))  # noqa: B023
-            for _ in range(2)
-        ]
-        changed.append((two_sweeps.compare_axes(*tables)["change"] != "").any())
-    assert np.mean(changed) < 0.1
 
 
 TWELVE = {f"axis_{place}": [0, 1] if place < 7 else [0] for place in range(12)}

@@ -92,6 +92,14 @@ def test_without_replication_there_is_no_interval():
     assert Sample(table.assign(seed=range(8))).replicated
 
 
+def test_a_seed_that_makes_no_difference_is_no_replication():
+    """Published weights: each setting is one trial, run three times."""
+    table = pd.DataFrame({"learning_rate": [1] * 3 + [2] * 3, "seed": [0, 1, 2] * 2, "status": "converged", "epochs": 10})
+    assert not Sample(table.assign(key=["a"] * 3 + ["b"] * 3)).replicated
+    assert Sample(table.assign(key=list("abcdef"))).replicated
+    assert summarize(Sample(table.assign(key=["a"] * 3 + ["b"] * 3)), []).loc[0, "starts"] == 1
+
+
 def test_one_row_of_one_start_has_no_interval_beside_rows_of_more():
     table = summarize(runs_of([0, 1, 2, 0], [True, False, True, True], learning_rate=[1, 1, 1, 2]), ["learning_rate"])
     assert table["starts"].tolist() == [3, 1]

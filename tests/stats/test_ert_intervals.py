@@ -114,12 +114,11 @@ def test_many_starts_weighted_in_blocks_give_the_interval_of_the_large_sample_fo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [(20_000, 50), (1000, 1000), (100, 10_000), (200_000, 5)])
-def test_a_million_runs_have_intervals_in_seconds(shape):
-    settings, seeds = (axis.ravel() for axis in np.indices(shape))
+def test_very_many_rows_have_intervals_in_seconds():
+    settings, seeds = (axis.ravel() for axis in np.indices((200_000, 5)))
     rng = np.random.default_rng(0)
     table = runs(rng.integers(1, 1000, 10**6), rng.random(10**6) < 0.8, learning_rate=settings, seed=seeds)
     sample = Sample(table)
     began = time.process_time()
-    ert_intervals(sample, ["learning_rate"])
-    assert time.process_time() - began < 30
+    assert (ert_intervals(sample, ["learning_rate"]).notna()).all(axis=None)
+    assert time.process_time() - began < 20

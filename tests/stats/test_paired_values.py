@@ -39,9 +39,27 @@ def test_the_running_times_of_pairs_are_those_of_the_table_and_their_difference_
         assert np.allclose(pairs[f"ert_{place}"], ert[value])
     assert (pairs["starts"] == 8).all()
     assert (pairs["smallest_p"] == 2 / 2**8).all()
-    assert pairs.loc[0, ["p_epochs", "p_epochs_adjusted", "p_ert", "p_ert_adjusted"]].tolist() == [2 / 2**8] * 4
+    assert pairs.loc[0, ["p_epochs", "p_epochs_adjusted", "p_ert"]].tolist() == [2 / 2**8] * 3
+    assert pairs.loc[1, "p_ert_adjusted"] == pytest.approx(2 / 2**8)
     assert pairs.loc[0, "p_rate"] == 1  # all of both converged
     assert pairs.loc[1, "p_rate"] == 1 / 4  # 3 of 8 did not at the third value
+
+
+def test_a_cost_is_lower_only_if_failures_not_seen_would_not_make_up_for_it():
+    pairs, spent = along([3, 9, 70]).paired("value"), [3 * np.arange(10, 18), 9 * np.arange(10, 18)]
+    drawn = np.random.default_rng(0).beta(0.5, 8, 200_000)
+    made_up = spent[0].mean() + drawn / (1 - drawn) * HORIZON > spent[1].mean()
+    assert pairs.loc[0, "p_unseen"] == pytest.approx(made_up.mean(), abs=0.005)
+    assert pairs.loc[0, "p_ert_adjusted"] == pairs.loc[0, "p_unseen"]
+    assert pairs.loc[1, "p_unseen"] < 0.01
+    rng, shown = np.random.default_rng(2), 0
+    for _ in range(60):  # both cost 1,042: one always, the other 100 but for a failure in 22 starts
+        failed = rng.random(10) < 1 / 22.2
+        table = pd.DataFrame({"value": np.repeat([1, 2], 10), "seed": [*range(10)] * 2, "horizon": 20_000})
+        table["status"] = np.where(np.concatenate([np.zeros(10, bool), failed]), "exhausted", "converged")
+        table["epochs"] = np.concatenate([rng.normal(1042, 50, 10), np.where(failed, 20_000, rng.normal(100, 5, 10))]).round()
+        shown += paired(Sample(table), "value").loc[0, "p_ert_adjusted"] < 0.05
+    assert shown == 0
 
 
 def test_five_starts_can_show_nothing_and_six_can():
@@ -102,10 +120,10 @@ def test_more_starts_than_are_flipped_one_by_one_are_flipped_in_blocks():
         ([30, 9, 5, 3], "falling"),
         ([30, 9, 3, 9, 30], "valley inside"),
         ([3, 9, 30, 9, 3], "peak inside"),
-        ([9, 3, 30, 9], "none shown"),  # a valley and a peak
+        ([30, 3, 45, 10], "none shown"),  # a valley and a peak
         ([9, 9, 9], "none shown"),
-        ([3, 9], "rising"),
-        ([10, 5, 1000], "valley inside"),  # nothing converged at the last value
+        ([3, 30], "rising"),
+        ([30, 5, 1000], "valley inside"),  # nothing converged at the last value
         ([1000, 1000], "none shown"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.stats.comparisons.two_sweeps import TESTS, compare, compare_axes
 
-HORIZON = 5000
+HORIZON = 1500
 SIMULATIONS = 200
 
 
@@ -15,7 +15,7 @@ def sweep(rng, factor=1.0, seeds=range(12), rates=(1, 2, 4), start="seed"):
     rate, seed = (index.ravel() for index in np.meshgrid(np.array(rates), np.arange(len(seeds)), indexing="ij"))
     hardness = np.random.default_rng(0).normal(0, 0.6, 1000)[np.array(seeds)][seed]
     factors = np.broadcast_to(factor, len(rates)).repeat(len(seeds))
-    epochs = np.ceil(300 / rate * factors * np.exp(hardness + rng.normal(0, 0.2, len(rate))))
+    epochs = np.ceil(900 / rate * factors * np.exp(hardness + rng.normal(0, 0.2, len(rate))))
     converged = epochs <= HORIZON
     return pd.DataFrame(
         {
@@ -79,18 +79,18 @@ def test_sweeps_of_different_starts_are_compared_start_against_start(start):
     assert (table["pairs"] == 0).all()
     assert (table["starts"] == 27).all()
     assert (table["smallest_p"] == 1 / 1000).all()
-    assert table.loc[("learning_rate", 4), "change"] == "faster, cheaper"
+    assert table.loc[("learning_rate", 4), "change"] == "faster"  # one failure in twelve could cost as much as is saved
     assert table.loc[("learning_rate", 1), "change"] == table.loc[("learning_rate", 2), "change"] == ""
     part = before["learning_rate"] == 4
     assert table.loc[("learning_rate", 4), "ert_before"] == pytest.approx(before["epochs"][part].mean())
-    assert compare(after, before, ["learning_rate"])["change"].tolist() == ["", "", "slower, dearer"]
+    assert compare(after, before, ["learning_rate"])["change"].tolist() == ["", "", "slower"]
 
 
 def test_five_different_starts_each_can_show_a_change():
     rng = generator(5)
     row = compare(sweep(rng, seeds=range(5)), sweep(rng, 0.02, seeds=range(5, 10))).loc[0]
     assert row["p_epochs"] == row["smallest_p"] == pytest.approx(2 / 252)
-    assert row["change"] == "faster, cheaper"
+    assert row["change"] == "faster"
 
 
 def test_different_starts_are_compared_up_to_the_smaller_horizon():

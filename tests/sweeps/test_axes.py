@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.app.axis_values import count, overrides_of, texts
+from pipeline.app.axis_values import count, overrides_of, refuse_other_values, texts
 from pipeline.app.sequences import linspace, logspace
 from pipeline.errors import ConfigError
 from pipeline.sweeps.axes import expand
@@ -437,6 +437,22 @@ def test_values_are_right_where_hydra_has_others(argument, multirun):
     )
 
 
+ALIKE = (
+    *("seed=sort(range(10,0,-3),reverse=true)", "seed=sort(range(0,10,-3),reverse=true)", "threshold=range(1e-3,4e-3,1e-3)"),
+    *("threshold=float(range(1,3))", "seed=range(3)", "seed=shuffle(range(5))", "threshold=range(0.25,1,0.25)", "task=glob(*)"),
+    *("seed=sort(3,1,2)", "seed=shuffle(1,2,3)", "network.hidden=shuffle([1,2,3])", "learning_rate=0.1", "learning_rate=1,2"),
+)
+
+
+@pytest.mark.parametrize("argument", sorted({*MENDED, *ALIKE}))
+def test_values_are_refused_under_hydras_own_sweeper_where_it_has_others(argument, multirun):
+    if argument in ALIKE:
+        refuse_other_values(*multirun([argument]))
+    else:
+        with pytest.raises(ConfigError, match=r"Hydra's own sweeper makes .+ of it: list the values, or use"):
+            refuse_other_values(*multirun([argument]))
+
+
 numbers = st.integers(-50, 50) | st.decimals(-5, 5, places=2).map(float)
 
 
@@ -585,7 +601,7 @@ def test_generated_arguments_mean_what_hydra_makes_of_them(multirun, params, arg
 
 @pytest.mark.slow
 @given(params_of_the_sweeper, st.lists(ordinary | special, max_size=4))
-@settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_many_generated_arguments_mean_what_hydra_makes_of_them(multirun, params, arguments):
     check_generated(multirun, params, arguments)
 

@@ -14,6 +14,7 @@ def files(folder):
     numbers = np.random.default_rng(1)
     shapes = {"weights_1": (2, 2), "weights_2": (2, 2), "bias_1": (1,), "bias_2": (1,)}
     starts = [{name: numbers.uniform(-1, 1, shape) for name, shape in shapes.items()} for _ in range(4)]
+    starts.sort(key=lambda start: str(start["weights_1"].tolist()))  # in the same order as files and as values
     for number, start in enumerate(starts):
         np.savez(folder / f"{number}.npz", **start)
     return starts

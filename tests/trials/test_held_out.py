@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import ConfigError
+from pipeline.report.announcement import announce
 from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import read_trial
 from pipeline.trials.fingerprint import keys
@@ -160,6 +161,37 @@ def test_one_line_says_and_tags_record_what_is_held_out(file):
     assert in_one_line(files.source).startswith("8 patterns and 3 held out, inputs a, b,")
     assert recorded(files.source, "table")["table.test.sha256"] != recorded(files.source, "table")["table.sha256"]
     assert "table.held_out" not in recorded(table(file(csv(rows(8, "xy"))), "kind").source, "table")
+
+
+def test_rows_that_are_left_out_of_either_file_are_counted(file):
+    trained, tested = csv([*rows(8, "xy"), "7,,x"]), csv([*rows(3, "xy"), "1,,y", ",2,x"])
+    parts = table(file(trained), "kind", test=str(file(tested, "t.csv")), missing="drop_rows")
+    assert in_one_line(parts.source).startswith(
+        "8 patterns (1 of 9 rows left out: a value is missing) and 3 held out (2 of 5 rows left out: a value is missing),"
+    )
+
+
+def test_what_has_no_effect_on_a_table_is_said(file, tmp_path, capsys):
+    def said(path, **options):
+        task = {"name": "csv", "path": str(path), "targets": "kind", "scaling": "none", **options}
+        announce([read_trial(configuration(task=task, initial=uniform())).batch_key])
+        return [line.partition(": ")[0] for line in capsys.readouterr().err.splitlines() if "has no effect" in line]
+
+    lines = csv(rows(12))
+    path, tested = file(lines), file(lines.replace(",", ";"), "t.csv")
+    typed, frame = tmp_path / "t.parquet", pd.read_csv(path)
+    frame.assign(b=frame["b"] / 7).to_parquet(typed)
+    written = {"header": "first", "separator": "semicolon", "decimal": "comma", "quote": "single", "encoding": "utf-16"}
+    assert said(path) == said(path, test=0.25, test_seed=3) == said(tested, separator="semicolon") == []
+    assert said(path, test_seed=3) == said(path, test_seed=3, test=str(path)) == ["task.test_seed=3"]
+    assert said(typed, **written) == [f"task.{key}={value}" for key, value in written.items()]
+    assert said(typed, separator="semicolon", test=str(tested)) == []
+    assert said(typed, separator="semicolon", test=str(typed)) == ["task.separator=semicolon"]
+
+
+def test_a_seed_of_a_split_without_a_split_is_said_to_have_no_effect(store, command):
+    ended = command("train", "task=iris", "task.test_seed=3", "max_epochs=1", "initial=uniform")
+    assert (ended.code, ended.err) == (0, "task.test_seed=3: has no effect: task.test=0 holds nothing out\n")
 
 
 def test_outputs_are_classes_again():

@@ -1,5 +1,7 @@
 """Initial weights come from where the configuration says, and from nothing else."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline.backprop.network import BIASES, Network
 from pipeline.errors import ConfigError, as_override
 from pipeline.trials.configuration import read_range
-from pipeline.trials.initial_weights import initial_parameters, named, uniform
+from pipeline.trials.initial_weights import from_file, initial_parameters, named, uniform
 from pipeline.trials.trial import InitialChoice
 
 EXAMPLE = Network((2, 2, 2))
@@ -151,3 +153,26 @@ def test_a_range_that_is_none_is_refused_as_it_was_given(bound):
     with pytest.raises(ConfigError, match=r"^initial\.range=.*: must be a number greater than 0, or \[low, high\]") as refused:
         read_range(bound)
     assert str(refused.value).startswith(f"initial.range={as_override(bound)}: ")
+
+
+OF_PYTHON_2 = "{'descr': '<f8', 'fortran_order': False, 'shape': (3L,2L), }"
+
+
+@pytest.mark.parametrize("header", [OF_PYTHON_2, "{'descr': '<f8', (", "(" * 99])
+def test_a_damaged_header_is_refused_or_read_without_a_warning(header, tmp_path, recwarn):
+    network = Network((2, 3, 1), bias="none")
+    path = tmp_path / "w.npz"
+    np.savez(path, weights_1=np.zeros((3, 2)), weights_2=np.zeros((1, 3)))
+    with zipfile.ZipFile(path) as file:
+        arrays = {name: file.read(name) for name in file.namelist()}
+    text = header.encode().ljust(117) + b"\n"
+    arrays["weights_1.npy"] = arrays["weights_1.npy"][:10] + text + bytes(48)
+    with zipfile.ZipFile(path, "w") as file:
+        for name, array in arrays.items():
+            file.writestr(name, array)
+    if header == OF_PYTHON_2:
+        assert not from_file(str(path), network).any()
+    else:
+        with pytest.raises(ConfigError, match=r"must be a \.npz file of plain numbers"):
+            from_file(str(path), network)
+    assert not recwarn

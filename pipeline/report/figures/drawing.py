@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -29,6 +30,7 @@ STYLE: dict[Any, Any] = {
 # Okabe & Ito (2008), without yellow, which is hard to see as a line
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 BLUE, ORANGE, GREY = COLOURS[0], COLOURS[1], "0.55"
+RANGE = "initial.range"  # the axis that says from which initial weights: drawn first
 LINES, PANELS = 7, 3  # values of an axis that colours distinguish, thresholds that have a panel to themselves
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,6 +80,24 @@ def colours_of(values: Sequence[Any]) -> list[Any]:
     if all(map(is_number, values)):
         return list(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, len(values))))
     return [COLOURS[index % len(COLOURS)] for index in range(len(values))]
+
+
+def luminance(colour: Any) -> float:
+    """The relative luminance of a colour, 0 to 1: W3C, Web Content Accessibility Guidelines 2.2, definition of that name."""
+    channels = np.array(to_rgb(colour))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one: Any, other: Any) -> float:
+    """The contrast ratio of two colours, 1 to 21 (the same guidelines); small text needs 4.5."""
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def readable_on(colour: Any) -> str:
+    """Black or white, whichever is read more easily on that colour: one of them has a contrast of at least 4.58."""
+    return max(("black", "white"), key=lambda text: contrast(text, colour))
 
 
 def mark_caps(plot: Axes, caps: Sequence[int]) -> None:
@@ -153,6 +173,14 @@ def lines(summary: Summary, axis: str | None, most: int = LINES) -> list[tuple[A
         return [(None, "all runs", BLUE)]
     values = spread(summary.values(axis), most)
     return [(value, plain(value), colour) for value, colour in zip(values, colours_of(values), strict=True)]
+
+
+def legend(plots: Sequence[Axes], axis: str | None) -> None:
+    """What the lines stand for, beside the last panel and at its height."""
+    if axis is not None:
+        entries = plots[0].get_legend_handles_labels()
+        box = plots[-1].legend(*entries, title=plain(axis), loc="center left", fontsize=9, title_fontsize=9)
+        box.set_bbox_to_anchor((1.02, 0.5), plots[-1].transAxes)
 
 
 def rows_of(table: pd.DataFrame, axis: str | None, value: Any) -> pd.DataFrame:

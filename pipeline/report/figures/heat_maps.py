@@ -11,7 +11,18 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pipeline.report.figures.drawing import PANELS, Picture, log_axis, plain, pooled, rows_of, spread, styled, title
+from pipeline.report.figures.drawing import (
+    PANELS,
+    Picture,
+    log_axis,
+    plain,
+    pooled,
+    readable_on,
+    rows_of,
+    spread,
+    styled,
+    title,
+)
 from pipeline.report.numbers import in_short
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
@@ -37,6 +48,7 @@ def heat_map(summary: Summary, axes: Sequence[str] | None = None, *, what: str) 
     all_cells = summary.heat_map(down, across)
     tables = [rows_of(all_cells, None if goal is None else NESTED, goal) for goal in thresholds]
     numbers = np.concatenate([table[what].to_numpy(float) for table in tables])
+    some = bool((np.isfinite(numbers) if what == "median" else numbers > 0).any())
     reached = np.maximum(numbers[np.isfinite(numbers)], 1.0)
     norm: Normalize = Normalize(0.0, 1.0)
     if what == "median":
@@ -80,12 +92,13 @@ def heat_map(summary: Summary, axes: Sequence[str] | None = None, *, what: str) 
     else:
         headline, label, missing = "Share of runs that converged", "share converged", "none"
         unreached = "no run converged"
-    bar = figure.colorbar(image, ax=plots, label=f"{label} ({'hatched' if written else 'grey'}: {missing})")
-    if what == "median":
-        log_axis(bar.ax.yaxis, norm.vmin or 1, norm.vmax or 10)
-    bar.outline.set_visible(False)
+    if some:  # else there is nothing that a scale could be of
+        bar = figure.colorbar(image, ax=plots, label=f"{label} ({'hatched' if written else 'grey'}: {missing})")
+        bar.outline.set_visible(False)
+        if what == "median":
+            log_axis(bar.ax.yaxis, norm.vmin or 1, norm.vmax or 10)
     behind = pooled(summary, [*chosen, "threshold"])
-    title(figure, headline, behind)
+    title(figure, headline if some else f"{headline}: {missing}", behind)
     written_text = " Written in a cell: how many of its runs converged, and the number." if written else ""
     return Picture(
         figure,
@@ -105,6 +118,5 @@ def write_cells(plot: Axes, table: pd.DataFrame, cells: Any, image: Any, what: s
             plot.add_patch(Rectangle((x, y), 1, 1, fill=False, hatch="///", edgecolor="0.65", linewidth=0))
         else:
             second = in_short(number) if what == "median" else f"{number:.0%}"
-            red, green, blue, _ = image.cmap(image.norm(max(number, 1.0) if what == "median" else number))
-            colour = "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
+            colour = readable_on(image.cmap(image.norm(max(number, 1.0) if what == "median" else number)))
         plot.text(x + 0.5, y + 0.5, f"{converged:,}/{runs:,}\n{second}", ha="center", va="center", fontsize=8, color=colour)

@@ -15,6 +15,7 @@ from pipeline.report.numbers import count
 from pipeline.stats.arrays import Floats
 from pipeline.stats.sample import NESTED, is_number
 from pipeline.stats.summary import Summary
+from pipeline.stats.views.simulated_restarts import SIMULATED, simulated_restarts
 
 STEPS = 400  # points of a line that goes step by step
 WRITTEN_VALUES, MOST_VALUES = 8, 60  # along the horizontal axis of `cost`
@@ -40,7 +41,7 @@ def survival(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
         if goal is not None:
             plot.set_title(f"threshold {plain(goal)}")
     plots[0].set_ylabel("share not yet converged")
-    legend(figure, plots[0], axis)
+    drawing.legend(plots, axis)
     behind = pooled(summary, [axis or "", "threshold"])
     title(figure, "Share of runs that have not yet converged", behind)
     return Picture(
@@ -60,17 +61,21 @@ def run_lengths(summary: Summary, axes: Sequence[str] | None = None) -> Picture 
     for label, colour, part in steps(summary, carried_on(summary.run_lengths(*([axis] if axis else [])), end), axis):
         plot.step(part["epochs"], part["share"], where="post", color=colour, label=label, linewidth=1.6)
         plot.plot(part["epochs"].iloc[-1:], part["share"].iloc[-1:], "x", color=colour, markersize=6, clip_on=False)
-    drawing.epochs_axis(plot, end)
+    restarted = simulated_restarts(summary, [axis] if axis else [])
+    for _, colour, part in steps(summary, restarted, axis):
+        plot.step(part["epochs"], part["share"], where="post", color=colour, linestyle=":", linewidth=1.4)
+    drawing.epochs_axis(plot, max(end, float(restarted["epochs"].max()) if len(restarted) else 0.0))
     drawing.mark_caps(plot, summary.caps())
     unit = "(run, threshold) pairs" if NESTED in summary.axes else "runs converged"
     plot.set(ylim=(-0.02, 1.02), ylabel=f"share of {unit}")
-    legend(figure, plot, axis)
+    drawing.legend([plot], axis)
     behind = pooled(summary, [axis or ""])
     title(figure, "Run lengths: share converged by epoch", behind)
     return Picture(
         figure,
         f"Empirical distribution of the epochs to convergence: {behind}{drawing.some_of(summary, axis)}. "
-        "A cross marks the share reached at the end, a dotted line (cap) the max_epochs at which runs were stopped.",
+        "A cross marks the share reached at the end, a vertical line (cap) the max_epochs at which runs were stopped."
+        + (f" Dotted: {SIMULATED} run lengths of each setting with simulated restarts." if len(restarted) else ""),
     )
 
 
@@ -93,10 +98,10 @@ def profiles(summary: Summary, axes: Sequence[str] | None = None) -> Picture | N
     for label, colour, part in steps(summary, table, axis):
         x, y = part["tau"].to_numpy(), part["share"].to_numpy()
         plot.step([1.0, *x, max(most, x[-1])], [0.0, *y, y[-1]], where="post", color=colour, label=label, linewidth=1.6)
-    plot.set(xscale="log", xlim=(1, most), ylim=(-0.02, 1.02))
+    plot.set(xlim=(1, most), xscale="log", ylim=(-0.02, 1.02))
     drawing.log_axis(plot.xaxis, 1, most, 8)
     plot.set(xlabel="factor τ of the fewest epochs from the same start", ylabel="share of starts ρ(τ)")
-    legend(figure, plot, axis)
+    drawing.legend([plot], axis)
     same = f"{count(problems, 'start')} (all else equal), {len(summary):,} runs"
     title(figure, f"How often is {plain(axis)} within a factor of the best?", same)
     return Picture(
@@ -140,27 +145,21 @@ def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
         upper.fill_between(x, shown(q1), shown(q3), color=BLUE, alpha=0.2, linewidth=0, label="q1 to q3 of epochs")
         upper.plot(x, finite(median), color=BLUE, marker="o", markersize=4, label="median epochs")
         upper.plot(x, finite(ert), color=ORANGE, marker="s", markersize=4, linestyle="--", label="expected running time")
-        intervals(upper, x, table, "ert", ORANGE)
+        intervals(upper, x, table, "ert_low", "ert_high_seen", ORANGE)
+        intervals(upper, x, table, "ert_high_seen", "ert_high", ORANGE, unseen=True)
         heights.append(np.concatenate([finite(numbers) for numbers in (q1, median, q3, ert, least)]))
         never = ~np.isfinite(ert)
         upper.plot(x[never], np.full(never.sum(), 0.97), "x", color=ORANGE, transform=upper.get_xaxis_transform())
         if goal is not None:
             upper.set_title(f"threshold {plain(goal)}")
         lower.plot(x, table["rate"].to_numpy(float), color=BLUE, marker="o", markersize=4)
-        intervals(lower, x, table, "rate", BLUE)
+        intervals(lower, x, table, "rate_low", "rate_high", BLUE)
         lower.set(ylim=(-0.04, 1.04), xlabel=plain(axis))
-        if scale != "category":
-            lower.set_xscale(scale)
-        if len(values) <= WRITTEN_VALUES or scale == "category":
-            some = spread(range(len(values)), WRITTEN_VALUES)
-            lower.set_xticks(x[some], [plain(values[index], 10) for index in some])
-            lower.xaxis.set_minor_locator(NullLocator())
-        elif scale == "log":
-            drawing.log_axis(lower.xaxis, x[0], x[-1], 5)
+        value_axis(lower, values, x, scale)
     drawn = np.concatenate(heights)
     drawn = drawn[np.isfinite(drawn)]
     limits = (drawn.min() / 1.5, drawn.max() * 1.5) if len(drawn) else (1.0, 10.0)
-    plots[0, 0].set(yscale="log", ylim=limits, ylabel="epochs")
+    plots[0, 0].set(ylim=limits, yscale="log", ylabel="epochs")
     drawing.log_axis(plots[0, 0].yaxis, *limits)
     plots[1, 0].set_ylabel("share converged")
     figure.legend(*plots[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
@@ -170,17 +169,32 @@ def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
         figure,
         f"Epochs to convergence (median, and quartiles as a band), expected running time (all epochs spent per run that "
         f"converged) and the share of runs that converged, by {plain(axis, 40)}: {behind}"
-        f"{drawing.some_of(summary, axis, MOST_VALUES)}. Bars: 95 % intervals. A cross at the top: no run "
+        f"{drawing.some_of(summary, axis, MOST_VALUES)}. Bars: 95 % intervals; dotted on, the expected running time "
+        "allowing for failures not seen. A cross at the top: no run "
         "converged. Where a line or band ends, it was not reached.",
     )
 
 
 def positions(values: Sequence[Any]) -> tuple[Floats, str]:
-    """The positions of values along an axis, and its scale: log, linear, or category if they are no numbers."""
+    """The positions of values along an axis, and its scale: log, linear, or category if they are no numbers, or enormous."""
     if not all(map(is_number, values)):
         return np.arange(len(values), dtype=float), "category"
     numbers = np.array(values, float)
+    if np.abs(numbers).max() > FAR_ABOVE or 0 < numbers.min() < 1 / FAR_ABOVE:
+        return np.arange(len(values), dtype=float), "category"
     return numbers, "log" if numbers.min() > 0 and numbers.max() > 8 * numbers.min() else "linear"
+
+
+def value_axis(plot: Axes, values: Sequence[Any], x: Floats, scale: str) -> None:
+    """A horizontal axis with the values of an axis of the sweep at their `positions`."""
+    if scale != "category":
+        plot.set_xscale(scale)
+    if len(values) <= WRITTEN_VALUES or scale == "category":
+        some = spread(range(len(values)), WRITTEN_VALUES)
+        plot.set_xticks(x[some], [plain(values[index], 10) for index in some])
+        plot.xaxis.set_minor_locator(NullLocator())
+    elif scale == "log":
+        drawing.log_axis(plot.xaxis, x[0], x[-1], 5)
 
 
 def finite(numbers: Floats) -> Floats:
@@ -193,15 +207,9 @@ def shown(numbers: Floats) -> Floats:
     return np.where(np.isinf(numbers), FAR_ABOVE, finite(numbers))
 
 
-def intervals(plot: Axes, x: Floats, table: pd.DataFrame, name: str, colour: str) -> None:
-    """Bars from `name`_low to `name`_high; beyond the edge where that is infinite."""
-    low, high = (np.minimum(table[f"{name}_{end}"].to_numpy(float), FAR_ABOVE) for end in ("low", "high"))
-    known = np.isfinite(low) & np.isfinite(high) & (low < FAR_ABOVE)
-    plot.vlines(x[known], low[known], high[known], color=colour, linewidth=1.2, alpha=0.8)
-
-
-def legend(figure: Figure, plot: Axes, axis: str | None) -> None:
-    """What the lines stand for, to the right of the panels."""
-    if axis is not None:
-        entries = plot.get_legend_handles_labels()
-        figure.legend(*entries, title=plain(axis), loc="outside right center", fontsize=9, title_fontsize=9)
+def intervals(plot: Axes, x: Floats, table: pd.DataFrame, low: str, high: str, colour: str, unseen: bool = False) -> None:
+    """Bars between two columns, dotted where they allow for what was `unseen`; beyond the edge where that is infinite."""
+    bounds = [np.minimum(table[name].to_numpy(float), FAR_ABOVE) for name in (low, high)]
+    known = np.isfinite(bounds).all(axis=0) & (bounds[0] < FAR_ABOVE)
+    line = {"linewidth": 1.0, "linestyles": ":"} if unseen else {"linewidth": 1.8}
+    plot.vlines(x[known], bounds[0][known], bounds[1][known], color=colour, alpha=0.8, **line)

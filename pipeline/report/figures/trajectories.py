@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from pipeline.report.figures import drawing
 from pipeline.report.figures.drawing import BLUE, GREY, ORANGE, Picture, log_axis, plain, pooled, rows_of, spread, styled, title
-from pipeline.report.numbers import count
+from pipeline.report.numbers import count, tick
 from pipeline.results.runs import Runs
 from pipeline.stats import trajectories
 from pipeline.stats.arrays import Floats, evenly
@@ -17,6 +20,7 @@ from pipeline.stats.trajectories import MOST_RUNS, SHARES, Curves, Weights
 
 THIN_CURVES = 30  # of an axis value, that are drawn themselves
 MOST_PANELS, MOST_WEIGHTS, MOST_DOTS = 8, 24, 60
+MOST_LINEAR, LINEAR = 25.0, 5.0  # larger weights would hide the initial ones: their axis is linear only up to LINEAR
 FAR_ABOVE = 1e30  # drawn instead of what is not finite
 
 
@@ -48,7 +52,7 @@ def error_curves(
         rows, table = trajectories.chosen_runs(summary, axis, value), rows_of(bands, axis, value)
         used += len(rows)
         first = np.array([curves[row][1][0] for row in rows])
-        high = max(high, float(np.quantile(np.where(np.isnan(first), np.inf, first), 0.95)))
+        high = max(high, float(trajectories.quantile(np.where(np.isnan(first), np.inf, first), 0.95)))
         for row in rows[evenly(len(rows), THIN_CURVES)]:
             own, error = curves[row]
             plot.plot(own, positive(error), color="0.6", linewidth=0.4, alpha=0.6, rasterized=True)
@@ -60,14 +64,15 @@ def error_curves(
         runs = lowest & summary.having(axis, value)
         name = label if axis is None else f"{plain(axis)} = {label}"
         plot.set_title(f"{name}\n{(runs & summary.event).sum():,} of {runs.sum():,} converged", fontsize=9)
-        for goal in thresholds if error_goals else ():
-            plot.axhline(goal, color=ORANGE, linestyle="--", linewidth=1, label="threshold" if goal == thresholds[0] else None)
     last, low = max(1.0, float(bands["epochs"].max())), float(bands["least"].min())
     limits = max(low / 2, 1e-16), min(max(high, low, 1e-16), FAR_ABOVE) * 10
+    goals = [goal for goal in thresholds if error_goals and limits[0] <= goal <= limits[1]]
     for plot in plots:
         drawing.epochs_axis(plot, last)
-        plot.set(yscale="log", ylim=limits)
+        plot.set(ylim=limits, yscale="log")  # in this order: a scale is fitted to the data while there are no limits
         log_axis(plot.yaxis, *limits, 5)
+        for goal in goals:
+            plot.axhline(goal, color=ORANGE, linestyle="--", linewidth=1, label="threshold" if goal == goals[0] else None)
     for plot in plots[:-4]:
         plot.set_xlabel("")
     for plot in plots[::4]:
@@ -82,7 +87,7 @@ def error_curves(
         f"Total error over epochs, logarithmic axes: {behind} ({goal}{some}{drawing.some_of(summary, axis, MOST_PANELS)}). "
         "The line is the median run, the bands hold half and nine tenths of the runs, thin lines are single "
         "runs. A run that has ended keeps its last error; one that diverged counts as infinite."
-        + (" Dashed: the thresholds." if error_goals else ""),
+        + (" Dashed: the thresholds." if goals else ""),
     )
 
 
@@ -117,6 +122,7 @@ def final_weights(summary: Summary, weights: Weights) -> Picture | None:
         plot.vlines(x, quarter, three, color=colours[name], linewidth=4, label=f"{name} ({len(runs):,})")
         plot.plot(x, middle, "_", color="black", markersize=7)
     plot.axhline(0, color="0.4", linewidth=0.8)
+    wide = weight_axis(plot, quantiles)
     plot.set_xticks(np.arange(len(numbers)), [plain(weights.names[number], 8) for number in numbers])
     plot.grid(False, axis="x")
     plot.set(xlabel="weight or bias", ylabel="value")
@@ -125,9 +131,34 @@ def final_weights(summary: Summary, weights: Weights) -> Picture | None:
     some = f"{len(numbers)} of {len(weights.names):,} parameters" if len(numbers) < len(weights.names) else "all parameters"
     goal = "" if summary.thresholds == [None] else f" with threshold {plain(summary.thresholds[-1])}"
     few = f" (at most {MOST_DOTS}, bars from at most {MOST_RUNS:,}, evenly chosen)" if number > MOST_DOTS else ""
+    left_out = int((trajectories.of_lowest_threshold(summary) & summary.ended("diverged")).sum())
+    diverged = f" The final weights of {count(left_out, 'run')} that diverged are left out." if left_out else ""
+    scale = " Beyond the dotted lines the axis is logarithmic." if wide else ""
     title(figure, "Weights at the start and at the end", f"{count(number, 'run')}{goal}, {some}")
     return Picture(
         figure,
         f"Initial and final weights of {count(number, 'run')}{goal}, {some}: thick bars hold half of the runs, thin ones nine "
-        f"tenths, the mark is the median, dots are single runs{few}. Runs whose weights are not finite are left out.",
+        f"tenths, the mark is the median, dots are single runs{few}.{diverged}{scale}",
     )
+
+
+def weight_axis(plot: Axes, quantiles: pd.DataFrame) -> bool:
+    """A vertical axis that holds all quantiles of the weights: logarithmic beyond LINEAR where some are very large.
+
+    Tells whether it is logarithmic there. Single runs far beyond the quantiles are cut off.
+    """
+    low, high = float(quantiles["q5"].min()), float(quantiles["q95"].max())
+    span = max(high - low, 1e-9)
+    if max(-low, high) <= MOST_LINEAR:
+        plot.set_ylim(min(low - span / 4, 0), max(high + span / 4, 0))
+        return False
+    plot.set_yscale("symlog", linthresh=LINEAR, linscale=1.0)
+    plot.set_ylim(min(1.5 * low, -LINEAR), max(1.5 * high, LINEAR))
+    for edge in (-LINEAR, LINEAR):
+        plot.axhline(edge, color=GREY, linestyle=":", linewidth=0.8)
+    decades = 10.0 ** np.arange(1, np.ceil(np.log10(max(-low, high))) + 1)
+    some = decades[:: -(-len(decades) // 4)]
+    plot.yaxis.set_major_locator(FixedLocator([*-some[::-1], -LINEAR, 0.0, LINEAR, *some]))
+    plot.yaxis.set_major_formatter(FuncFormatter(tick))
+    plot.yaxis.set_minor_locator(NullLocator())
+    return True

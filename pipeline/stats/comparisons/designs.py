@@ -17,10 +17,9 @@ from pipeline.stats.comparisons.paired_tests import (
     sums,
     without_noise,
 )
-from pipeline.stats.comparisons.pairs import Watched, by_start, described
-from pipeline.stats.costs.running_times import expected_running_time
+from pipeline.stats.comparisons.pairs import Watched, by_start, described, unseen
 from pipeline.stats.intervals import MOST_UNITS
-from pipeline.stats.sample import REPLICATES, Sample, axes_of
+from pipeline.stats.sample import Sample
 
 Row = dict[str, Any]
 
@@ -31,9 +30,9 @@ class SameStarts:
     def __init__(self, shared: Sample, sweeps: tuple[Sample, Sample], limits: tuple[Floats, Floats], same: Booleans) -> None:
         self.shared, self.same = shared, same
         self.watched = Watched(*sweeps, horizons=limits)
-        self.unit, self.units = shared.codes([axis for axis in shared.axes if axis in REPLICATES])
-        self.block, self.blocks = in_blocks(self.unit, self.units)
-        self.replicated = self.units > 1
+        self.unit, units = shared.starts
+        self.block, self.blocks = in_blocks(self.unit, units)
+        self.replicated = shared.replicated
 
     @cached_property
     def arrangements(self) -> Floats:
@@ -49,6 +48,7 @@ class SameStarts:
         line |= {"rate_before": first.event.mean(), "rate_after": second.event.mean()}
         line |= {"ert_before": line["ert_first"], "ert_after": line["ert_second"]}
         line |= {"starts": starts, "smallest_p": smallest_p(starts) if starts > 1 else np.nan}
+        line["p_unseen"] = unseen(first, second, (starts, starts)) if starts > 1 else np.nan
         return line, by_start(first, second, self.block[some], self.blocks)
 
     def before_less_after(self, differences: Floats) -> Floats:
@@ -74,7 +74,7 @@ class DifferentStarts:
         self.watched = Watched(Sample(before), Sample(after), horizons=(limit[setting],))
         self.shared = Sample(_settings(before, after, settings, setting))
         self.is_after = np.repeat([False, True], [len(before), len(after)])
-        units = [Sample(table).codes([axis for axis in axes_of(table) if axis in REPLICATES]) for table in (before, after)]
+        units = [Sample(table).starts for table in (before, after)]
         self.unit = np.concatenate([units[0][0], units[0][1] + units[1][0]])
         size = max(1, -(-max(units[0][1], units[1][1]) // MOST_UNITS))  # of a block of starts, in both sweeps
         blocks = [in_blocks(unit, number, -(-number // size)) for unit, number in units]
@@ -92,12 +92,13 @@ class DifferentStarts:
         runs, _ = self.watched.pairs(some, some, capped=True)
         after = self.is_after[some]
         line: Row = dict.fromkeys(("pairs", "same", "only_before", "only_after", "earlier", "later"), 0) | {"ratio": np.nan}
-        starts = []
-        for name, part in (("before", ~after), ("after", after)):
-            starts.append(int(np.count_nonzero(np.bincount(self.unit[some][part]))))
-            line[f"rate_{name}"] = runs.event[part].mean()
-            line[f"ert_{name}"] = float(expected_running_time(runs.spent[part].sum(), runs.solved[part].sum()))
-        line |= {"starts": sum(starts), "smallest_p": smallest_p_apart(*starts) if min(starts) > 1 else np.nan}
+        before, later = (self.watched.pairs(part, part, capped=True)[0] for part in (some[~after], some[after]))
+        first, second = (int(np.count_nonzero(np.bincount(self.unit[part]))) for part in (some[~after], some[after]))
+        line |= {"rate_before": before.event.mean(), "rate_after": later.event.mean()}
+        line |= {"ert_before": before.ert, "ert_after": later.ert, "starts": first + second}
+        line |= {"smallest_p": np.nan, "p_unseen": np.nan}
+        if min(first, second) > 1:
+            line |= {"smallest_p": smallest_p_apart(first, second), "p_unseen": unseen(before, later, (first, second))}
         scores = prentice_scores(np.bincount(runs.block, minlength=int(runs.block.max()) // 2 * 2 + 2))
         solved = runs.solved.astype(float)
         pooled = runs.spent.sum() / solved.sum() if solved.any() else np.nan

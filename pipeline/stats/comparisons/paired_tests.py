@@ -60,7 +60,7 @@ def ert_differences(first: tuple[Floats, Floats], second: tuple[Floats, Floats])
 
     Of each (spent, successes), each (…, U): (spent₁ − r·successes₁) − (spent₂ − r·successes₂), with r the ERT of both pooled.
     Its sum is 0 where both have one ERT. Where none converged nothing can be said, and all are 0. Only failures that were seen
-    are in it: one so rare that no start met it may cost as much as all that was seen.
+    are in it: see `pairs.unseen`.
     """
     spent, successes = first[0] + second[0], first[1] + second[1]
     total, successful = spent.sum(-1, keepdims=True), successes.sum(-1, keepdims=True)

@@ -5,9 +5,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.special import betaincc
 
 from pipeline.stats.arrays import Booleans, Floats, Integers, ranked
 from pipeline.stats.comparisons.paired_tests import ert_differences, prentice_differences, rate_differences, sums
+from pipeline.stats.costs.bayesian_bootstrap import UNSEEN
 from pipeline.stats.costs.running_times import expected_running_time
 from pipeline.stats.sample import Sample
 
@@ -18,7 +20,7 @@ ERTS = ("ert_first", "ert_second")
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """N runs: `time` (N,) of convergence where `event`, else when last seen; `spent` epochs of which `solved` runs converged.
+    """N runs: `time` (N,) of convergence where `event`, else when last seen; epochs `spent` of the `horizon`, which `solved`.
 
     `block` (N,) numbers time and event in their order, as `prentice_scores` has them.
     """
@@ -28,6 +30,12 @@ class Runs:
     block: Integers
     spent: Floats
     solved: Booleans
+    horizon: Floats
+
+    @property
+    def ert(self) -> float:
+        """The expected running time."""
+        return float(expected_running_time(self.spent.sum(), self.solved.sum()))
 
 
 class Watched:
@@ -53,10 +61,11 @@ class Watched:
         for some in (one, other):
             event = self.event[some] & (times[some] <= last)
             block = np.where(event, 2 * times[some], 2 * last + 1)
-            spent, solved = self.epochs[some], self.event[some]
+            spent, solved, horizon = self.epochs[some], self.event[some], self.horizons[some]
             if capped:
-                spent, solved = np.minimum(spent, limit), event
-            runs.append(Runs(np.where(event, self.time[some], limit), event, block, spent, solved))
+                spent, solved, horizon = np.minimum(spent, limit), event, limit
+            horizon = np.where(np.isfinite(horizon), horizon, self.epochs.max(initial=0.0))
+            runs.append(Runs(np.where(event, self.time[some], limit), event, block, spent, solved, horizon))
         return runs[0], runs[1]
 
 
@@ -74,9 +83,8 @@ def described(first: Runs, second: Runs) -> dict[str, Any]:
     ratios = pair_ratios(first, second)
     q1, median, q3 = _quartiles(ratios)
     one, other = first.event, second.event
-    erts = [float(expected_running_time(runs.spent.sum(), runs.solved.sum())) for runs in (first, second)]
     counts = (len(one), (one & other).sum(), (one & ~other).sum(), (~one & other).sum(), (~one & ~other).sum())
-    values = (*map(int, counts), int((ratios < 1).sum()), int((ratios > 1).sum()), median, q1, q3, *erts)
+    values = (*map(int, counts), int((ratios < 1).sum()), int((ratios > 1).sum()), median, q1, q3, first.ert, second.ert)
     return dict(zip((*COUNTS, *ERTS), values, strict=True))
 
 
@@ -90,6 +98,21 @@ def by_start(first: Runs, second: Runs, unit: Integers, units: int) -> Floats:
             ert_differences(*costs),
         ]
     )
+
+
+def unseen(first: Runs, second: Runs, starts: tuple[int, int]) -> float:
+    """The probability that failures not seen make the cheaper of two cost as much as the other; 1 if neither is.
+
+    Of starts like the U tried at the cheaper, a share f ~ Beta(½, U) fail throughout, as in the intervals of ERT. They add
+    odds of f times all horizons to what was spent: so far-reaching are few starts of which all converged.
+    """
+    if first.ert == second.ert:
+        return 1.0
+    cheaper, other, number = (first, second, starts[0]) if first.ert < second.ert else (second, first, starts[1])
+    if np.isinf(other.ert):
+        return 0.0
+    odds = (other.ert * cheaper.solved.sum() - cheaper.spent.sum()) / max(cheaper.horizon.sum(), 1.0)
+    return float(betaincc(UNSEEN, number, odds / (1 + odds)))
 
 
 def pair_ratios(first: Runs, second: Runs) -> Floats:

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.stats.arrays import Booleans, Floats, Integers
+from pipeline.stats.arrays import Booleans, Floats, Integers, compact
+from pipeline.stats.costs.ert_intervals import ert_at_least
 from pipeline.stats.costs.running_times import expected_running_time
-from pipeline.stats.intervals import wilson
-from pipeline.stats.sample import REPLICATES, Sample
+from pipeline.stats.sample import Sample
 
 SPREAD = (0.25, 0.75)  # quantiles over the other settings
 
@@ -15,11 +15,11 @@ def partial_dependence(sample: Sample, axis: str) -> pd.DataFrame:
     """A row per value of the axis: the mean of the log cost over the other settings, and the spread of these.
 
     Columns the axis, mean (geometric, of the settings' expected running times), low and high (their quartiles), settings, how
-    many there are, and unsolved, in how many of them no run converged. These count with a lower bound of their cost, the
-    epochs spent ÷ (runs × upper Wilson bound of a rate of 0 in so many starts), so that the mean is one where `unsolved` is not
-    0. The spread is over settings and no interval: it does not shrink with more starts. An epoch at least is counted.
-    Only settings that were run at every value, so that like is averaged with like; NaN if there is none. Friedman, "Greedy
-    function approximation", Annals of Statistics 29 (2001), section 8.2. Raises KeyError for what is no axis.
+    many there are, and unsolved, in how many of them no run converged. These count with a lower bound of their cost,
+    `ert_at_least`, so that the mean is one too where `unsolved` is not 0. The spread is over settings and no interval: it
+    does not shrink with more starts. An epoch at least is counted. Only settings that were run at every value, so that like
+    is averaged with like; NaN if there is none. Friedman, "Greedy function approximation", Annals of Statistics 29 (2001),
+    section 8.2. Raises KeyError for what is no axis.
     """
     others = [other for other in sample.settings if other != axis]
     setting, settings = sample.codes(others)
@@ -40,10 +40,8 @@ def _costs(sample: Sample, cell: Integers, cells: int) -> tuple[Floats, Booleans
     """The ERT of each cell (C,), or what it is at least; NaN of no runs. And whether no run of it converged."""
     runs, spent = np.bincount(cell, minlength=cells), np.bincount(cell, sample.epochs, cells)
     converged = np.bincount(cell, sample.event, cells)
-    start, starts = sample.codes([axis for axis in sample.axes if axis in REPLICATES])
-    pairs = np.unique(cell * max(starts, 1) + start) // max(starts, 1)
-    replicates = np.bincount(pairs, minlength=cells)
+    start, starts = sample.starts
+    replicates = np.bincount(compact(cell * starts + start)[0] // max(starts, 1), minlength=cells)
     with np.errstate(invalid="ignore", divide="ignore"):
-        least = spent / (runs * wilson(np.zeros(cells), replicates)[1])
-    cost = np.where(converged > 0, expected_running_time(spent, converged), least)
+        cost = np.where(converged > 0, expected_running_time(spent, converged), ert_at_least(spent, runs, replicates))
     return np.where(runs > 0, np.maximum(cost, 1.0), np.nan), (runs > 0) & (converged == 0)

@@ -7,7 +7,7 @@ from pipeline.stats.arrays import Booleans
 from pipeline.stats.comparisons.paired_tests import ALPHA
 from pipeline.stats.sample import Sample
 
-# What each shape says of the expected running time, as far as failures were seen, along the values of an axis from low to high.
+# What each shape says of the expected running time, along the values of an axis from low to high.
 MEANINGS = {
     "rising": "the cost rises: the highest value is shown to cost more than the lowest, and no fall between them is shown",
     "falling": "the cost falls: the highest value is shown to cost less than the lowest, and no rise between them is shown",

@@ -18,7 +18,7 @@ from pipeline.stats.sample import REPLICATES, Sample, axes_of
 TESTS = tuple(f"p_{measure}{kind}" for kind in ("", "_adjusted") for measure in MEASURES)
 COMPARED_COLUMNS = (
     "pairs", "same", "rate_before", "rate_after", "ert_before", "ert_after", "only_before", "only_after", "earlier", "later",
-    "ratio", "starts", *TESTS, "smallest_p",
+    "ratio", "starts", *TESTS, "p_unseen", "smallest_p",
 )  # fmt: skip
 WORDS = {"rate": ("less often", "more often"), "epochs": ("faster", "slower"), "ert": ("cheaper", "dearer")}
 Design = SameStarts | DifferentStarts
@@ -48,8 +48,9 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, by: Sequence[str] = ()) -
     ert_before, ert_after; only_before, only_after: pairs of which one run alone converged; earlier, later: pairs in which the
     run after converged earlier or later than the one before; ratio: median of epochs after ÷ before; starts.
     p_epochs, p_rate and p_ert as in `paired`, one sign per start for all rows, and p_epochs_adjusted, p_rate_adjusted,
-    p_ert_adjusted by `max_t` for all rows and all three, so that with 95 % nothing is called a change that is none; smallest_p:
-    above 0.05 so few starts can show nothing. change: "more often" or "less often" converged, "faster" or "slower",
+    p_ert_adjusted by `max_t` for all rows and all three, so that with 95 % nothing is called a change that is none; p_unseen
+    as in `paired`, which p_ert_adjusted is at least; smallest_p: above 0.05 so few starts can show nothing.
+    change: "more often" or "less often" converged, "faster" or "slower",
     "cheaper" or "dearer" in expected running time, joined by commas, where that adjusted p is below 0.05.
 
     If the sweeps have the same settings and no start in common, there are no pairs, and starts change places between the
@@ -84,7 +85,7 @@ def _rows(design: Design, by: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame
     order = np.argsort(group, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(order) else []
     found = [design.row(some) for some in parts]
-    floats = dict.fromkeys([*TESTS, "smallest_p"], float)
+    floats = dict.fromkeys([*TESTS, "p_unseen", "smallest_p"], float)
     table = pd.DataFrame([line for line, _ in found], columns=list(COMPARED_COLUMNS)).astype(floats)
     return keys, table, [differences for _, differences in found]
 
@@ -96,6 +97,7 @@ def _judged(table: pd.DataFrame, differences: list[Floats], design: Design) -> p
         together = np.stack(differences, 1)  # (3, rows, U)
         raw, adjusted = (p.reshape(together.shape[:2]) for p in max_t(np.concatenate(together), design.arrangements))
         shown = table["smallest_p"].notna().to_numpy()
+        adjusted[MEASURES.index("ert")] = np.fmax(adjusted[MEASURES.index("ert")], table["p_unseen"])
         for number, measure in enumerate(MEASURES):
             table[f"p_{measure}"] = np.where(shown, raw[number], np.nan)
             table[f"p_{measure}_adjusted"] = np.where(shown, adjusted[number], np.nan)

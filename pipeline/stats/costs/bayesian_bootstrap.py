@@ -10,7 +10,7 @@ Letters: R runs in G groups; U starts of a group; B starts, or blocks of them, t
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.special import betaincinv
@@ -25,7 +25,7 @@ MANY_GROUPS, FEWER_RESAMPLES = 40_000, 200
 UNSEEN, CHOSEN = 0.5, 1.0  # a of the f ~ Beta(a, U) of a group; of one that was chosen, because its cost was the lowest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Starts:
     """What each of the starts (N,) of G groups spent and gained in all its runs; sorted by `group`, the group of each.
 
@@ -43,7 +43,7 @@ class Starts:
     first: Integers
     starts: Integers
 
-    @property
+    @cached_property
     def replicated(self) -> Integers:
         """The groups with at least two starts; nothing is known of the spread of the others."""
         return np.flatnonzero(self.starts > 1)
@@ -52,10 +52,20 @@ class Starts:
         """The sum (G,) of a column over the starts of each group."""
         return np.bincount(self.group, getattr(self, name), len(self.starts)).astype(float)
 
-    @property
+    @cached_property
     def ert(self) -> Floats:
         """The expected running time (G,); infinite with no success."""
         return expected_running_time(self.total("spent"), self.total("successes"))
+
+    @cached_property
+    def horizon(self) -> Floats:
+        """What a start costs that fails, (G,): the sum of the horizons of its runs, on average."""
+        return self.total("horizons") / np.maximum(self.starts, 1)
+
+    @cached_property
+    def epochs(self) -> Floats:
+        """The epochs that a run took, on average, (G,)."""
+        return self.total("spent") / np.maximum(self.total("runs"), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +92,13 @@ class Resampled:
 
 
 def starts_of(sample: Sample, by: Sequence[str]) -> Starts:
-    """The starts of each group of `by`; runs of one start are one. No group has starts where they are not replicated.
+    """The starts of each group of `by`, each with all its runs in the group.
 
     A start has the same weight in all groups, so that groups are compared on the same resamples. In a group of more than
     `MOST_UNITS` they are put into that many blocks at random, whose spread is the same.
     """
     group, groups = sample.codes(by)
-    unit, units = sample.units()
+    unit, units = sample.starts
     if units > MOST_UNITS:  # the order of the units must mean nothing when they are put into blocks
         unit = np.random.default_rng(SEED).permutation(units)[unit]
     cell, start = compact(group * units + unit)
@@ -104,7 +114,6 @@ def starts_of(sample: Sample, by: Sequence[str]) -> Starts:
         columns = {name: np.bincount(number, value, len(cell)) for name, value in columns.items()}
         owner, weight = np.divmod(cell, MOST_UNITS)
     first = np.searchsorted(owner, np.arange(groups + 1))
-    starts = starts if sample.replicated else np.minimum(starts, 1)
     return Starts(group=owner, weight=weight, first=first, starts=starts, **columns)
 
 
@@ -133,12 +142,11 @@ def resampled(table: Starts, groups: Integers, size: int = RESAMPLES) -> Resampl
         return np.asarray(matrix @ random, float)
 
     successes = weighted(table.successes)
-    horizon = table.total("horizons")[groups] / table.starts[groups]
     return Resampled(
         groups,
         table.starts[groups],
         seen=expected_running_time(weighted(table.spent), successes),
-        failing=expected_running_time(horizon[:, None] * weighted(table.number), successes),
+        failing=expected_running_time(table.horizon[groups, None] * weighted(table.number), successes),
     )
 
 

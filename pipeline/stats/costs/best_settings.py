@@ -30,7 +30,7 @@ def best_settings(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     commas, where an axis has at least three values and all are numbers.
     """
     starts = starts_of(sample, by)
-    table = pd.concat([pd.DataFrame({"starts": starts.starts}), intervals(starts)], axis=1)
+    table = intervals(starts)
     _, keys = sample.groups(by)
     family, _ = Sample(keys).codes([NESTED] if NESTED in by else [])
     best, p_better, remains = not_ruled_out(starts, family)
@@ -39,7 +39,7 @@ def best_settings(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
         high[group] = max(high[group], chosen_high(starts, group))
     table["ert_high"] = high
     table["p_better"], table["remains"], table["best"] = p_better, remains, best
-    return table.drop(columns="starts").assign(edge=edges(sample, keys))
+    return table.assign(edge=edges(sample, keys))
 
 
 def not_ruled_out(starts: Starts, family: Integers) -> tuple[Booleans, Floats, Booleans]:
@@ -77,8 +77,7 @@ def chances(starts: Starts, rivals: Resampled, of_best: Resampled) -> Floats:
     A rival without success costs at least (1 − q) ÷ q × its epochs per run, if a share q ~ Beta(½, U) of all starts converges.
     """
     cost = rivals.cost()
-    spent = (starts.total("spent") / np.maximum(starts.total("runs"), 1))[rivals.groups]
-    cost = np.where(np.isinf(cost), spent[:, None] / rivals.odds(), cost)
+    cost = np.where(np.isinf(cost), starts.epochs[rivals.groups, None] / rivals.odds(), cost)
     with np.errstate(divide="ignore", invalid="ignore"):
         more = (cost - of_best.seen) / of_best.failing
     equal = cost <= of_best.seen * (1 + 1e-12)  # they may differ by the rounding of a sum

@@ -24,8 +24,8 @@ def intervals(table: Starts) -> pd.DataFrame:
 
     ert_low is the lower end of ERT* with f = 0, ert_high_seen its upper end, ert_high the upper end with failures that were
     not seen (`bayesian_bootstrap`). Where nothing failed, ert_high is near the horizon: so little is known of rare failures.
-    In simulations (xor, 2,000 starts, single settings) (ert_low, ert_high) covered 95–96 % with 5 to 50 starts, at least 91 %
-    in each; (ert_low, ert_high_seen) covered 70, 82, 88 and 94 % with 5, 10, 20 and 50.
+    In simulations (xor, 2,000 starts, single settings) (ert_low, ert_high) covered 95–96 % with 5 to 50 starts, at least 90 %
+    in each; (ert_low, ert_high_seen) covered 71, 83, 89 and 94 % with 5, 10, 20 and 50.
     Where nothing converged, ert_low is `ert_at_least`, and both upper ends are infinite.
     """
     groups = len(table.starts)

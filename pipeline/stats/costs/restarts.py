@@ -23,13 +23,14 @@ SPLITS = 5  # of the starts into halves
 def restarts(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     """What a cutoff of its own would save in each group of `by`.
 
-    Columns `by`; given_up: the share of the ERT that is runs which did not converge; cutoff: that of lowest ERT(c), from all
-    starts; ert_restarted: what a cutoff chosen in this way costs starts from which it was not chosen; saves = 1 −
+    Columns `by`; given_up: the share of the ERT that is runs which did not converge; cutoff (`best_cutoff`), from all starts;
+    ert_restarted: what a cutoff that is chosen in this way costs starts that did not choose it; saves = 1 −
     ert_restarted ÷ ert, below 0 where cutoffs are no good.
-    ert_restarted is Σ epochs ÷ Σ successes over halves of the starts, each with the cutoff of the other half, in `SPLITS`
-    random splits: the ERT of the cutoff itself is the least of many, and too low. Against 2,000 starts of xor it is 1.04,
-    1.06 and 1.01 times the true ERT at `cutoff` (the least itself 0.85, 0.94, 0.94 times) with 10, 20 and 50 starts.
-    NaN where a group has fewer than two starts, or nothing converged.
+    ert_restarted: the starts are split at random into halves, each half costs what the cutoff of the other says, and of these
+    costs, from `SPLITS` splits, it is the geometric mean; where a half has no success it counts as half a one. The least ERT(c)
+    of the sample would be too low: in simulations (six settings of xor; lognormal epochs and 10 % failures) it is 0.6–0.9
+    times the true ERT at the cutoff with 10 starts, 0.7–0.96 with 50; ert_restarted is 1.0–1.2 times with 10, 1.0–1.07 with 50.
+    NaN where a group has fewer than two starts, or fewer than two of its runs converged.
     """
     group, table = sample.groups(by)
     groups = len(table)
@@ -37,16 +38,15 @@ def restarts(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     table["given_up"] = np.divide(failed, spent, out=np.zeros(groups), where=spent > 0)
     lengths, start = _lengths(sample, group, groups)
     cutoff = lengths.best_cutoff()
-    spent_restarted, successes = np.zeros(groups), np.zeros(groups)
+    logarithms = np.zeros(groups)
     for half in _halves(lengths.group, start):
         for chosen, stated in ((half, ~half), (~half, half)):
-            more = lengths.of(stated).costs_at(lengths.of(chosen).best_cutoff()[:, None])
-            spent_restarted += more[0][:, 0]
-            successes += more[1][:, 0]
-    known = np.isfinite(cutoff) & (_starts(lengths.group, start, groups) > 1) & sample.replicated
+            spent_there, successes = lengths.of(stated).costs_at(lengths.of(chosen).best_cutoff()[:, None])
+            logarithms += np.log(np.maximum(spent_there, 1.0) / np.maximum(successes, 0.5))[:, 0] / (2 * SPLITS)
+    known = np.isfinite(cutoff) & (_starts(lengths.group, start, groups) > 1)
     ert = expected_running_time(spent, np.bincount(group, sample.event, groups))
     table["cutoff"] = np.where(known, cutoff, np.nan)
-    table["ert_restarted"] = np.where(known, expected_running_time(spent_restarted, successes), np.nan)
+    table["ert_restarted"] = np.where(known, np.exp(logarithms), np.nan)
     table["saves"] = 1 - np.divide(table["ert_restarted"], ert, out=np.full(groups, np.nan), where=ert > 0)
     return table
 
@@ -85,12 +85,16 @@ class _Lengths:
         return spent[ended] - spent[first] + running, successes[ended] - successes[first]
 
     def best_cutoff(self) -> Floats:
-        """The cutoff (G,) of lowest ERT(c), the epochs of a run that converged; infinite where none did."""
+        """The cutoff (G,) of lowest Σ min(T, c) ÷ (the number with T ≤ c, less 1); infinite where fewer than two converged.
+
+        That of lowest ERT(c) is too often the epochs of one lucky run. One success less is little where there are many, and the
+        true ERT at this cutoff was lower in every simulation: 1.02–1.14 times the least of all cutoffs, not 1.02–1.55 times.
+        """
         present, first, size = np.unique(self.group, return_index=True, return_counts=True)
         opening = np.repeat(first, size)
         spent, successes = (_within(values, opening) for values in (self.epochs, self.converged.astype(float)))
         running = np.repeat(first + size, size) - np.arange(len(self.group)) - 1
-        cost = np.where(self.converged, expected_running_time(spent + running * self.epochs, successes), np.inf)
+        cost = np.where(self.converged, expected_running_time(spent + running * self.epochs, successes - 1), np.inf)
         cutoff = np.full(self.groups, np.inf)
         if len(present):
             least = np.repeat(np.minimum.reduceat(cost, first), size)
@@ -109,7 +113,7 @@ def _lengths(sample: Sample, group: Integers, groups: int) -> tuple[_Lengths, In
     """The runs, sorted, and the start of each (R,)."""
     epochs, converged = np.maximum(sample.epochs, 1.0), sample.event
     order = np.lexsort((converged, epochs, group))
-    return _Lengths(group[order], epochs[order], converged[order], groups), sample.units()[0][order]
+    return _Lengths(group[order], epochs[order], converged[order], groups), sample.starts[0][order]
 
 
 def _starts(group: Integers, start: Integers, groups: int) -> Integers:

@@ -10,6 +10,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from pipeline.store.addresses import Address
+from pipeline.store.copies.notes import NOTE_TAG, addressed
 from pipeline.store.copies.sweep import RESULTS, Parent, Sweep, pieces, write_results
 from pipeline.store.failures import A_MOMENT, STORE_ERRORS
 from pipeline.store.write import METRICS_AT_ONCE, SOURCE_TAG, Store
@@ -114,6 +115,7 @@ def write_parent(sweep: Sweep, store: Store, run_id: str, places: set[int]) -> N
     params = iter([Param(key, value) for key, value in parent.params.items()])
     while some := list(islice(params, PAIRS_AT_ONCE)):
         store.client.log_batch(run_id, params=some)
-    tags = iter([RunTag(key, value) for key, value in parent.tags.items()])
+    note = {NOTE_TAG: addressed(parent.tags[NOTE_TAG], store.experiment_id, run_id)} if NOTE_TAG in parent.tags else {}
+    tags = iter([RunTag(key, value) for key, value in {**parent.tags, **note}.items()])
     while labels := list(islice(tags, PAIRS_AT_ONCE)):
         store.client.log_batch(run_id, tags=labels)

@@ -1,4 +1,4 @@
-"""What a table is read as, in one line; what is odd about it, in a line each; and what is recorded of it."""
+"""What a table is read as, in one line; what is odd about it or has no effect, in a line each; and what is recorded of it."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pipeline.backprop.arithmetic import Array
+from pipeline.errors import as_override
 from pipeline.trials.tasks.columns import Column
+from pipeline.trials.tasks.table_options import TABLE_DEFAULTS
 from pipeline.trials.tasks.table_patterns import Source
-from pipeline.trials.tasks.wording import cut, listed, override, shown
+from pipeline.trials.tasks.wording import MOST_PATH, cut, listed, override, shown
+from pipeline.trials.trial import TaskChoice
 
 MOST_LINE, MOST_TAG = 300, 5000  # characters
 OUTPUTS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf)}  # the range of an activation
@@ -18,14 +21,20 @@ SATURATING = 100.0  # inputs beyond are so large that units of usual weights sat
 def in_one_line(source: Source) -> str:
     """What will be learned: how many patterns, from which inputs, which targets with their classes."""
     patterns, left_out = len(source.lines), source.rows - len(source.lines) - (0 if source.test_sha256 else source.held_out)
-    some = f" ({left_out:,} of {source.rows:,} rows left out: a value is missing)" if left_out else ""
+    some = incomplete(left_out, source.rows)
     some += f" and {source.held_out:,} held out" if source.held_out else ""
+    some += incomplete(source.test_rows - source.held_out, source.test_rows) if source.test_sha256 else ""
     inputs = f"input{'s' if len(source.inputs) > 1 else ''} {listed([column.name for column in source.inputs], 110)}"
     words = [shown(column.name) for column in source.inputs if column.classes is not None]
     hot = f" ({cut(', '.join(words), 50)}: an input per class)" if words else ""
     targets = ", ".join(map(target, source.targets))
     name = f"target{'s' if len(source.targets) > 1 else ''}"
     return cut(f"{patterns:,} pattern{'s' if patterns > 1 else ''}{some}, {inputs}{hot}, {name} {targets}", MOST_LINE)
+
+
+def incomplete(left_out: int, rows: int) -> str:
+    """How many rows of a file are no patterns, if any."""
+    return f" ({left_out:,} of {rows:,} rows left out: a value is missing)" if left_out else ""
 
 
 def target(column: Column) -> str:
@@ -48,6 +57,18 @@ def recorded(source: Source, name: str) -> dict[str, str]:
         **({f"{name}.held_out": str(source.held_out)} if source.held_out else {}),
         **({f"{name}.test.sha256": source.test_sha256} if source.test_sha256 else {}),
     }
+
+
+def without_effect(task: TaskChoice, source: Source | None) -> Iterator[str]:
+    """The options of a task that are not as usual and have no effect, a line on each."""
+    options = dict(task.options)
+    test = options.get("test")
+    if options.get("test_seed") and (not test or isinstance(test, str)):
+        reason = "holds out a file" if test else "holds nothing out"
+        yield f"task.test_seed={options['test_seed']}: has no effect: task.test={cut(as_override(test), MOST_PATH)} {reason}"
+    for key in ("header", "separator", "decimal", "quote", "encoding") if source and source.typed else ():
+        if options[key] != TABLE_DEFAULTS[key]:
+            yield f"task.{key}={options[key]}: has no effect on a Parquet file"
 
 
 def as_json(value: list[str] | dict[str, list[str]]) -> str:

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.errors import ConfigError
-from pipeline.trials.tasks import parquet
 from pipeline.trials.tasks.columns import Column, read_columns
 from pipeline.trials.tasks.file_bytes import file_bytes
 from pipeline.trials.tasks.held_out import ClassOutputs, HeldOut, split
+from pipeline.trials.tasks.parquet import MAGIC
 from pipeline.trials.tasks.scaling import scaled
 from pipeline.trials.tasks.table import NUMBER, UNNAMED, Table, table_of
-from pipeline.trials.tasks.table_options import DECIMALS, LEVELS, SEPARATORS
+from pipeline.trials.tasks.table_options import DECIMALS, LEVELS, SEPARATORS, by_reading, column_named
 from pipeline.trials.tasks.wording import listed, override, quoted, refused, shown, shown_path, wrong_column
 
 MOST_NUMBERS = 2**26  # in all patterns: 512 MiB
@@ -27,7 +27,8 @@ class Source:
     """What a table was read as: its columns as they are in the file, before any scaling; of the patterns that are trained on.
 
     `sha256` of the file; `rows`: how many it has; `lines`: where those are that are trained on, in the order of the patterns;
-    `held_out`: how many patterns are not, and the SHA-256 of the file that they are in, if that is another.
+    `held_out`: how many patterns are not, and, if they are in another file, the SHA-256 of that and how many rows it has.
+    `typed`: whether all files are Parquet, which has types and no writing.
     """
 
     path: str
@@ -38,6 +39,8 @@ class Source:
     targets: Sequence[Column]
     held_out: int = 0
     test_sha256: str = ""
+    test_rows: int = 0
+    typed: bool = False
 
     def part(self, chosen: NDArray[np.bool_]) -> "Source":
         """The same with the chosen patterns (P,) alone; the others are held out."""
@@ -119,7 +122,13 @@ def table_patterns(
         return *code.patterns(source, source), source, None
     if isinstance(test, str):
         tested = read_test_table(test, source, **reading)
-        trained = replace(source, held_out=len(tested.lines), test_sha256=tested.sha256)
+        trained = replace(
+            source,
+            held_out=len(tested.lines),
+            test_sha256=tested.sha256,
+            test_rows=tested.rows,
+            typed=source.typed and tested.typed,
+        )
     else:
         out = split(kinds(source.targets), test, test_seed)
         trained, tested = source.part(~out), source.part(out)
@@ -156,11 +165,18 @@ def read_table(
     if SEPARATORS.get(separator, separator) == DECIMALS[decimal]:
         raise ConfigError("task.decimal", decimal, "must be another character than task.separator")
     data, sha256 = file_bytes(path)
-    if data.startswith(parquet.MAGIC):
-        table = parquet.parquet_table(path, data)
+    if typed := data.startswith(MAGIC):
+        from pipeline.trials.tasks.parquet.table import parquet_table  # with pyarrow, which nothing else of a task needs
+
+        table, decimal = parquet_table(path, data), "point"
     else:
         table = table_of(path, data, header=header, separator=separator, quote=quote, decimal=decimal, encoding=encoding)
     del data
+    columns_by_reading = by_reading(table.names)
+    targets, inputs, ignore, classes = (
+        [column_named(f"task.{key}", name, columns_by_reading) for name in names]
+        for key, names in (("targets", targets), ("inputs", inputs), ("ignore", ignore), ("classes", classes))
+    )
     used = input_columns(table, targets, inputs, ignore)
     known("task.classes", classes, [*used, *targets], table)
     if not table.rows:
@@ -171,7 +187,7 @@ def read_table(
     width = sum(len(column.classes or [0]) for column in columns)
     if width * len(lines) > MOST_NUMBERS:
         raise refused(path, f"has {len(lines):,} patterns of {width:,} numbers: at most {MOST_NUMBERS:,} numbers are allowed")
-    return Source(path, sha256, len(table.rows), lines, columns[: len(used)], columns[len(used) :])
+    return Source(path, sha256, len(table.rows), lines, columns[: len(used)], columns[len(used) :], typed=typed)
 
 
 def read_test_table(path: str, trained: Source, **reading: Any) -> Source:

@@ -8,13 +8,9 @@ for (const table of document.querySelectorAll("table.sortable")) {
   names.forEach((name, column) => {
     name.querySelector("button").addEventListener("click", () => {
       const direction = name.getAttribute("aria-sort") === "ascending" ? -1 : 1;
-      const key = (row) => {
-        const cell = row.cells[column];
-        return "value" in cell.dataset ? Number(cell.dataset.value) : cell.textContent;
-      };
+      const key = (row) => Number(row.cells[column].dataset.value);
       const compare = (one, other) => {
         const [a, b] = [key(one), key(other)];
-        if (typeof a === "string") return a.localeCompare(b, "en", { numeric: true });
         if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) - Number.isNaN(b);
         return a < b ? -1 : a > b ? 1 : 0;
       };
@@ -23,5 +19,15 @@ for (const table of document.querySelectorAll("table.sortable")) {
       name.setAttribute("aria-sort", direction === 1 ? "ascending" : "descending");
       body.append(...sorted);
     });
+  });
+}
+
+// Inside a frame that was given its text, as MLflow's is, a link to a part of the page would load the page around it.
+for (const link of document.querySelectorAll('nav a[href^="#"]')) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    const heading = document.getElementById(link.getAttribute("href").slice(1));
+    heading.scrollIntoView();
+    heading.focus({ preventScroll: true });
   });
 }

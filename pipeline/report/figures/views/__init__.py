@@ -1,0 +1,1 @@
+"""Figures of further views of a sweep."""

@@ -1,0 +1,79 @@
+"""The error curves that a report keeps inside itself: some runs of each cell, their points thinned."""
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import as_override
+from pipeline.report.numbers import count, in_short
+from pipeline.report.page.cells import Cube, indices
+from pipeline.stats.arrays import Floats, Integers, evenly
+from pipeline.stats.sample import NESTED
+from pipeline.stats.summary import Summary
+from pipeline.stats.trajectories import Curves, of_lowest_threshold
+
+MOST_CURVES, MOST_OF_A_CELL = 560, 20
+MOST_POINTS = 40  # of a curve
+
+
+def sample(summary: Summary, cube: Cube, curves: Curves | None) -> list[dict[str, Any]]:
+    """Evenly chosen runs of each cell with their curves: codes of the cube's axes but the threshold, label, status, x, y.
+
+    Of runs that differ in their threshold only, the one with the lowest, which goes on longest.
+    """
+    if curves is None:
+        return []
+    axes = [axis for axis in cube.axes if axis != NESTED]
+    rows = chosen(summary, axes)
+    some = summary.results.iloc[rows]
+    codes = [indices(some[axis], summary.values(axis)) for axis in axes]
+    named = [axis for axis in summary.axes if axis not in cube.axes]
+    return [
+        {
+            "codes": list(own),
+            "label": ", ".join(map(assigned, named, start)),
+            "end": f"{status} after {count(int(epochs), 'epoch')}",
+            "converged": status == "converged",
+            **thinned(*curves[row]),
+        }
+        for row, own, start, status, epochs in zip(
+            rows.tolist(),
+            zip(*codes, strict=True) if axes else [()] * len(rows),
+            some[named].itertuples(index=False, name=None) if named else [()] * len(rows),
+            some["status"],
+            some["epochs"],
+            strict=True,
+        )
+    ]  # fmt: skip
+
+
+def assigned(axis: str, value: Any) -> str:
+    """axis=value, cut where that is long."""
+    return in_short(f"{axis}={as_override(value)}")[:60]
+
+
+def chosen(summary: Summary, axes: list[str]) -> Integers:
+    """Runs of the lowest threshold, as many of each combination of values of these axes, evenly chosen."""
+    longest = np.flatnonzero(of_lowest_threshold(summary))
+    group = summary.codes(axes)[0][longest]
+    in_groups = longest[np.argsort(group, kind="stable")]
+    ends = np.cumsum(np.bincount(group)) if len(group) else np.zeros(0, np.intp)
+    starts = np.concatenate([[0], ends[:-1]])[: len(ends)]
+    some = evenly(len(ends), MOST_CURVES)
+    most = max(1, min(MOST_OF_A_CELL, MOST_CURVES // max(1, len(some))))
+    parts = [in_groups[starts[number] + evenly(int(ends[number] - starts[number]), most)] for number in some]
+    return np.sort(np.concatenate(parts)) if parts else longest
+
+
+def thinned(epochs: Integers, errors: Floats) -> dict[str, list[float]]:
+    """At most `MOST_POINTS` measured points that logarithmic axes can show, to three digits; the last one is kept."""
+    fit = np.flatnonzero((epochs > 0) & np.isfinite(errors) & (errors > 0))
+    kept = fit[evenly(len(fit), MOST_POINTS)]
+    return {"x": epochs[kept].tolist(), "y": [float(f"{error:.3g}") for error in errors[kept].tolist()]}
+
+
+def goals(summary: Summary, error_goals: bool) -> list[float]:
+    """The thresholds in the order of their values, where they are values of the total error and an axis."""
+    thresholds = summary.values(NESTED) if NESTED in summary.axes else []
+    numbers = [value for value in thresholds if isinstance(value, int | float)]
+    return numbers if error_goals and len(numbers) == len(thresholds) else []
