@@ -140,7 +140,8 @@ def main(seeds: int | None = None) -> None:
         )
     table = pd.concat(parts, ignore_index=True)
     print(
-        f"all: {len(table):,} runs; contradicted {table['wrong'].mean():.1%}; undecided {(table['cause'] == 'undecided').mean():.1%}"
+        f"all: {len(table):,} runs; contradicted {table['wrong'].mean():.1%}; "
+        f"undecided {(table['cause'] == 'undecided').mean():.1%}"
     )
     print(
         table.groupby("cause").agg(runs=("wrong", "size"), wrong=("wrong", "sum"), converged=("converged", "mean")).to_string()

@@ -23,6 +23,8 @@ import pandas as pd
 
 from pipeline.app.composition import COMPOSITION_ERRORS, compose, compose_multirun
 from pipeline.app.refusals import one_line
+from pipeline.backprop.causes.of_batch import causes
+from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override, printable
 from pipeline.report.answer import answer
@@ -54,6 +56,7 @@ def train(*overrides: str, **values: Any) -> "Run":
         batch = make_batch([trial], settings.curve_points)
     [result] = RunResult.of_batch(engine(settings.engine)(batch))
     task = load_task(trial.batch_key.task)
+    found = causes(result.batch_result)
     by_name = scores(result.batch_result.batch.network, result.batch_result.parameters, task)
     return Run(
         trial=fixed_keys(trial),
@@ -61,6 +64,8 @@ def train(*overrides: str, **values: Any) -> "Run":
         epochs=result.epochs,
         final_error=result.final_error,
         gradient_norm=result.gradient_norm,
+        cause=Cause(int(found.code[0])).word,
+        cause_number=float(found.number[0]),
         held_out={name: float(score[0]) for name, score in by_name.items()},
         curve=pd.DataFrame(dict(zip(("epoch", "error"), result.curve, strict=True))),
         weights=result.weights,
@@ -143,6 +148,8 @@ class Run:
     epochs: int
     final_error: float
     gradient_norm: float
+    cause: str  # why it did not converge: one of `backprop.causes.rules.Cause`; none if it did
+    cause_number: float  # what that cause's number is, such as the epochs that are left; NaN without one
     held_out: Mapping[str, float]  # test_error, train_accuracy, test_accuracy; empty if no patterns are held out
     curve: pd.DataFrame
     weights: Mapping[str, Any]

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.app.progress import progress_bar
+from pipeline.backprop.causes.of_batch import causes
+from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import as_override
 from pipeline.report.announcement import announce
+from pipeline.report.causes import why
 from pipeline.results.columns import HELD_OUT
 from pipeline.sweeps.chunks import Chunk
 from pipeline.trials.batching import make_batch, network_of
@@ -50,6 +53,9 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> float:
     print(f"task {key.task.name}, network {'-'.join(map(str, chunk.batch.network.units))}, {setting(trial)}")
     goal = f"{key.criterion} threshold {as_override(trial.threshold)}"
     print(f"{STATUSES[result.status[0]]} after {result.epochs[0]:,} epochs, {goal}")
+    found = causes(result)
+    if reason := Cause(int(found.code[0])):
+        print(why(reason, float(found.number[0]), float(result.final_error[0]), float(found.goal[0]), float(found.k_star[0])))
     print("error by epoch")
     for point in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
         print(f"{epochs[point]:>12,}  {errors[point]:.12g}")

@@ -1,7 +1,7 @@
-"""The Hessian of the total error by the R-operator: a forward and a backward pass for each parameter, beside `network.backward`.
+"""The Hessian of the total error by the R-operator: a forward and a backward pass for each parameter.
 
 R{f} is the derivative of f as the parameters move along a direction: Pearlmutter, "Fast exact multiplication by the Hessian",
-Neural Computation 6 (1994), equations 3.5 to 3.8. Along the direction of a single parameter R{∂E/∂w} is a column of the Hessian.
+Neural Computation 6 (1994), equations 3.5 to 3.8. Along the direction of one parameter R{∂E/∂w} is a column of the Hessian.
 Letters as in `network.py`; D directions. Sums have the order of `network.py`, patterns outermost.
 """
 

@@ -26,8 +26,8 @@ NEVER = 30.0  # e-folds from a distance of 0 along a direction
 class Ending:
     """Of R runs, each (R,).
 
-    error; rate: how much it falls per epoch, Σ D g² ÷ (1 − α); rho = 2E · gᵀDHDg ÷ (Σ D g²)²: 1 is an exponential decay, 2 is 1/k,
-    below 0 it accelerates; frozen: no parameter changes in any bit; saturated_error: of outputs that are wrong and flat;
+    error; rate: how much it falls per epoch, Σ D g² ÷ (1 − α); rho = 2E · gᵀDHDg ÷ (Σ D g²)²: 1 is an exponential decay, 2 is
+    1/k, below 0 it accelerates; frozen: no parameter changes in any bit; saturated_error: of outputs that are wrong and flat;
     awakening: epochs until the first of these moves, by itself; k_star: above 1 the learning rate is too high there;
     lambda_min, lambda_max: of the Hessian in these scales; negative_share of Σ D g² along negative directions; escape: epochs
     until the most negative direction takes over, infinite where there is none.

@@ -20,10 +20,11 @@ MOST_NUMBERS = 4_000_000  # of one array of second derivatives
 
 @dataclass(frozen=True, slots=True)
 class Causes:
-    """Of the trials of a batch: `code` (R,) of `Cause`, `number` (R,); where a trial did not end as exhausted, NaN below it."""
+    """Of the trials of a batch: `code` (R,) of `Cause`, and numbers (R,), NaN of those not exhausted."""
 
     code: NDArray[np.int8]
     number: Array
+    goal: Array  # the total error at which it would have converged
     rho: Array
     lambda_min: Array
     k_star: Array
@@ -57,14 +58,15 @@ def explain(result: BatchResult, trials: NDArray[np.intp], of: NDArray[np.intp],
     training, parameters = batch.training[trials[first]], result.parameters[:, trials[first]]
     learning_rate, momentum = batch.learning_rate[:, training], batch.momentum[training]
     end = ending(batch.network, parameters, batch.inputs, batch.targets, learning_rate, momentum)
-    curve = shape(result.curve_epochs, result.curve_errors[:, training])
+    curve = shape(result.curve_epochs.astype(float), result.curve_errors[:, training])
     goal = goals(batch, parameters[:, of], batch.threshold[trials], end.error[of])
     equal = twins(batch.network, batch.initial_parameters[:, training])[of]
     bound = np.full(len(trials), lowest_error(batch.network, batch.inputs, batch.targets))
     relu = batch.network.activation == "relu" and batch.network.layers > 1
     wide = Ending(*(getattr(end, field.name)[of] for field in fields(Ending)))
     curves = type(curve)(*(getattr(curve, field.name)[of] for field in fields(curve)))
-    found.code[trials], found.number[trials] = cause(wide, curves, goal, batch.max_epochs, bound, equal, relu)
+    found.goal[trials] = goal
+    found.code[trials], found.number[trials] = cause(wide, curves, goal, batch.max_epochs, bound, equal.astype(float), relu)
     for name in ("rho", "lambda_min", "k_star"):
         getattr(found, name)[trials] = getattr(wide, name)
 

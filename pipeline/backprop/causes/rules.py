@@ -59,7 +59,7 @@ def cause(
     """The codes of `Cause` and their numbers, each (R,), of runs that were exhausted.
 
     goal: the total error at which each would have converged, (R,); epochs: that they were trained; bound: the lowest
-    error that there can be, (R,); twins: groups of equal hidden units at the start, (R,); relu: whether a hidden layer has kinks.
+    error that there can be, (R,); twins: groups of equal hidden units at the start, (R,); relu: whether units have kinks.
     """
     over = curve.last_rate / end.rate
     falls = (end.rho >= 0.0) & (end.rho < FALLS)
@@ -91,7 +91,7 @@ def cause(
     by_curve = remaining(end.error / curve.last_rate, curve.rho, ratio)
     numbers = {
         Cause.UNREACHABLE: bound,
-        Cause.SYMMETRIC: twins.astype(float),
+        Cause.SYMMETRIC: twins,
         Cause.SATURATED: end.awakening,
         Cause.OSCILLATING: over,
         Cause.DESCENDING: np.select([bounces, falls, falls_by_curve], [by_trend, by_slope, by_curve], by_slope),

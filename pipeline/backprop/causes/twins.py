@@ -10,7 +10,8 @@ from pipeline.backprop.network import Network
 def twins(network: Network, parameters: Array) -> NDArray[np.int64]:
     """How many groups of equal hidden units each run has, (R,): equal incoming weights, bias and outgoing weights.
 
-    Fukumizu & Amari, "Local minima and plateaus in hierarchical structures of multilayer perceptrons", Neural Networks 13 (2000).
+    Fukumizu & Amari, "Local minima and plateaus in hierarchical structures of multilayer perceptrons", Neural Networks 13
+    (2000).
     """
     weights, biases = network.split(parameters)
     groups = np.zeros(parameters.shape[1], np.int64)
