@@ -4,6 +4,8 @@ STUDY ?= convergence
 VENV := .venv
 READY := $(VENV)/.ready
 PY := $(VENV)/bin/python
+TESTED := $(VENV)/.tested
+SOURCES := $(shell find .ci baselines benchmarks conf docs hydra_plugins pipeline schedule tests *.md *.py *.toml *.txt Makefile -type f -not -name '*.pyc')
 export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
@@ -46,9 +48,14 @@ unschedule:  ## no longer
 
 test: $(READY)  ## run the tests (under 5 minutes)
 	$(PY) -m pytest -n auto -m 'not slow'
+	@touch $(TESTED)
 
-test-all: $(READY)  ## run all tests, the slow ones too
-	$(PY) -m pytest -n auto
+test-all: $(TESTED)  ## run all tests, the slow ones too; what make test has passed since the last change is not repeated
+	$(PY) -m pytest -n auto -m slow
+
+$(TESTED): $(READY) $(SOURCES)
+	$(PY) -m pytest -n auto -m 'not slow'
+	@touch $@
 
 torture: $(READY)  ## kill 60 sweeps at random times and go on with them: make torture KILLS=60
 	$(PY) -m tests.torture $(KILLS)

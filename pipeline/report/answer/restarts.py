@@ -20,8 +20,8 @@ def restarts(summary: Summary, main: Candidates) -> str:
     if np.isfinite(row["ert_restarted"]) and row["saves"] >= LEAST_SAVED:
         parts.append(
             f"if each run is given up after {count(int(row['cutoff']), 'epoch')} and another start taken, a success costs "
-            f"about {in_short(row['ert_restarted'])}, {percent(row['saves'])} less (each cutoff chosen on one half of the "
-            "starts, its cost taken from the other)"
+            f"about {in_short(row['ert_restarted'])}, {percent(row['saves'])} less (measured on starts that did not "
+            "choose the cutoff)"
         )
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -88,7 +88,7 @@ class _Lengths:
         """The cutoff (G,) of lowest Σ min(T, c) ÷ (the number with T ≤ c, less 1); infinite where fewer than two converged.
 
         That of lowest ERT(c) is too often the epochs of one lucky run. One success less is little where there are many, and the
-        true ERT at this cutoff was lower in every simulation: 1.02–1.14 times the least of all cutoffs, not 1.02–1.55 times.
+        true ERT at this cutoff was lower in every simulation: 1.02–1.2 times the least of all cutoffs, not 1.02–1.55 times.
         """
         present, first, size = np.unique(self.group, return_index=True, return_counts=True)
         opening = np.repeat(first, size)
