@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import coverage, first_use, scaling, server, sweep, training, uneven, workers
+from benchmarks import causes, coverage, first_use, scaling, server, sweep, training, uneven, workers
 
 BENCHMARKS = {
     "training": lambda: training.main([]),
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "workers": workers.main,
     "server": server.main,
     "coverage": coverage.main,
+    "causes": causes.main,
 }
 
 for name in sys.argv[1:] or BENCHMARKS:
