@@ -97,7 +97,7 @@ def test_a_sweep_its_summary_and_the_other_commands_work(run, folder):
     sweep = run("backprop", "train", "-m", "study=convergence", "seed=0,1", "threshold=1e-1,1e-2", "max_epochs=300")
     assert sweep.returncode == 0, sweep.stderr
     [results] = folder.glob("mlruns/artifacts/**/results.parquet")
-    assert len(pd.read_parquet(results)) == 6 * 4 * 2 * 2
+    assert len(pd.read_parquet(results)) == 7 * 4 * 2 * 2
     assert len(list(folder.glob("mlruns/artifacts/**/report.html"))) == 1
     assert list(folder.glob("multirun/*/*/multirun.yaml"))
     commands = {

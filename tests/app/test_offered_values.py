@@ -126,7 +126,7 @@ def test_a_network_without_hidden_units_goes_all_the_way(store, command):
 @pytest.fixture
 def without_figures(monkeypatch):
     """Sweeps that draw nothing, which takes them most of their time."""
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})
+    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_, **__: {})
 
 
 @pytest.mark.slow

@@ -27,7 +27,10 @@ class CurveShape:
 
 
 def shape(epochs: Array, errors: Array) -> CurveShape:
-    """The shape of curves: epochs (K,), errors (K, R)."""
+    """The shape of curves: epochs (K,), errors (K, R). Of a single point nothing is known: NaN."""
+    if len(epochs) < 2:
+        unknown = np.full(errors.shape[1], np.nan)
+        return CurveShape(unknown, unknown, unknown, unknown)
     epochs = np.asarray(epochs, float)
     fall = errors[:-1] - errors[1:]
     rate = fall / np.diff(epochs)[:, None]

@@ -15,7 +15,9 @@ from pipeline.backprop.causes.eigenvalues import eigen
 from pipeline.backprop.causes.logarithm import log
 from pipeline.backprop.network import Network, backward, forward, total_error
 
-MOST_TRAINED = 100  # parameters up to which the whole Hessian is looked at
+MOST_TRAINED = 100  # parameters up to which the whole Hessian is looked at …
+MOST_TERMS = 100_000  # … and patterns × parameters; pattern by pattern, it would take longer than it is worth
+MOST_UNITS = 500_000  # patterns × units, up to which ρ is computed
 FLAT = 1e-10  # of the largest eigenvalue: a smaller one is 0
 SLOPE, WRONG = 0.01, {"sigmoid": 0.5, "tanh": 1.0}  # an output that is off by more, with a smaller slope, is saturated
 STEEPEST = {"sigmoid": 1 / 16, "tanh": 1.0, "relu": 1.0, "identity": 1.0}  # the largest slope², of an output
@@ -69,6 +71,11 @@ def ending(network: Network, parameters: Array, inputs: Array, targets: Array, l
     return Ending(**{field.name: found[field.name] for field in fields(Ending)})
 
 
+def is_small(network: Network, patterns: int) -> bool:
+    """Whether the whole Hessian is looked at."""
+    return 0 < network.trained <= MOST_TRAINED and network.trained * patterns <= MOST_TERMS
+
+
 def added(terms: Array) -> Array:
     """The sum over the first axis, term by term."""
     total = np.zeros(terms.shape[1:])
@@ -78,7 +85,9 @@ def added(terms: Array) -> Array:
 
 
 def product(network: Network, parameters: Array, outputs: list[Array], targets: Array, direction: Array) -> Array:
-    """The Hessian times a direction (trained, R), (trained, R)."""
+    """The Hessian times a direction (trained, R), (trained, R); NaN where that would take seconds."""
+    if len(targets) * sum(network.units) > MOST_UNITS:
+        return np.full(direction.shape, np.nan)
     whole = np.zeros((network.size, 1, parameters.shape[1]))
     whole[: network.trained, 0] = direction
     return moved_gradient(network, parameters, outputs, targets, whole)[:, 0]
@@ -97,17 +106,16 @@ def saturation(
     wrong = (np.abs(difference) > WRONG.get(network.output_activation, np.inf)) & (slope < SLOPE)
     saturated = added(added(np.where(wrong, 0.5 * (difference * difference), 0.0)))
     runs = parameters.shape[1]
-    speed, kernel = np.zeros(runs), None
-    if network.trained <= MOST_TRAINED:
-        kernel = np.zeros((network.trained, network.trained, runs))
+    if not is_small(network, len(targets)):
+        return {"saturated_error": saturated, "awakening": np.full(runs, np.inf), "k_star": np.full(runs, np.nan)}
+    speed, kernel = np.zeros(runs), np.zeros((network.trained, network.trained, runs))
     for pattern in range(len(targets)):
         jacobian = net_jacobian(network, parameters, outputs, pattern) * root  # (O, D, R)
         for output, row in enumerate(jacobian):
             own = added(row * row) * np.abs(difference[pattern, output] * slope[pattern, output])
             speed = np.where(wrong[pattern, output], np.maximum(speed, own), speed)
-            if kernel is not None:
-                kernel += row[:, None] * row[None]
-    largest = eigen(kernel)[0][-1] if kernel is not None else np.full(runs, np.nan)
+            kernel += row[:, None] * row[None]
+    largest = eigen(kernel)[0][-1]
     return {
         "saturated_error": saturated,
         "awakening": np.where(speed > 0.0, (1.0 - momentum) / speed, np.inf),
@@ -118,9 +126,9 @@ def saturation(
 def directions(
     network: Network, parameters: Array, outputs: list[Array], targets: Array, root: Array, scaled: Array, momentum: Array
 ) -> dict[str, Array]:
-    """lambda_min, lambda_max, negative_share and escape; NaN of networks with more than `MOST_TRAINED` trained parameters."""
+    """lambda_min, lambda_max, negative_share and escape; NaN where the network or the task is not small."""
     names = ("lambda_min", "lambda_max", "negative_share", "escape")
-    if not 0 < network.trained <= MOST_TRAINED:
+    if not is_small(network, len(targets)):
         return dict.fromkeys(names, np.full(parameters.shape[1], np.nan))
     values, vectors = eigen(root[:, None] * hessian(network, parameters, outputs, targets) * root[None])
     along = added(scaled[:, None] * vectors)  # the gradient in the eigenvectors, (N, R)

@@ -9,7 +9,7 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch, BatchResult
 from pipeline.backprop.causes.bound import lowest_error
 from pipeline.backprop.causes.curve_shape import shape
-from pipeline.backprop.causes.ending import Ending, ending
+from pipeline.backprop.causes.ending import MOST_TRAINED, Ending, ending
 from pipeline.backprop.causes.rules import Cause, cause
 from pipeline.backprop.causes.twins import twins
 from pipeline.backprop.network import forward, worst_output
@@ -37,18 +37,18 @@ def causes(result: BatchResult) -> Causes:
     found = Causes(np.zeros(trials, np.int8), *(np.full(trials, np.nan) for _ in fields(Causes)[1:]))
     found.code[result.status == Status.DIVERGED] = Cause.DIVERGED
     exhausted = np.flatnonzero(result.status == Status.EXHAUSTED)
-    trainings, of = np.unique(result.batch.training[exhausted], return_index=False, return_inverse=True)
-    batch = result.batch
-    pieces = max(1, len(trainings) * at_once(batch) // MOST_NUMBERS)
-    for some in np.array_split(np.arange(len(trainings)), pieces) if len(trainings) else ():
+    trainings, of = np.unique(result.batch.training[exhausted], return_inverse=True)
+    size = max(1, MOST_NUMBERS // numbers_of(result.batch))
+    for some in np.split(np.arange(len(trainings)), range(size, len(trainings), size)) if len(trainings) else ():
         own = np.flatnonzero((of >= some[0]) & (of <= some[-1]))
         explain(result, exhausted[own], of[own] - some[0], found)
     return found
 
 
-def at_once(batch: Batch) -> int:
-    """Numbers that one run takes."""
-    return batch.network.trained**2 + max(batch.network.units) * batch.network.trained * 4
+def numbers_of(batch: Batch) -> int:
+    """How many numbers one run takes, about."""
+    trained = batch.network.trained
+    return min(trained, MOST_TRAINED) * (trained + 4 * max(batch.network.units)) + 1
 
 
 def explain(result: BatchResult, trials: NDArray[np.intp], of: NDArray[np.intp], found: Causes) -> None:

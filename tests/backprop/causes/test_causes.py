@@ -105,3 +105,20 @@ def test_causes_have_the_same_bits_on_both_engines_alone_and_in_a_batch():
             together.code[index], together.rho[index], together.k_star[index],
         )  # fmt: skip
         assert np.array_equal(alone.number[0], together.number[index], equal_nan=True)
+
+
+@pytest.mark.parametrize("more", [("max_epochs=0",), ("max_epochs=1",), ("max_epochs=3", "curve_points=2")])
+def test_short_runs_have_a_cause_too(more):
+    found = causes(engine("compiled")(batch("threshold=1e-9", *more)))
+    assert Cause(int(found.code[0])) is not Cause.NONE
+
+
+def test_networks_without_hidden_units_have_causes():
+    found = causes(engine("compiled")(batch("network.hidden=[]", "initial=uniform", "threshold=1e-9", "max_epochs=5")))
+    assert Cause(int(found.code[0])) is not Cause.NONE
+
+
+def test_large_networks_and_many_patterns_have_causes_without_a_hessian():
+    found = causes(engine("numpy")(batch("task=digits", "network.hidden=[32]", "initial=uniform", "max_epochs=2")))
+    assert np.isnan(found.lambda_min[0])
+    assert np.isfinite(found.rho[0])
