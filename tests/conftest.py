@@ -38,6 +38,7 @@ NOTICE = "runs are recorded by MLflow's client, one by one"  # where the schema 
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "")
+    monkeypatch.setattr("pipeline.app.progress.SECONDS_BETWEEN_LINES", 1e6)  # what is printed must not depend on the machine
     yield
     GlobalHydra.instance().clear()
 

@@ -25,7 +25,7 @@ from pipeline.app import notices
 from pipeline.app.axis_values import jobs, overrides_of, refuse_other_values
 from pipeline.app.command_line import flags_first
 from pipeline.app.composition import CONF, as_job, overrides_in, plain, refuse_strays
-from pipeline.app.interrupts import sigterm_as_interrupt
+from pipeline.app.interrupts import repeated_in_finalizers, sigterm_as_interrupt
 from pipeline.app.refusals import is_refusal, one_line, shortened
 from pipeline.errors import ConfigError, masked, printable
 
@@ -166,7 +166,7 @@ def run(main: Command, config_name: str) -> NoReturn:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, which are printed here
     try:
         sys.argv[1:] = flags_first(sys.argv[1:], config_name)
-        with sigterm_as_interrupt():
+        with sigterm_as_interrupt(), repeated_in_finalizers():
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
     except FailedJobError:
         sys.exit(2)

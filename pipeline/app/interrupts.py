@@ -1,10 +1,13 @@
 """Ctrl-C and SIGTERM, deferred until a piece of work is done."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+SECONDS_UNTIL_REPEATED = 0.01  # when the finalizer is done
 
 
 class Interrupts:
@@ -55,3 +58,23 @@ def sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def repeated_in_finalizers() -> Iterator[None]:
+    """Lets an interrupt come once more if it fell into a finalizer or a weak reference's callback, where Python ignores it."""
+    before = sys.unraisablehook
+
+    def repeat(ignored: "sys.UnraisableHookArgs") -> None:
+        if ignored.exc_type is not KeyboardInterrupt:
+            before(ignored)
+            return
+        again = threading.Timer(SECONDS_UNTIL_REPEATED, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = repeat
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before

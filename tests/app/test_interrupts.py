@@ -1,0 +1,68 @@
+"""Ctrl-C is never lost: neither while work is deferred nor where Python ignores all errors."""
+
+import signal
+import sys
+import time
+import weakref
+
+import pytest
+
+from pipeline.app.interrupts import Interrupts, repeated_in_finalizers
+
+
+class Interrupting:
+    """Asks to be interrupted when it goes away."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0)
+
+
+def from_a_finalizer() -> None:
+    Interrupting()
+
+
+def from_a_weak_reference() -> None:
+    thing = type("Thing", (), {})()
+    kept = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+    del thing
+    assert kept() is None
+
+
+@pytest.mark.parametrize("interrupt", [from_a_finalizer, from_a_weak_reference])
+@pytest.mark.parametrize("own", [True, False])
+def test_an_interrupt_where_errors_are_ignored_is_heard_a_moment_later_and_nothing_is_printed(interrupt, own, capfd):
+    hook = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), repeated_in_finalizers():
+        if own:
+            with Interrupts():
+                interrupt()
+                time.sleep(5)
+        interrupt()
+        time.sleep(5)
+    assert capfd.readouterr() == ("", "")
+    assert sys.unraisablehook is hook
+
+
+def test_other_errors_that_are_ignored_are_printed_as_before(monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", seen.append)
+
+    class Failing:
+        def __del__(self) -> None:
+            raise ValueError("said")
+
+    with repeated_in_finalizers():
+        Failing()
+    [ignored] = seen
+    assert ignored.exc_type is ValueError
+
+
+def test_an_interrupt_within_deferred_work_is_heard_after_it():
+    with Interrupts() as interrupts:
+        with interrupts.deferred():
+            signal.raise_signal(signal.SIGTERM)
+            done = True
+        assert done
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.raise_if_requested()
