@@ -1,8 +1,8 @@
 """Standard normal deviates from uniform numbers, every bit the same on every machine.
 
 The inverse of the normal distribution function by rational approximation: M. J. Wichura, "Algorithm AS 241: The Percentage
-Points of the Normal Distribution", Applied Statistics 37 (1988), PPND16. It takes + − × ÷ √, and in the tails a logarithm, which
-is this project's: NumPy's generators take tables and its `log`, whose last bits differ between machines.
+Points of the Normal Distribution", Applied Statistics 37 (1988), PPND16. It takes + − × ÷ √, and in the tails a logarithm,
+which is this project's. NumPy's normal deviates need `exp` and `log`, whose last bits differ between machines.
 """
 
 import numpy as np
@@ -66,7 +66,7 @@ def quantile(centred: Array) -> Array:
 def upper_quantile(beyond: Array) -> Array:
     """The x that is exceeded with this probability, of at most 0.075."""
     root = np.sqrt(-log(beyond))
-    return np.where(root <= FAR, ratio(TAIL, root - SHIFT), ratio(FAR_TAIL, root - FAR_SHIFT))
+    result: Array = np.where(root <= FAR, ratio(TAIL, root - SHIFT), ratio(FAR_TAIL, root - FAR_SHIFT))
 
 
 def ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Array) -> Array:
