@@ -67,6 +67,7 @@ def upper_quantile(beyond: Array) -> Array:
     """The x that is exceeded with this probability, of at most 0.075."""
     root = np.sqrt(-log(beyond))
     result: Array = np.where(root <= FAR, ratio(TAIL, root - SHIFT), ratio(FAR_TAIL, root - FAR_SHIFT))
+    return result
 
 
 def ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Array) -> Array:
