@@ -49,7 +49,12 @@ names = st.text(min_size=1).filter(lambda text: text != "???") | st.sampled_from
     ("7", "1.0", "true", "null", "[1]", '"a"', "a,b")
 )
 weights = st.dictionaries(st.sampled_from(("w1", "w12", "b1", "weights_1.0.1", "bias_2.0")), numbers)
-LAYERS = ({"kind": "uniform", "range": [-1, 2]}, {"kind": "normal", "std": 0.5, "biases": 1}, {"kind": "xavier"}, {"kind": "he"})
+LAYERS = (
+    {"kind": "uniform", "range": [-1, 2]},
+    {"kind": "normal", "std": 0.5, "biases": 1},
+    {"kind": "xavier"},
+    {"kind": "he"},
+)
 spread = st.lists(st.floats(-1e300, 1e300) | st.integers(-9, 9), min_size=2, max_size=2, unique=True).map(sorted)
 OPTIONS = {
     "coding": st.sampled_from(CODINGS),
