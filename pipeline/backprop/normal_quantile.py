@@ -76,4 +76,5 @@ def ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Array) -
     for above, below in zip(*(one[1:] for one in coefficients), strict=True):
         numerator = numerator * x + above
         denominator = denominator * x + below
-    return numerator / denominator
+    result: Array = numerator / denominator
+    return result
