@@ -52,7 +52,7 @@ def test_a_quarter_of_a_million_trials_are_planned_and_made_batches_at_once(mult
 
 
 def test_values_are_numbers_in_their_order():
-    sweep = bp.sweep("initial.set.w5=10,9,-1,2.5", "learning_rate=1,2", "max_epochs=3")
+    sweep = bp.sweep("initial.set.w5=10,9,-1,2.5", "learning_rate=1,2", "max_epochs=3", "engine=numpy")
     assert list(sweep.by("initial.set.w5")["initial.set.w5"]) == [-1, 2.5, 9, 10]
     assert len(sweep.where("initial.set.w5>=9 and learning_rate=2").results) == 2
 
