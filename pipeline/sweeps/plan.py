@@ -18,7 +18,7 @@ from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
 from pipeline.sweeps.chunks import Chunk, chunk_trainings
 from pipeline.trials.batching import Column, batch_of, columns_of, distinct, make_batch, network_of, trainings, trials_of
-from pipeline.trials.changes import OFFSET, SET
+from pipeline.trials.changes import OFFSET, SCALE, SET
 from pipeline.trials.configuration import TRIAL_KEYS, fixed_keys, independent, read_trial
 from pipeline.trials.fingerprint import keys
 from pipeline.trials.memory import check_size
@@ -58,6 +58,9 @@ class Plan:
             groups.append(read_trial({key: value for key, value in config.items() if key not in settings}))
         for trial in groups:
             check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), settings.get("limits"))
+        for trial in groups:
+            if trial.initial.direction and SCALE in free:  # from some of these starts there might be no direction
+                make_batch([trial.having({SCALE: scale}) for scale in free[SCALE]])
         return cls(jobs, groups, keys_of(groups), free)
 
     def __len__(self) -> int:

@@ -77,6 +77,10 @@ def test_long_numbers_are_shortened_as_far_as_they_stay_apart():
         (["initial.set.w5=1,2", "initial.offset.w5=1,2"], "initial.set.w5=1: changes the same weight as initial.offset.w5"),
         (["network.hidden=[2],[1]", "initial=uniform", "initial.set.w8=1,2"], "initial.set.w8=1: unknown weight; known are w1"),
         (["initial.direction.distance=0,1"], "initial.direction.distance=0: needs a direction"),
+        (
+            ["initial.direction.to=published", "initial.direction.distance=1", "initial.scale=2,1"],
+            "initial.direction.to=published: ",
+        ),
     ],
 )
 def test_a_sweep_that_cannot_be_is_refused_before_it_begins(multirun, arguments, message):
