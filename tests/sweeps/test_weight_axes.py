@@ -1,5 +1,6 @@
 """A weight, an offset, a scale or a distance is an axis like any other: of a sweep, its tables, its figures, its run names."""
 
+import json
 import re
 import shlex
 import time
@@ -32,6 +33,13 @@ def test_changes_of_weights_are_free_axes(multirun):
         *("learning_rate", "initial.set.w5", "initial.offset.weights_1.0.1", "initial.scale", "initial.direction.distance"),
     }
     assert (len(plan), len(plan.groups)) == (72, 1)
+
+
+def test_a_plan_of_weights_is_read_again_from_what_is_kept_to_resume(multirun):
+    plan = plan_of(multirun, *FREE)
+    again = Plan.from_data(json.loads(json.dumps(plan.as_data())))
+    assert again.key(100) == plan.key(100)
+    assert again.trials(np.arange(72)) == plan.trials(np.arange(72))
 
 
 def test_an_axis_may_be_given_as_one_adds_a_key(multirun):
