@@ -10,17 +10,16 @@ import numpy as np
 
 from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.causes.curvature import hessian, moved_gradient, net_jacobian
+from pipeline.backprop.causes.curvature import hessian, moved_gradient
 from pipeline.backprop.causes.eigenvalues import eigen
+from pipeline.backprop.causes.limits import is_moderate, is_small
 from pipeline.backprop.causes.logarithm import log
+from pipeline.backprop.causes.ordered_sum import added
+from pipeline.backprop.causes.tangent_kernel import k_star_of, scaled_jacobian
 from pipeline.backprop.network import Network, backward, forward, total_error
 
-MOST_TRAINED = 100  # parameters up to which the whole Hessian is looked at …
-MOST_TERMS = 100_000  # … and patterns × parameters; pattern by pattern, it would take longer than it is worth
-MOST_UNITS = 500_000  # patterns × units, up to which ρ is computed
 FLAT = 1e-10  # of the largest eigenvalue: a smaller one is 0
 SLOPE, WRONG = 0.01, {"sigmoid": 0.5, "tanh": 1.0}  # an output that is off by more, with a smaller slope, is saturated
-STEEPEST = {"sigmoid": 1 / 16, "tanh": 1.0, "relu": 1.0, "identity": 1.0}  # the largest slope², of an output
 NEVER = 30.0  # e-folds from a distance of 0 along a direction
 
 
@@ -71,22 +70,9 @@ def ending(network: Network, parameters: Array, inputs: Array, targets: Array, l
     return Ending(**{field.name: found[field.name] for field in fields(Ending)})
 
 
-def is_small(network: Network, patterns: int) -> bool:
-    """Whether the whole Hessian is looked at."""
-    return 0 < network.trained <= MOST_TRAINED and network.trained * patterns <= MOST_TERMS
-
-
-def added(terms: Array) -> Array:
-    """The sum over the first axis, term by term."""
-    total = np.zeros(terms.shape[1:])
-    for term in terms:
-        total += term
-    return total
-
-
 def product(network: Network, parameters: Array, outputs: list[Array], targets: Array, direction: Array) -> Array:
     """The Hessian times a direction (trained, R), (trained, R); NaN where that would take seconds."""
-    if len(targets) * sum(network.units) > MOST_UNITS:
+    if not is_moderate(network, len(targets)):
         return np.full(direction.shape, np.nan)
     whole = np.zeros((network.size, 1, parameters.shape[1]))
     whole[: network.trained, 0] = direction
@@ -96,10 +82,7 @@ def product(network: Network, parameters: Array, outputs: list[Array], targets: 
 def saturation(
     network: Network, parameters: Array, outputs: list[Array], targets: Array, root: Array, momentum: Array
 ) -> dict[str, Array]:
-    """saturated_error, awakening and k_star, from the tangent kernel of the outputs' net inputs.
-
-    k_star = λmax(K) · m ÷ (2(1 + α)), K = Σ D ∂net/∂w ∂net'/∂w, m the largest slope² of an output.
-    """
+    """saturated_error, awakening and k_star; of networks and tasks that are not small the first alone."""
     difference = outputs[-1] - targets[:, :, None]
     activation = ACTIVATIONS[network.output_activation]
     slope = activation.slope_of(outputs[-1])
@@ -108,18 +91,16 @@ def saturation(
     runs = parameters.shape[1]
     if not is_small(network, len(targets)):
         return {"saturated_error": saturated, "awakening": np.full(runs, np.inf), "k_star": np.full(runs, np.nan)}
-    speed, kernel = np.zeros(runs), np.zeros((network.trained, network.trained, runs))
+    speed = np.zeros(runs)
+    jacobian = scaled_jacobian(network, parameters, outputs, root)
     for pattern in range(len(targets)):
-        jacobian = net_jacobian(network, parameters, outputs, pattern) * root  # (O, D, R)
-        for output, row in enumerate(jacobian):
+        for output, row in enumerate(jacobian[pattern]):
             own = added(row * row) * np.abs(difference[pattern, output] * slope[pattern, output])
             speed = np.where(wrong[pattern, output], np.maximum(speed, own), speed)
-            kernel += row[:, None] * row[None]
-    largest = eigen(kernel)[0][-1]
     return {
         "saturated_error": saturated,
         "awakening": np.where(speed > 0.0, (1.0 - momentum) / speed, np.inf),
-        "k_star": largest * STEEPEST[network.output_activation] / (2.0 * (1.0 + momentum)),
+        "k_star": k_star_of(network, jacobian, momentum),
     }
 
 

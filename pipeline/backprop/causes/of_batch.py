@@ -9,7 +9,8 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch, BatchResult
 from pipeline.backprop.causes.bound import lowest_error
 from pipeline.backprop.causes.curve_shape import shape
-from pipeline.backprop.causes.ending import MOST_TRAINED, Ending, ending
+from pipeline.backprop.causes.ending import Ending, ending
+from pipeline.backprop.causes.limits import MOST_TRAINED
 from pipeline.backprop.causes.rules import Cause, cause
 from pipeline.backprop.causes.twins import twins
 from pipeline.backprop.network import forward, worst_output
