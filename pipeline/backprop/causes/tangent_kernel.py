@@ -41,5 +41,5 @@ def k_star_of(network: Network, jacobian: Array, momentum: Array) -> Array:
     kernel = np.zeros((len(rows), len(rows), rows.shape[2]))
     for column in rows.swapaxes(0, 1):
         kernel += column[:, None] * column[None]
-    largest = eigen(kernel)[0][-1]
+    largest: Array = eigen(kernel)[0][-1]
     return largest * STEEPEST[network.output_activation] / (2.0 * (1.0 + momentum))

@@ -8,7 +8,7 @@ from scipy.special import logit
 from pipeline.backprop.causes.tangent_kernel import k_star
 from pipeline.backprop.network import Network, forward
 
-NETWORKS = [(Network((2, 2, 1), bias="per_unit", train_bias=True), 4), (Network((2, 2, 3)), 5), (Network((9, 9, 3)), 2)]
+NETWORKS = [(Network((2, 2, 1), bias="per_unit", train_bias=True), 4), (Network((2, 2, 3)), 5), (Network((9, 8, 2)), 2)]
 
 
 @pytest.mark.parametrize(("network", "patterns"), NETWORKS)
