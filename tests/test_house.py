@@ -28,7 +28,7 @@ ROOMS = {
     "app": ("backprop.status errors", "hydra omegaconf rich yaml"),
     "trials": ("backprop errors", "numpy pandas sklearn"),
     "results": ("trials backprop errors", "numpy pandas pyarrow"),
-    "stats": ("results.columns backprop.status errors", "numpy pandas scipy sklearn"),
+    "stats": ("results.columns backprop.status backprop.causes.rules errors", "numpy pandas scipy sklearn"),
     "store": ("results trials backprop errors", "numpy pandas pyarrow mlflow requests sqlalchemy alembic yaml"),
     "report": ("stats results trials backprop errors", "numpy pandas matplotlib jinja2 markupsafe bokeh rich"),
     "walkthrough": ("report trials backprop errors", "numpy matplotlib"),

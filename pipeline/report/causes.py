@@ -20,6 +20,7 @@ ADVICE = {
     Cause.MINIMUM: "another seed, or a quarter of the initial range",
     Cause.UNDECIDED: "ten times the epochs, to see",
 }
+SMALLER_STEPS = "a tenth of the learning rate, which is too high there, and a quarter of the initial range"  # K* > 1
 
 
 def why(cause: Cause, number: float, error: float, goal: float, k_star: float) -> str:
@@ -27,7 +28,7 @@ def why(cause: Cause, number: float, error: float, goal: float, k_star: float) -
     said = told(cause, number, error, goal)
     advice = ADVICE[cause]
     if cause is Cause.SATURATED and k_star > 1.0:
-        advice = "a tenth of the learning rate, which is too high there, and a quarter of the initial range"
+        advice = SMALLER_STEPS
     return f"{cause.word}: {said}; what helps: {advice}"
 
 
