@@ -236,9 +236,9 @@ class Sweep:
     def figure(self, name: str, *axes: str) -> "Figure":
         """A figure of the report by its name, over these axes, or over the most telling ones if none is given.
 
-        Names: rate_map, heat_maps, start_outcomes, cost, error_curves, fixed_target, fixed_budget, survival, run_lengths,
-        restart_cutoffs, profiles, partial_dependence; and, for a sweep that was trained in this process, start_effects and
-        weights. Raises ConfigError where this sweep has nothing to show in it.
+        Names: rate_map, heat_maps, main_causes, start_outcomes, cost, error_curves, fixed_target, fixed_budget, survival,
+        run_lengths, restart_cutoffs, profiles, partial_dependence; and, for a sweep that was trained in this process,
+        start_effects and weights. Raises ConfigError where this sweep has nothing to show in it.
         """
         from pipeline.report.figures.files import drawings
         from pipeline.report.figures.trajectories import weights_of

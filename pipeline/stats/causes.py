@@ -43,7 +43,7 @@ def causes(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
     """A row per cause in each combination of values of the axes `by`, the most frequent cause of all first.
 
     runs; of_failed, their share of the runs of that combination that did not converge; foreseen, how many of them have a
-    `predicted` end; total_q1, total_median, total_q3: quartiles of the epochs that these would take in all, NaN of none.
+    `predicted` end; total_q1, total_median, total_q3: quartiles of the epochs that these would take in all, to two digits; NaN of none.
     Empty where no cause is known.
     """
     wide = counts(sample, by)
@@ -66,7 +66,8 @@ def causes(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
     descending = long["cause"] == Cause.DESCENDING.word
     long["foreseen"] = long["group"].map(foreseen.size()).where(descending).fillna(0).astype(int)
     for name, share in QUARTILES.items():
-        long[name] = long["group"].map(foreseen.quantile(share)).where(descending).astype(float)
+        in_short = foreseen.quantile(share).map(lambda epochs: float(f"{epochs:.2g}"))
+        long[name] = long["group"].map(in_short).where(descending).astype(float)
     long = long[long["runs"] > 0]
     keys = wide[list(by)].iloc[long["group"].to_numpy()].reset_index(drop=True)
     return pd.concat([keys, long.drop(columns="group").reset_index(drop=True)], axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.backprop.status import STATUSES
+from pipeline.report.named_tables import TABLES, table_of
 from pipeline.report.tables import JUDGEMENTS
 from pipeline.report.text_tables import readable
 from pipeline.stats.quartiles import QUARTILES
@@ -51,6 +52,12 @@ def main_tables(summary: Summary, by: Sequence[str] = ()) -> Iterator[Table]:
         titled["Lowest expected running time"] = summary.best.drop(columns=JUDGEMENTS, errors="ignore")
         titled |= {f"By {axis}": summary.by(axis) for axis in summary.settings} or {"All runs": summary.by()}
         yield from (sortable(caption, part) for caption, part in list(titled.items())[:MOST_TABLES] if len(part))
+
+
+def causes(summary: Summary) -> Iterator[Table]:
+    """Why runs did not converge: in all, with what the words mean, and by setting."""
+    titled = {TABLES[name][0]: table_of(summary, name) for name in ("causes", "causes_by_setting", "first_steps")}
+    yield from (sortable(caption, part) for caption, part in titled.items() if len(part))
 
 
 def all_settings(summary: Summary) -> Iterator[Table]:

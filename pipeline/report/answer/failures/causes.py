@@ -23,14 +23,15 @@ SHORT = {
 }  # what is said of a cause beside its word
 CONTRADICTED = 4  # of a hundred, on populations that the rules were not made from: docs/causes.md
 MOST_TOTALS = 0.9  # quantile of the totals that N is at least: a last few may take a hundred times as long
+REACH = 20.0  # times the epochs: as far as runs were trained on, at least, to see whether such ends are right
 ROUND = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 def causes_in_words(summary: Summary) -> str:
     """How many runs have which cause, the most frequent first, and what helps where that is; empty where none is known.
 
-    «Would converge within about N epochs» is said of descending runs whose end is foreseen and at most N: a round number not
-    below MOST_TOTALS of these ends. Of the others more epochs are needed, or a lower bound alone is known.
+    «Would converge within about N epochs» is said of descending runs whose end is foreseen, within REACH times the epochs that
+    they were trained, and at most N: a round number not below MOST_TOTALS of these ends. Others need more, or it is not known.
     """
     number = codes(summary)
     if not (number != UNKNOWN).any():
@@ -43,11 +44,11 @@ def causes_in_words(summary: Summary) -> str:
     parts += [f"{stationary:,} stationary"] if stationary else []
     parts += [f"{unknown:,} not known"] if unknown else []
     main = next(iter(found))
-    which = "" if len(found) == 1 else "most often, " if is_alone(found) else "as often as any other, "
+    which = "" if len(found) == 1 else ", the most frequent" if is_alone(found) else ", as frequent as any"
     return (
         f"Why {failed.sum():,} of {count(len(summary), 'run')} did not converge, by their ends (of a hundred such causes, training "
         f"on contradicts about {CONTRADICTED}): {', '.join(parts)}. "
-        f"What helps where it is {which}{main.word}: {advice(summary, main, failed)}."
+        f"What helps most with {main.word}{which}: {advice(summary, main, failed)}."
     )
 
 
@@ -66,7 +67,7 @@ def is_alone(found: dict[Cause, int]) -> bool:
 
 
 def said(summary: Summary, cause: Cause, runs: int) -> str:
-    """A cause with its number of runs: 146 descending (140 would converge within about 60,000 epochs)."""
+    """A cause with its number of runs: 146 descending (140 would converge within about 60,000 epochs, …)."""
     text = f"{runs:,} {cause.word}"
     if cause is not Cause.DESCENDING:
         return f"{text} ({SHORT[cause]})" if cause in SHORT else text
@@ -80,7 +81,7 @@ def said(summary: Summary, cause: Cause, runs: int) -> str:
 def would_converge(summary: Summary) -> tuple[int, int]:
     """How many runs would converge within how many epochs in all."""
     totals = summary.predicted_epochs
-    totals = totals[np.isfinite(totals)]
+    totals = totals[totals <= REACH * summary.epochs]
     if not len(totals):
         return 0, 0
     epochs = round_up(float(np.quantile(totals, MOST_TOTALS, method="inverted_cdf")))
