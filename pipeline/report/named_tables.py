@@ -90,7 +90,8 @@ TABLES: dict[str, tuple[str, Callable[[Summary], pd.DataFrame]]] = {
         lambda summary: summary.held_out(*summary.settings),
     ),
 }
-BY_AXES = {"by_setting": by_setting, "paired": paired, "best_values": best_values, "causes": causes}  # those of which `by` names the axes
+# Those of which `by` names the axes.
+BY_AXES = {"by_setting": by_setting, "paired": paired, "best_values": best_values, "causes": causes}
 
 
 def table_of(summary: Summary, name: str, axes: Sequence[str] = ()) -> pd.DataFrame:

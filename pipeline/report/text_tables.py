@@ -11,8 +11,8 @@ from pipeline.backprop.status import STATUSES
 from pipeline.errors import printable
 from pipeline.report.numbers import in_short
 from pipeline.results.columns import HELD_OUT
-from pipeline.stats.causes import WORDS
 from pipeline.stats.quartiles import QUARTILES
+from pipeline.stats.sample import WORDS
 from pipeline.stats.summary import INTERVALS
 
 GAP = 2
@@ -59,7 +59,8 @@ class Page:
         missing += [f"intervals of {name}" for name, cells in chosen if not cells.equals(read[name])]
         lines = aligned(chosen)
         if "meaning" in missing:
-            below = dict.fromkeys(f"{row['cause']}: {row['meaning']}; what helps: {row['helps']}" for row in read.to_dict("records"))
+            rows = zip(read["cause"], read["meaning"], read["helps"], strict=True)
+            below = dict.fromkeys(f"{cause}: {meaning}; what helps: {helps}" for cause, meaning, helps in rows)
             lines += [self.prose(line, indent="  ") for line in below]
             missing = [name for name in missing if name not in EXPLAINED]
         self.left_out += [name for name in missing if name not in self.left_out]

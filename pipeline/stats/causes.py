@@ -6,20 +6,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline.backprop.causes.rules import FAR, Cause
-from pipeline.stats.arrays import Floats, Integers
-from pipeline.stats.sample import Sample
+from pipeline.stats.arrays import Floats
+from pipeline.stats.sample import UNKNOWN, WORDS, Sample
 
-WORDS = tuple(cause.word for cause in Cause if cause is not Cause.NONE)
 QUARTILES = {"total_q1": 0.25, "total_median": 0.5, "total_q3": 0.75}
-UNKNOWN = -1
-
-
-def codes(sample: Sample) -> Integers:
-    """The number (R,) of each run's cause in WORDS; UNKNOWN where it converged, was stationary, or was not looked at."""
-    if "cause" not in sample.results:
-        return np.full(len(sample), UNKNOWN)
-    found = np.asarray(pd.Categorical(sample.results["cause"], categories=WORDS).codes, np.intp)
-    return np.where(sample.event, UNKNOWN, found)
 
 
 def counts(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -27,7 +17,7 @@ def counts(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
 
     Empty where no cause is known.
     """
-    code = codes(sample)
+    code = sample.cause
     present = np.unique(code[code != UNKNOWN])
     if not len(present):
         return pd.DataFrame()
@@ -43,7 +33,7 @@ def causes(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
     """A row per cause in each combination of values of the axes `by`, the most frequent cause of all first.
 
     runs; of_failed, their share of the runs of that combination that did not converge; foreseen, how many of them have a
-    `predicted` end; total_q1, total_median, total_q3: quartiles of the epochs that these would take in all, to two digits; NaN of none.
+    `predicted` end; total_q1, total_median, total_q3: quartiles of the epochs that these would take in all, to two digits.
     Empty where no cause is known.
     """
     wide = counts(sample, by)
@@ -79,5 +69,5 @@ def predicted(sample: Sample) -> Floats:
     if not all(name in sample.results for name in names):
         return np.full(len(sample), np.nan)
     more, goal, error = (pd.to_numeric(sample.results[name]).to_numpy(float) for name in names)
-    known = (codes(sample) == WORDS.index(Cause.DESCENDING.word)) & np.isfinite(more) & (error <= FAR * goal)
+    known = (sample.cause == WORDS.index(Cause.DESCENDING.word)) & np.isfinite(more) & (error <= FAR * goal)
     return np.where(known, sample.epochs + more, np.nan)

@@ -163,7 +163,7 @@ class Summary(Sample):
 
     @cached_property
     def predicted_epochs(self) -> Floats:
-        """The epochs (R,) in all after which each descending run would converge, where that is foreseen (`causes.predicted`)."""
+        """The epochs (R,) in all after which each descending run would converge, if foreseen (`causes.predicted`)."""
         return causes.predicted(self)
 
     def survival(self, *axes: str) -> pd.DataFrame:

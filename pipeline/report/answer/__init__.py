@@ -26,9 +26,10 @@ __all__ = ["answer", "comparison_in_words", "in_words"]
 def answer(summary: Summary, command: str = "", study: str = "", configuration: Mapping[str, Any] | None = None) -> list[str]:
     """The answer, a paragraph each; the command that would decide, if there is one, is the last.
 
-    What was asked; the share that converged, and why others did not; the best setting at the lowest threshold that was reached, with its rivals, the
-    edge of the grid and the restart cutoff; the other thresholds; what each axis does; what the tutorial claims; which starts
-    converge; what the sample cannot show; what would. `command`, `study` and `configuration`: those of the sweep, if known.
+    What was asked; the share that converged, and why others did not; the best setting at the lowest threshold that was
+    reached, with its rivals, the edge of the grid and the restart cutoff; the other thresholds; what each axis does; what the
+    tutorial claims; which starts converge, and where steps are too long for them; what the sample cannot show; what would.
+    `command`, `study` and `configuration`: those of the sweep, if known.
     """
     if not len(summary):
         return ["There are no runs."]

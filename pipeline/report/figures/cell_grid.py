@@ -31,12 +31,12 @@ class CellGrid:
 
     @classmethod
     def of(cls, summary: Summary, axes: Sequence[str] | None) -> "CellGrid | None":
-        """The cells of two axes (down, across), else of the two most telling; None where there are not two, or too many cells."""
+        """The cells of two axes (down, across), else of the two most telling; None without two, or of too many cells."""
         chosen = sorted(summary.main_axes[:2], key=summary.axes.index) if axes is None else list(axes)[:2]
         if len(chosen) < 2 or max(map(summary.size, chosen)) > MOST_CELLS:
             return None
         goals = [None] if NESTED in chosen else spread(summary.thresholds, PANELS + 1)
-        return cls(*chosen, *map(summary.values, chosen), goals)
+        return cls(chosen[0], chosen[1], summary.values(chosen[0]), summary.values(chosen[1]), goals)
 
     @property
     def written(self) -> bool:

@@ -13,8 +13,7 @@ from pipeline.report.figures.cell_grid import CellGrid
 from pipeline.report.figures.drawing import Picture, plain, pooled, readable_on, styled, title
 from pipeline.report.numbers import percent
 from pipeline.stats.arrays import Integers
-from pipeline.stats.causes import WORDS
-from pipeline.stats.sample import NESTED
+from pipeline.stats.sample import NESTED, WORDS
 from pipeline.stats.summary import Summary
 
 # Okabe & Ito (2008), and two greys
@@ -63,8 +62,8 @@ def main_causes(summary: Summary, axes: Sequence[str] | None = None) -> Picture 
     )
     return Picture(
         figure,
-        f"Why runs did not converge by {plain(grid.down, 40)} (up) and {plain(grid.across, 40)} (across): {behind}. Colour: the "
-        f"most frequent cause among the runs of a cell that did not converge.{written} White: all converged, "
+        f"Why runs did not converge by {plain(grid.down, 40)} (up) and {plain(grid.across, 40)} (across): {behind}. "
+        f"Colour: the most frequent cause among the runs of a cell that did not converge.{written} White: all converged, "
         "or no cause is known.",
     )
 

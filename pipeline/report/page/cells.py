@@ -14,7 +14,7 @@ from pipeline.errors import as_override
 from pipeline.report.numbers import count, in_short
 from pipeline.report.page.tables import intervals
 from pipeline.report.text_tables import readable
-from pipeline.stats.sample import NESTED
+from pipeline.stats.sample import NESTED, WORDS
 from pipeline.stats.summary import Summary
 
 MOST_AXES = 4  # besides the threshold
@@ -49,9 +49,10 @@ def cube(summary: Summary) -> Cube | None:
         most = prod(len(values[axes[number]]) for number in chosen)
         if cells + most > MOST_CELLS or (groupings and grouped + len(summary) > MOST_GROUPED):
             continue
-        table = summary.by(*(axes[number] for number in chosen))
+        by = [axes[number] for number in chosen]
+        table = summary.by(*by)
         codes = {str(number): indices(table[axes[number]], values[axes[number]]) for number in chosen}
-        groupings[chosen] = table.assign(**codes)
+        groupings[chosen] = table.assign(**codes, why=why(summary.cause_counts(*by), len(table)))
         cells, grouped = cells + len(table), grouped + len(summary)
     return Cube(axes, [labels(values[axis]) for axis in axes], groupings) if groupings else None
 
@@ -103,6 +104,7 @@ def cells(table: pd.DataFrame, chosen: Sequence[int], scales: dict[str, tuple[fl
         "codes": [table[str(number)].tolist() for number in chosen],
         "runs": [f"{converged:,}/{runs:,}" for converged, runs in zip(table["converged"], table["runs"], strict=True)],
         "ended": [ended(row) for row in table[[*STATUSES, "runs", "starts"]].to_dict("records")],
+        "why": table["why"].tolist(),
         "short": {name: read[name].str.replace("not reached", "–").tolist() for name in MEASURES},
         "words": words,
         "colour": {name: colours(table, name, scales[name]).tolist() for name in MEASURES},
@@ -114,6 +116,15 @@ def ended(row: dict[Any, int]) -> str:
     others = [f"{row[status]:,} {status}" for status in STATUSES[1:] if row[status]]
     starts = f" from {count(row['starts'], 'start')}" if row["starts"] < row["runs"] else ""
     return ", ".join([f"{row['converged']:,} of {count(row['runs'], 'run')}{starts} converged", *others])
+
+
+def why(counts: pd.DataFrame, cells: int) -> list[str]:
+    """Why the runs of each cell did not converge, the most frequent cause first: 12 minimum, 3 descending."""
+    words = [word for word in WORDS if word in counts]
+    rows = counts[words].to_dict("records") if words else [{}] * cells
+    return [
+        ", ".join(f"{runs:,} {word}" for word, runs in sorted(row.items(), key=lambda item: -item[1]) if runs) for row in rows
+    ]
 
 
 def scale(cube: Cube, measure: str) -> tuple[float, float]:

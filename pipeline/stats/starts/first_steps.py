@@ -26,10 +26,10 @@ class FirstSteps:
 
 
 def first_steps(sample: Sample, steps: FirstSteps) -> pd.DataFrame:
-    """A row per learning rate: runs looked at, those of which K* > TOO_LONG (too_long), and how many converged of these.
+    """A row per learning rate: runs looked at, those of which K* > TOO_LONG (too_long), how many of these converged.
 
-    long_starts: the starts of those; shorter, shorter_converged: the other runs at that rate; others, others_converged: the runs
-    with K* up to TOO_LONG at any rate. explains: fewer of the long ones converged than of the others (their 95 % intervals, of
+    long_starts: the starts of those; shorter, converged_of_shorter: the other runs at that rate; others, converged_of_others:
+    the runs with K* up to TOO_LONG at any rate. explains: fewer of the long ones converged than of the others (their 95 % intervals, of
     which the unit is the start, do not meet; either has FEWEST_STARTS), and no larger share than of the shorter ones.
     Evenly chosen starts, the lowest threshold; empty without rates to compare.
     """

@@ -8,7 +8,7 @@ from pipeline.backprop.causes.rules import Cause
 from pipeline.report.causes import ADVICE, SMALLER_STEPS
 from pipeline.report.numbers import count
 from pipeline.stats.arrays import Booleans
-from pipeline.stats.causes import UNKNOWN, WORDS, codes
+from pipeline.stats.sample import UNKNOWN, WORDS
 from pipeline.stats.summary import Summary
 
 BY_WORD = {cause.word: cause for cause in Cause}
@@ -33,7 +33,7 @@ def causes_in_words(summary: Summary) -> str:
     «Would converge within about N epochs» is said of descending runs whose end is foreseen, within REACH times the epochs that
     they were trained, and at most N: a round number not below MOST_TOTALS of these ends. Others need more, or it is not known.
     """
-    number = codes(summary)
+    number = summary.cause
     if not (number != UNKNOWN).any():
         return ""
     failed = ~summary.event
@@ -46,15 +46,15 @@ def causes_in_words(summary: Summary) -> str:
     main = next(iter(found))
     which = "" if len(found) == 1 else ", the most frequent" if is_alone(found) else ", as frequent as any"
     return (
-        f"Why {failed.sum():,} of {count(len(summary), 'run')} did not converge, by their ends (of a hundred such causes, training "
-        f"on contradicts about {CONTRADICTED}): {', '.join(parts)}. "
+        f"Why {failed.sum():,} of {count(len(summary), 'run')} did not converge, by their ends (of a hundred such causes, "
+        f"training on contradicts about {CONTRADICTED}): {', '.join(parts)}. "
         f"What helps most with {main.word}{which}: {advice(summary, main, failed)}."
     )
 
 
 def sorted_counts(summary: Summary, some: Booleans) -> dict[Cause, int]:
     """How many of some runs (R,) have each cause, the most frequent first."""
-    number = codes(summary)[some]
+    number = summary.cause[some]
     runs = np.bincount(number[number != UNKNOWN], minlength=len(WORDS))
     order = [place for place in np.argsort(-runs, kind="stable").tolist() if runs[place]]
     return {BY_WORD[WORDS[place]]: int(runs[place]) for place in order}
@@ -90,15 +90,14 @@ def would_converge(summary: Summary) -> tuple[int, int]:
 
 def round_up(number: float) -> int:
     """The least round number that is not below: 60,000 of 53,211."""
-    decade = 10 ** max(0, math.floor(math.log10(max(number, 1.0))))
-    return next(math.ceil(factor * decade) for factor in ROUND if math.ceil(factor * decade) >= number)
+    decade = 10.0 ** math.floor(math.log10(max(number, 1.0)))
+    return next(epochs for epochs in (math.ceil(factor * decade) for factor in ROUND) if epochs >= number)
 
 
 def advice(summary: Summary, cause: Cause, some: Booleans) -> str:
-    """What helps where that is the cause, of some runs (R,); of saturated ones by whether most began with too long steps."""
+    """What helps where that is the cause, of some runs (R,); of saturated ones by whether steps are too long where most ended."""
     if cause is Cause.SATURATED and "k_star" in summary.results:
-        mine = some & (codes(summary) == WORDS.index(cause.word))
+        mine = some & (summary.cause == WORDS.index(cause.word))
         if np.mean(summary.results["k_star"].to_numpy(float)[mine] > 1.0) > 0.5:
             return SMALLER_STEPS
     return ADVICE[cause]
-
