@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.backprop.causes.rules import Cause
-from pipeline.report.causes import ADVICE
+from pipeline.report.answer.failures.causes import BY_WORD, advice
 from pipeline.report.numbers import in_short
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
@@ -55,8 +54,9 @@ def causes(summary: Summary, axes: Sequence[str] = ()) -> pd.DataFrame:
     table = summary.causes(*axes)
     if table.empty:
         return table
-    meaning = table["cause"].map({cause.word: cause.meaning for cause in Cause})
-    return table.assign(meaning=meaning, helps=table["cause"].map({cause.word: text for cause, text in ADVICE.items()}))
+    causes = [BY_WORD[word] for word in table["cause"]]
+    helps = {cause: advice(summary, cause, ~summary.event) for cause in set(causes)}
+    return table.assign(meaning=[cause.meaning for cause in causes], helps=[helps[cause] for cause in causes])
 
 
 TABLES: dict[str, tuple[str, Callable[[Summary], pd.DataFrame]]] = {

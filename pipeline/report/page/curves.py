@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.backprop.causes.rules import FALLS, Cause
+from pipeline.backprop.causes.rules import FALLS
 from pipeline.errors import as_override
+from pipeline.report.answer.failures.causes import BY_WORD
 from pipeline.report.causes import why
 from pipeline.report.numbers import count, in_short
 from pipeline.report.page.cells import Cube, indices
@@ -17,7 +18,6 @@ from pipeline.stats.trajectories import Curves, of_lowest_threshold
 
 MOST_CURVES, MOST_OF_A_CELL = 560, 20
 MOST_POINTS, TAIL_POINTS = 40, 12  # of a curve, and of how it is foreseen to go on
-BY_WORD = {cause.word: cause for cause in Cause}
 
 
 def sample(summary: Summary, cube: Cube, curves: Curves | None) -> list[dict[str, Any]]:

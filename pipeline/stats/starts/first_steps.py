@@ -29,8 +29,8 @@ def first_steps(sample: Sample, steps: FirstSteps) -> pd.DataFrame:
     """A row per learning rate: runs looked at, those of which K* > TOO_LONG (too_long), how many of these converged.
 
     long_starts: the starts of those; shorter, converged_of_shorter: the other runs at that rate; others, converged_of_others:
-    the runs with K* up to TOO_LONG at any rate. explains: fewer of the long ones converged than of the others (their 95 % intervals, of
-    which the unit is the start, do not meet; either has FEWEST_STARTS), and no larger share than of the shorter ones.
+    the runs with K* up to TOO_LONG at any rate. explains: fewer of the long ones converged than of the others (their 95 %
+    intervals, of which the unit is the start, do not meet; either has FEWEST_STARTS), and no larger share than of the shorter.
     Evenly chosen starts, the lowest threshold; empty without rates to compare.
     """
     if not sample.replicated or RATE not in sample.axes or not all(map(is_number, sample.values(RATE))):

@@ -95,7 +95,7 @@ def round_up(number: float) -> int:
 
 
 def advice(summary: Summary, cause: Cause, some: Booleans) -> str:
-    """What helps where that is the cause, of some runs (R,); of saturated ones by whether steps are too long where most ended."""
+    """What helps where that is the cause of some runs (R,); of saturated ones, whether steps are too long where most ended."""
     if cause is Cause.SATURATED and "k_star" in summary.results:
         mine = some & (summary.cause == WORDS.index(cause.word))
         if np.mean(summary.results["k_star"].to_numpy(float)[mine] > 1.0) > 0.5:
