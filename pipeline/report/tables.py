@@ -66,8 +66,8 @@ def tables(summary: Summary, by: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
     titled = {TABLES["best"][0]: best.drop(columns=JUDGEMENTS)} if len(best) else {}
     axes = varied(summary) or summary.settings[:1]
     titled |= {f"By {axis}": summary.by(axis) for axis in axes[:PRINTED_AXES]}
-    last = {TABLES[name][0]: table_of(summary, name) for name in ("causes", "held_out")}
-    return titled | {title: table for title, table in last.items() if len(table)}
+    held_out = table_of(summary, "held_out")
+    return titled | ({TABLES["held_out"][0]: held_out} if len(held_out) else {})
 
 
 def as_text(table: pd.DataFrame) -> str:
