@@ -9,6 +9,7 @@ import pandas as pd
 from pipeline.report.answer.failures.causes import BY_WORD, advice
 from pipeline.report.numbers import in_short
 from pipeline.stats.sample import NESTED
+from pipeline.stats.starts.first_steps import TOO_LONG
 from pipeline.stats.summary import Summary
 
 MOST_COMPARED = 12  # values of an axis, each two of which are compared
@@ -74,7 +75,7 @@ TABLES: dict[str, tuple[str, Callable[[Summary], pd.DataFrame]]] = {
         lambda summary: summary.cause_counts(*summary.settings),
     ),
     "first_steps": (
-        "At which learning rates the step is too long from the start (K* above 10)",
+        f"At which learning rates the step is too long from the start (K* above {TOO_LONG:g})",
         lambda summary: summary.first_steps,
     ),
     "best_values": ("Each value at its best", best_values),

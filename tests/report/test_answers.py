@@ -54,7 +54,7 @@ WITHIN = re.compile(
     r"^(?P<within>[\d,]+) would converge within about (?P<epochs>[\d,]+) epochs?(?:, (?P<rest>[\d,]+) later or not foreseen)?$"
 )
 STEPS = re.compile(
-    r"^At the start the step is too long \(K\* above 10\) in (?P<parts>.+?); of the runs below that, at any learning rate, "
+    r"^At the start the step is too long \(K\* above 3\) in (?P<parts>.+?); of the runs below that, at any learning rate, "
     r"(?P<did>[\d,]+) of (?P<others>[\d,]+) converged \((?P<runs>[\d,]+) runs? looked at(?:, at threshold (?P<at>\S+))?\)\.$"
 )
 STEP = re.compile(
@@ -369,7 +369,7 @@ def test_steps_that_are_too_long_are_named_where_the_runs_agree(numbers):
             assert not any("step is too long" in text for text in sentences)
             continue
         said_once = True
-        long, did = k_star(runs) > 10, runs["status"].eq("converged")
+        long, did = k_star(runs) > 3, runs["status"].eq("converged")
         assert number(said["runs"]) == len(runs)
         assert said["at"] == (as_override(runs["threshold"].iloc[0]) if "threshold" in varying(summary) else None)
         assert (number(said["did"]), number(said["others"])) == (did[~long].sum(), (~long).sum())

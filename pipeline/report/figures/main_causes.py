@@ -43,8 +43,11 @@ def main_causes(summary: Summary, axes: Sequence[str] | None = None) -> Picture 
         y, x = grid.places(part)
         main, runs = most_frequent(part)
         present |= set(main.tolist()) - {NONE}
-        cells = np.full((len(grid.rows), len(grid.columns)), np.nan)
+        cells, white = np.full((2, len(grid.rows), len(grid.columns)), np.nan)
         cells[y, x] = np.where(main == NONE, np.nan, main)
+        white[y, x] = 1.0
+        frames = {"edgecolors": "0.88"} if grid.written else {}
+        plot.pcolormesh(np.ma.masked_invalid(white), cmap="gray", vmin=0, vmax=1, **{**grid.line, **frames})
         plot.pcolormesh(
             np.ma.masked_invalid(cells), cmap=ListedColormap(PALETTE), vmin=-0.5, vmax=len(PALETTE) - 0.5, **grid.line
         )

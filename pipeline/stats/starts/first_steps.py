@@ -13,7 +13,7 @@ from pipeline.stats.sample import Sample, is_number
 from pipeline.stats.trajectories import of_lowest_threshold
 
 RATE = "learning_rate"
-TOO_LONG = 10.0  # K*: so far above 1 about no run of the study of causes converged
+TOO_LONG = 3.0  # K*: above it about one run in five of the study of causes converged; of those below 1 more than half
 MOST_STARTS, MOST_RUNS, FEWEST_STARTS = 2_000, 20_000, 10
 
 
@@ -30,7 +30,8 @@ def first_steps(sample: Sample, steps: FirstSteps) -> pd.DataFrame:
 
     long_starts: the starts of those; shorter, converged_of_shorter: the other runs at that rate; others, converged_of_others:
     the runs with K* up to TOO_LONG at any rate. explains: fewer of the long ones converged than of the others (their 95 %
-    intervals, of which the unit is the start, do not meet; either has FEWEST_STARTS), and no larger share than of the shorter.
+    intervals, of which the unit is the start, do not meet; either has FEWEST_STARTS), no larger share than of the shorter ones,
+    and at least half of the failures at that rate are theirs.
     Evenly chosen starts, the lowest threshold; empty without rates to compare.
     """
     if not sample.replicated or RATE not in sample.axes or not all(map(is_number, sample.values(RATE))):
@@ -50,9 +51,10 @@ def first_steps(sample: Sample, steps: FirstSteps) -> pd.DataFrame:
     table["converged_of_shorter"] = np.bincount(rate[~long], sample.event[rows[~long]], rates).astype(int)
     table["others"], table["converged_of_others"] = runs[0], converged[0]
     no_more = table["converged_of_long"] * table["shorter"] <= table["converged_of_shorter"] * table["too_long"]
-    table["explains"] = (
-        (high[1:] < low[0]) & (starts[1:] >= FEWEST_STARTS) & (starts[0] >= FEWEST_STARTS) & no_more & (table["runs"] > 0)
-    )
+    failed = table["too_long"] - table["converged_of_long"]
+    half = 2 * failed >= failed + table["shorter"] - table["converged_of_shorter"]
+    enough = (starts[1:] >= FEWEST_STARTS) & (starts[0] >= FEWEST_STARTS)
+    table["explains"] = (high[1:] < low[0]) & enough & no_more & half
     return table[table["runs"] > 0].reset_index(drop=True)
 
 
