@@ -193,7 +193,7 @@ class Sweep:
     @cached_property
     def summary(self) -> Summary:
         """All statistics of the sweep, each table computed once."""
-        from pipeline.report.start_properties import properties_of
+        from pipeline.report.starts.properties import properties_of
 
         runs = self._curves
         return Summary(self._observations, properties_of(runs) if isinstance(runs, Runs) else None)

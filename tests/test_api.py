@@ -189,7 +189,7 @@ WRONG = {
     "engine=numpy,numba: cannot be swept": lambda: bp.sweep(engine=["numpy", "numba"]),
     "no such store": lambda: bp.load("latest", uri="sqlite:///nowhere/mlflow.db"),
     "axis=momentum: is no axis of this sweep; it has seed": lambda: bp.sweep(*XOR, seed=range(2)).by("momentum"),
-    "figure=costs: must be one of rate_map, heat_maps, main_causes, start_outcomes,": lambda: bp.sweep(*XOR, seed=range(2)).figure("costs"),
+    "figure=costs: must be one of rate_map, heat_maps, main_causes,": lambda: bp.sweep(*XOR, seed=range(2)).figure("costs"),
     "figure=rate_map: has nothing to show over seed": lambda: bp.sweep(*XOR, seed=range(2)).figure("rate_map"),
     "axis=momentum: is no axis of this sweep": lambda: bp.sweep(*XOR, seed=range(2)).figure("cost", "momentum"),
     "what=mean: must be one of": lambda: bp.sweep(*XOR, seed=[1, 2], momentum=[0, 0.5]).heat_map("seed", "momentum", "mean"),

@@ -246,7 +246,7 @@ BROKEN = {  # a check, a tree that breaks its rule, what it must say
         {"pipeline/stats/a.py": "from pipeline.results import columns, rows\n"}
         | {f"pipeline/results/{name}.py": "" for name in ("columns", "rows")},
         "pipeline/stats/a.py:1: imports pipeline.results.rows; "
-        "rooms that stats may import: results.columns backprop.status errors",
+        "rooms that stats may import: results.columns backprop.status backprop.causes.rules errors",
     ),
     "a room that knows a command, for a type": (
         forbidden_imports,

@@ -32,8 +32,8 @@ def write_artifacts(
 ) -> Summary:
     """The sweep's results, tables, figures, report and configuration as files in an empty folder; gives the summary of them."""
     with phase("tables"):
-        from pipeline.report.first_steps import first_steps_of
-        from pipeline.report.start_properties import properties_of
+        from pipeline.report.starts.first_steps import first_steps_of
+        from pipeline.report.starts.properties import properties_of
         from pipeline.report.tables import write_tables
 
         write_results(folder / RESULTS, plan, rows, run_ids)

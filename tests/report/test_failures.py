@@ -9,10 +9,10 @@ from pipeline.backprop.network import Network, forward
 from pipeline.report.answer.failures.causes import round_up
 from pipeline.report.causes import ADVICE
 from pipeline.report.figures.main_causes import PALETTE, main_causes
-from pipeline.report.first_steps import first_steps_of
 from pipeline.report.named_tables import table_of
 from pipeline.report.page.curves import tail
 from pipeline.report.page.explorer import explorer
+from pipeline.report.starts.first_steps import first_steps_of
 from pipeline.report.tables import write_tables
 from pipeline.report.text_tables import Page
 from pipeline.stats.sample import WORDS

@@ -17,7 +17,7 @@ from pipeline.report.answer.next_command import draws_starts, to_decide
 from pipeline.report.answer.restarts import restarts
 from pipeline.report.answer.shape import shapes
 from pipeline.report.answer.share import share
-from pipeline.report.start_effects import starts_in_words
+from pipeline.report.starts.effects import starts_in_words
 from pipeline.stats.summary import Summary
 
 __all__ = ["answer", "comparison_in_words", "in_words"]
