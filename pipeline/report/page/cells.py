@@ -12,9 +12,9 @@ import pandas as pd
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import as_override
 from pipeline.report.numbers import count, in_short
-from pipeline.report.page.tables import intervals
+from pipeline.report.page.tables import intervals, why
 from pipeline.report.text_tables import readable
-from pipeline.stats.sample import NESTED, WORDS
+from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
 
 MOST_AXES = 4  # besides the threshold
@@ -116,15 +116,6 @@ def ended(row: dict[Any, int]) -> str:
     others = [f"{row[status]:,} {status}" for status in STATUSES[1:] if row[status]]
     starts = f" from {count(row['starts'], 'start')}" if row["starts"] < row["runs"] else ""
     return ", ".join([f"{row['converged']:,} of {count(row['runs'], 'run')}{starts} converged", *others])
-
-
-def why(counts: pd.DataFrame, cells: int) -> list[str]:
-    """Why the runs of each cell did not converge, the most frequent cause first: 12 minimum, 3 descending."""
-    words = [word for word in WORDS if word in counts]
-    rows = counts[words].to_dict("records") if words else [{}] * cells
-    return [
-        ", ".join(f"{runs:,} {word}" for word, runs in sorted(row.items(), key=lambda item: -item[1]) if runs) for row in rows
-    ]
 
 
 def scale(cube: Cube, measure: str) -> tuple[float, float]:
