@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,6 +25,7 @@ from pipeline.results.whole_file import write_output
 from pipeline.trials.batching import make_batch, network_of
 from pipeline.trials.checks import choice, integer, refuse_unknown, section, text
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
+from pipeline.trials.fingerprint import keys
 from pipeline.trials.memory import check_size
 from pipeline.trials.settings import RUN_KEYS, read_engine, read_tracking
 from pipeline.trials.tasks import load
@@ -55,6 +57,8 @@ def main(config: dict[str, Any]) -> int:
     check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), config["limits"])
     batch = make_batch([trial], points)
     if settings["at"] == "start":
+        if expected and expected.key != keys(batch)[0]:
+            raise ConfigError("run", config["run"], "is of another trial: its task or its initial weights have changed")
         return at_start(batch, trial, settings, style, output)
     return at_end(batch, trial, expected, config, style, output)
 
@@ -114,20 +118,29 @@ def at_end(batch: Batch, trial: Trial, expected: Any, config: dict[str, Any], st
         result = engine(name)(batch, bar("training", 1))
     record = ""
     if expected:
-        from pipeline.reproducibility.drift import compare
-
-        check = compare(expected, name, RunResult.of_batch(result)[0])
-        if check.changes:
-            changes = printable(f"run={config['run']}: trained again, it is not what was recorded: {'; '.join(check.changes)}")
-            print(changes, file=sys.stderr)
+        [again] = RunResult.of_batch(result, with_causes=expected.cause_digest is not None)
+        if differences(expected, again, config):
             return 1
         record = f"Recorded as {expected.name}; trained again, it has the same bits (digest {expected.digest[:12]}…)."
+        if expected.cause_digest != again.cause_digest:
+            record += " The cause, or one of its numbers, was recorded otherwise."
     end = end_of(result)
     blocks = list(story.told(end, trial, command_for(end, trial), record))
     if figure := config["explain"]["figure"]:
         write_figure(Path(figure), end, trial)
     tell(blocks, story.STYLES[style], output)
     return 0
+
+
+def differences(expected: Any, again: RunResult, config: dict[str, Any]) -> bool:
+    """Whether a run is not what was recorded; then a line says what differs."""
+    from pipeline.reproducibility.drift import compare
+
+    check = compare(replace(expected, cause_digest=None), config["engine"], again)
+    if check.changes:
+        said = f"run={config['run']}: trained again, it is not what was recorded: {'; '.join(check.changes)}"
+        print(printable(said), file=sys.stderr)
+    return bool(check.changes)
 
 
 def command_for(end: RunEnd, trial: Trial) -> str:
