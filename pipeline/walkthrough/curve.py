@@ -1,4 +1,4 @@
-"""The error curve of one run, with what is foreseen of it: the rest of its fall, the end of a plateau, the error of a minimum."""
+"""The error curve of one run, with what is foreseen of it: the rest of a fall, the end of a plateau, a minimum's error."""
 
 import math
 

@@ -1,12 +1,12 @@
 """The story of how a run ended, in blocks: error, units, gradient, curvature, rules, cause and advice, with the numbers."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from pipeline.backprop.causes.ending import SLOPE, WRONG
 from pipeline.backprop.causes.limits import MOST_TERMS, MOST_TRAINED, MOST_UNITS, is_moderate
-from pipeline.backprop.causes.rules import FALLS, LARGE, STILL, Cause
+from pipeline.backprop.causes.rules import FALLS, LARGE, Cause
 from pipeline.backprop.status import Status
 from pipeline.report.causes import why
 from pipeline.report.numbers import count
@@ -310,4 +310,4 @@ def cause_told(end: RunEnd, command: str) -> Iterator[Block]:
     yield Literal(command)
 
 
-STYLES = {"text": partial(plain_text, width=WIDTH), "markdown": markdown}
+STYLES: dict[str, Callable[[Block], str]] = {"text": partial(plain_text, width=WIDTH), "markdown": markdown}

@@ -30,7 +30,8 @@ def test_a_recorded_run_is_told_like_its_trial_and_a_false_digest_is_found(store
     assert (told.code, told.err) == (0, "")
     direct = parts(command("explain", "explain.at=end", "max_epochs=50", "curve_points=7").out)
     assert [part for part in parts(told.out) if part not in direct] == [
-        f"Recorded as seed_example learning_rate=0.5 (run {run_id}); trained again, it has the same bits (digest {digest[:12]}…)."
+        f"Recorded as seed_example learning_rate=0.5 (run {run_id}); trained again, it has the same bits "
+        f"(digest {digest[:12]}…)."
     ]
     client.set_tag(run_id, "cause.digest", "0" * 64)
     other = command("explain", f"run={run_id[:15]}g"[:-1])
