@@ -85,16 +85,19 @@ def cause(
     ]
     code = np.select([holds for _, holds in rules], [int(one) for one, _ in rules], int(Cause.UNDECIDED)).astype(np.int8)
     ratio = np.minimum(end.error / goal, FAR)
-    by_slope = remaining(end.error / end.rate, np.minimum(end.rho, 2.0), ratio)
+    cases = [bounces, falls, falls_by_curve]
     per_fold = 0.5 * epochs / -log(np.minimum(curve.trend, STILL))
-    by_trend = remaining(per_fold, np.where((curve.rho >= 0.0) & (curve.rho < FALLS), curve.rho, 2.0), ratio)
-    by_curve = remaining(end.error / curve.last_rate, curve.rho, ratio)
+    by_slope = end.error / end.rate
+    tau = np.select(cases, [per_fold, by_slope, end.error / curve.last_rate], by_slope)
+    trend_rho = np.where((curve.rho >= 0.0) & (curve.rho < FALLS), curve.rho, 2.0)
+    slope_rho = np.minimum(end.rho, 2.0)
+    more = remaining(tau, np.select(cases, [trend_rho, slope_rho, curve.rho], slope_rho), ratio)
     numbers = {
         Cause.UNREACHABLE: bound,
         Cause.SYMMETRIC: twins,
         Cause.SATURATED: end.awakening,
         Cause.OSCILLATING: over,
-        Cause.DESCENDING: np.select([bounces, falls, falls_by_curve], [by_trend, by_slope, by_curve], by_slope),
+        Cause.DESCENDING: more,
         Cause.PLATEAU: end.escape,
         Cause.MINIMUM: end.error * (1.0 - 2.0 / end.rho),
         Cause.UNDECIDED: end.escape,
