@@ -15,11 +15,12 @@ from pipeline.backprop.causes.limits import is_moderate, is_small
 from pipeline.backprop.causes.logarithm import log
 from pipeline.backprop.causes.matrices.eigenvectors import downward
 from pipeline.backprop.causes.ordered_sum import added
-from pipeline.backprop.causes.tangent_kernel import TangentKernel
+from pipeline.backprop.causes.tangent_kernel import TangentKernel, k_star_of
 from pipeline.backprop.network import Network, backward, forward, total_error
 
 FLAT = 1e-10  # of the largest eigenvalue: a smaller one is 0
 SLOPE, WRONG = 0.01, {"sigmoid": 0.5, "tanh": 1.0}  # an output that is off by more, with a smaller slope, is saturated
+STRAIGHT = 1e-3  # a net input that moves by less changes slopes in proportion
 NEVER = 30.0  # e-folds from a distance of 0 along a direction
 
 
@@ -31,7 +32,8 @@ class Ending:
     1/k, below 0 it accelerates; frozen: no parameter changes in any bit; saturated_error: of outputs that are wrong and flat;
     awakening: epochs until the first of these moves, by itself; k_star: above 1 the learning rate is too high there;
     lambda_min, lambda_max: of the Hessian in these scales; negative_share of Σ D g² along negative directions; escape: epochs
-    until the most negative direction takes over, infinite where there is none.
+    until the most negative direction takes over, infinite where there is none; above_lowest: at most how far the error is above
+    that of the lowest point of the bowl, infinite where there is none or it is not near.
     """
 
     error: Array
@@ -45,6 +47,7 @@ class Ending:
     lambda_max: Array
     negative_share: Array
     escape: Array
+    above_lowest: Array
 
 
 @np.errstate(all="ignore")
@@ -71,11 +74,12 @@ def ending(network: Network, parameters: Array, inputs: Array, targets: Array, l
         curvature *= root[:, None]
         bending = added(scaled * times(curvature, scaled))
         found |= saturation(network, outputs, targets, kernel.squares, momentum)
-        found |= directions(curvature, scaled, momentum) | {"k_star": kernel.k_star(momentum)}
+        largest = kernel.largest()
+        found |= directions(curvature, scaled, momentum, largest) | {"k_star": k_star_of(network, largest, momentum)}
     else:
         bending = added(step * product(network, parameters, outputs, targets, step))
         found |= saturation(network, outputs, targets, None, momentum)
-        names = ("lambda_min", "lambda_max", "negative_share", "escape", "k_star")
+        names = ("lambda_min", "lambda_max", "negative_share", "escape", "above_lowest", "k_star")
         found |= dict.fromkeys(names, np.full(len(error), np.nan))
     return Ending(rho=2.0 * error * bending / (squares * squares), **found)
 
@@ -112,18 +116,22 @@ def saturation(
     return {"saturated_error": saturated, "awakening": np.where(speed > 0.0, (1.0 - momentum) / speed, np.inf)}
 
 
-def directions(curvature: Array, scaled: Array, momentum: Array) -> dict[str, Array]:
-    """lambda_min, lambda_max, negative_share and escape, of D^½ H D^½ (N, N, R) and D^½ g (N, R)."""
+def directions(curvature: Array, scaled: Array, momentum: Array, steepest: Array) -> dict[str, Array]:
+    """lambda_min, lambda_max, negative_share, escape, above_lowest, of D^½ H D^½ (N, N, R), D^½ g (N, R), λmax(K) (R,)."""
     values, shares = downward(curvature, scaled)
     first = values.argmin(axis=0)
     lowest, highest = np.take_along_axis(values, first[None], 0)[0], values.max(axis=0)
     share = np.take_along_axis(shares, first[None], 0)[0]
-    along = np.sqrt(share * added(scaled * scaled))
+    squares = added(scaled * scaled)
+    along = np.sqrt(share * squares)
     folds = np.maximum(np.where(along == 0.0, NEVER, log(np.abs(lowest) / along)), 1.0)
     escape = np.where(lowest < 0.0, folds * (1.0 - momentum) / np.abs(lowest), np.inf)
+    way = np.sqrt(steepest * squares) / lowest  # that net inputs of outputs move by, at most, to the lowest point
+    in_bowl = (lowest > FLAT * np.abs(highest)) & (way < STRAIGHT)
     return {
         "lambda_min": lowest,
         "lambda_max": highest,
         "negative_share": np.minimum(added(shares), 1.0),
         "escape": escape,
+        "above_lowest": np.where(in_bowl, 0.5 * squares / lowest, np.inf),
     }

@@ -18,6 +18,7 @@ LITTLE = 0.3  # of the fall that the gradient promises: the run bounces
 SOON, LATE = 1.0, 4.0  # × the epochs so far
 STILL = 0.9  # × the error in the middle: the run bounces, but does not get lower
 FAR = 30.0  # × the goal: up to there the fall is foreseen; beyond, the number says «more than»
+NEAREST = 1e-10  # of the error: as near the lowest point of a bowl, a run is there but for rounding
 LARGE, HUGE = 5.0, 100.0  # ρ of a minimum, with and without a curve to confirm it
 
 
@@ -71,10 +72,12 @@ def cause(
     bounces = (end.rate > 0.0) & (
         ((over <= LITTLE) & ((curve.rises > 0.0) | (end.rho >= 0.0))) | ((curve.rises > 0.0) & (over < 0.5))
     )
+    lowest = (end.above_lowest <= NEAREST * end.error) & (end.saturated_error < goal)
     rules = [
         (Cause.DIVERGED, ~np.isfinite(end.error)),
         (Cause.UNREACHABLE, bound > goal),
         (Cause.SYMMETRIC, twins > 0),
+        (Cause.MINIMUM, lowest),
         (Cause.FROZEN, end.frozen > 0.0),
         (Cause.SATURATED, end.saturated_error >= goal),
         (Cause.OSCILLATING, bounces & still),
@@ -99,7 +102,7 @@ def cause(
         Cause.OSCILLATING: over,
         Cause.DESCENDING: more,
         Cause.PLATEAU: end.escape,
-        Cause.MINIMUM: end.error * (1.0 - 2.0 / end.rho),
+        Cause.MINIMUM: np.where(lowest, end.error, end.error * (1.0 - 2.0 / end.rho)),
         Cause.UNDECIDED: end.escape,
     }
     return code, np.select([code == one for one in numbers], list(numbers.values()), np.nan)

@@ -23,7 +23,12 @@ def k_star(network: Network, parameters: Array, inputs: Array, targets: Array, l
     kernel = TangentKernel(network, len(targets), np.sqrt(network.rates(learning_rate)))
     for pattern in range(len(targets)):
         kernel.add(net_jacobian(network, parameters, outputs, pattern))
-    return kernel.k_star(momentum)
+    return k_star_of(network, kernel.largest(), momentum)
+
+
+def k_star_of(network: Network, largest: Array, momentum: Array) -> Array:
+    """λmax(K) · m ÷ (2(1 + α)), m the largest slope² of an output."""
+    return largest * STEEPEST[network.output_activation] / (2.0 * (1.0 + momentum))
 
 
 class TangentKernel:
@@ -34,7 +39,7 @@ class TangentKernel:
 
     def __init__(self, network: Network, patterns: int, root: Array) -> None:
         """root: D^½, (trained, R)."""
-        self.network, self.root, self.pattern = network, root, 0
+        self.root, self.pattern = root, 0
         outputs, (trained, runs) = network.units[-1], root.shape
         self.of_rows = patterns * outputs <= trained
         self.rows = np.empty((patterns * outputs if self.of_rows else 0, trained, runs))
@@ -56,10 +61,10 @@ class TangentKernel:
                     line += own * row
         self.pattern += 1
 
-    def k_star(self, momentum: Array) -> Array:
-        """λmax(K) · m ÷ (2(1 + α)), m the largest slope² of an output."""
+    def largest(self) -> Array:
+        """λmax(K), (R,)."""
         for own, line in zip(self.rows, self.whole, strict=True) if self.of_rows else ():
             for parameter in range(len(self.root)):
                 line += own[parameter] * self.rows[:, parameter]
         largest: Array = eigenvalues(self.whole).max(axis=0)
-        return largest * STEEPEST[self.network.output_activation] / (2.0 * (1.0 + momentum))
+        return largest
