@@ -21,12 +21,13 @@ RULES = {  # what is asked, for a cause's first and second rule
     (Cause.DIVERGED, 1): "the error is not finite",
     (Cause.UNREACHABLE, 1): "lowest error above the goal",
     (Cause.SYMMETRIC, 1): "equal units at the start",
+    (Cause.MINIMUM, 1): "at the lowest point of a bowl",
     (Cause.FROZEN, 1): "a step changes no weight",
     (Cause.SATURATED, 1): "wrong, flat outputs hold it",
     (Cause.OSCILLATING, 1): "it bounces, gets no lower",
     (Cause.DESCENDING, 1): f"0 ≤ ρ < {FALLS}, or it bounces",
     (Cause.PLATEAU, 1): "a way down, found soon",
-    (Cause.MINIMUM, 1): f"no way down soon, ρ ≥ {LARGE:g}",
+    (Cause.MINIMUM, 2): f"no way down soon, ρ ≥ {LARGE:g}",
     (Cause.DESCENDING, 2): "its curve falls",
     (Cause.UNDECIDED, 1): "none of these",
 }
@@ -255,7 +256,7 @@ def rules_told(end: RunEnd) -> Iterator[Block]:
         seen[cause] = seen.get(cause, 0) + 1
         causes.append(cause.word)
         asked.append(RULES.get((cause, seen[cause]), "–"))
-        here.append(evidence(end, cause))
+        here.append(evidence(end, cause, seen[cause]))
         holds.append("yes" if held else "no")
         if held:
             break
@@ -263,9 +264,14 @@ def rules_told(end: RunEnd) -> Iterator[Block]:
     yield {"cause": causes, "rule": asked, "here": here, "holds": holds}
 
 
-def evidence(end: RunEnd, cause: Cause) -> str:
-    """The number that a rule looks at first."""
+def evidence(end: RunEnd, cause: Cause, rule: int) -> str:
+    """The number that a cause's first or second rule looks at first."""
     match cause:
+        case Cause.MINIMUM if rule == 1:
+            above = end.at("above_lowest")
+            if math.isnan(above):
+                return "not looked at"
+            return f"at most {short(above)} above" if math.isfinite(above) else "not near one"
         case Cause.DIVERGED:
             return f"error {short(end.error)}"
         case Cause.UNREACHABLE:
