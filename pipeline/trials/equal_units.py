@@ -30,7 +30,7 @@ def warnings_of_equal_units(trials: Sequence[Trial], repeated: int = 1) -> list[
     some = f", in {number:,} of {total:,} trials" if total > 1 else ""
     kinds = ", ".join(found)
     return [
-        f"initial={kinds}: hidden units are equal at the start in all their weights{some}; they stay equal, like a single unit; "
+        f"initial={kinds}: hidden units are equal at the start in all their weights{some}; they stay equal, like one unit; "
         "what helps: weights that differ, such as initial=uniform"
     ]
 
