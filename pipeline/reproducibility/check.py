@@ -110,9 +110,12 @@ def check(settings: Settings) -> int:
 def train_and_compare(expected: Sequence[ExpectedRun], engines: Sequence[str], curve_points: int) -> list[Check]:
     """Every result checked by every engine."""
     checks = []
+    with_causes = any(one.cause_digest for one in expected)
     with progress_bar() as bar:
         for engine in engines:
-            trained = train_again([one.trial for one in expected], engine, curve_points, bar(engine, len(expected)))
+            trained = train_again(
+                [one.trial for one in expected], engine, curve_points, bar(engine, len(expected)), with_causes
+            )
             checks += [compare(one, engine, result) for one, result in zip(expected, trained, strict=True)]
     return checks
 

@@ -32,6 +32,7 @@ class ExpectedRun:
     curve: Callable[[], Curve] = lambda: (np.array([], np.int64), np.array([]))
     weights: Callable[[], Mapping[str, Array] | None] = lambda: None
     trained_by: str = ""  # the engine, if it is known
+    cause_digest: str | None = None  # None: not recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,14 @@ class Check:
     errors: tuple[float, float] | None = None  # there
 
 
-def train_again(trials: Sequence[Trial], engine: str, curve_points: int, progress: Progress | None = None) -> list[RunResult]:
+def train_again(
+    trials: Sequence[Trial], engine: str, curve_points: int, progress: Progress | None = None, with_causes: bool = False
+) -> list[RunResult]:
     """Trains the trials, those of one batch key together; gives their results in their order. Raises ConfigError."""
     results: list[Any] = [None] * len(trials)
     for indices, batch in make_batches(trials, curve_points):
-        for index, result in zip(indices, RunResult.of_batch(engine_named(engine)(batch, progress)), strict=True):
+        trained = engine_named(engine)(batch, progress)
+        for index, result in zip(indices, RunResult.of_batch(trained, with_causes), strict=True):
             results[index] = result
     return results
 
@@ -70,6 +74,8 @@ def compare(recorded: ExpectedRun, engine: str, result: RunResult) -> Check:
         changes.append(f"final error {then!r} → {now!r}, {distance(then, now)}")
     if recorded.digest != result.digest:
         changes.append(changed_weights(recorded.weights(), result, alone=not changes))
+    if recorded.cause_digest not in (None, result.cause_digest):
+        changes.append("the cause, or its numbers" if changes else "the cause, or its numbers, and nothing else")
     if not changes:
         return Check(recorded, engine, result)
     return Check(recorded, engine, result, tuple(changes), *part(recorded.curve(), result.curve))

@@ -15,7 +15,7 @@ from pipeline.results.sweep_results import FILE
 from pipeline.store.addresses import address
 from pipeline.store.files import read_json
 from pipeline.store.read import contents, error_curve, find_sweep, weights
-from pipeline.store.records import ENGINE_TAG
+from pipeline.store.records import CAUSE_TAG, ENGINE_TAG
 from pipeline.store.sweeps import end_of, name_of, read_configuration, results_of
 from pipeline.sweeps.artifacts import JOBS
 from pipeline.sweeps.axes import Product
@@ -25,6 +25,7 @@ from pipeline.trials.checks import integer
 from pipeline.trials.configuration import configuration_from_params, read_trial
 
 ROW = ("key", "status", "epochs", "final_error", "digest")  # what is read of a sweep's results
+CAUSE = "cause_digest"  # … if it has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,16 @@ def rows_reader(client: Any, parent: Any) -> tuple[int, Callable[[Sequence[int]]
     def read(some: Sequence[int]) -> list[ExpectedRun]:
         indices = np.array(some)
         rows = list(table[list(ROW)].iloc[indices].itertuples(index=False, name=None))
+        of_causes = table[CAUSE].iloc[indices].tolist() if CAUSE in table else [None] * len(some)
         for index, (key, *_, digest) in zip(some, rows, strict=True):
             if not (is_hash(key) and is_hash(digest)):
                 raise ConfigError("sweep", run_id, f"{FILE} has a row {index} whose key or digest is not 64 hexadecimal digits")
         names = [f"{name} (row {index} of {FILE})" for name, index in zip(plan.names(indices), some, strict=True)]
-        expected = zip(map(printable, names), plan.trials(indices), rows, strict=True)
-        return [ExpectedRun(name, trial, *row) for name, trial, row in expected]
+        expected = zip(map(printable, names), plan.trials(indices), rows, of_causes, strict=True)
+        return [
+            ExpectedRun(name, trial, **dict(zip(ROW, row, strict=True)), cause_digest=cause if isinstance(cause, str) else None)
+            for name, trial, row, cause in expected
+        ]
 
     return len(plan), read
 
@@ -143,6 +148,7 @@ def recorded_run(client: Any, child: Any) -> ExpectedRun:
             curve=lambda: error_curve(client, run_id),
             weights=lambda: weights(client, child),
             trained_by=printable(tags.get(ENGINE_TAG, "")),
+            cause_digest=tags.get(CAUSE_TAG),
         )
     except KeyError as error:
         raise ConfigError("sweep", run_id, f"has no {error.args[0]}, so that it cannot be checked") from None

@@ -12,17 +12,20 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import BatchResult
+from pipeline.backprop.causes.of_batch import Causes
+from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.network import Network
 from pipeline.backprop.status import STATUSES
+from pipeline.results.columns import CAUSE_NUMBERS, CAUSES
 from pipeline.results.run_result import Curve
-from pipeline.trials.fingerprint import digests, keys
+from pipeline.trials.fingerprint import cause_digests, digests, keys
 
 SCALARS = ["place", "status", "epochs", "final_error", "gradient_norm", "key", "digest"]  # columns of one value a run
 Indices = NDArray[np.int64]  # of trials in their sweep
 
 
-def run_table(indices: Indices, result: BatchResult, engine: str) -> pa.Table:
-    """A batch's result as a table: a row for each trial that has ended."""
+def run_table(indices: Indices, result: BatchResult, engine: str, found: Causes | None = None) -> pa.Table:
+    """A batch's result as a table: a row for each trial that has ended, with its cause where `found` has them."""
     batch, ended = result.batch, np.flatnonzero(result.status >= 0)
     before = np.searchsorted(result.curve_epochs, result.epochs[ended])
     errors = result.curve_errors[:, batch.training[ended]].T
@@ -39,7 +42,17 @@ def run_table(indices: Indices, result: BatchResult, engine: str) -> pa.Table:
         "parameters": rows_of(result.parameters[:, ended]),
         "curve": pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(before)]).astype(np.int32), pa.array(kept)),
     }
+    columns |= cause_columns(found, pa.array(ended)) if found else {}
     return pa.table(columns, metadata=metadata(batch.network, result.curve_epochs, engine))
+
+
+def cause_columns(found: Causes, trials: pa.Array) -> dict[str, pa.Array]:
+    """The columns CAUSES of these trials; null where a number is not known, and of runs that converged."""
+    numbers = found.number, found.goal, found.rho, found.lambda_min, found.k_star
+    words = pa.array([one.word if one else None for one in Cause], pa.string())
+    columns = [words.take(pa.array(found.code)), *(pa.array(column, pa.float64(), from_pandas=True) for column in numbers)]
+    columns.append(pa.array(cause_digests(found), pa.string()))
+    return {name: column.take(trials) for name, column in zip(CAUSES, columns, strict=True)}
 
 
 def metadata(network: Network, curve_epochs: NDArray[np.int64], engine: str) -> dict[str, str]:
@@ -47,12 +60,14 @@ def metadata(network: Network, curve_epochs: NDArray[np.int64], engine: str) -> 
     return {"network": json.dumps(asdict(network)), "curve_epochs": json.dumps(curve_epochs.tolist()), "engine": engine}
 
 
-def schema(size: int) -> pa.Schema:
+def schema(size: int, with_causes: bool = False) -> pa.Schema:
     """The columns of a table of networks with so many parameters."""
     parameters = pa.list_(pa.float64(), size)
     types = {"place": pa.int64(), "status": pa.string(), "epochs": pa.int64(), "final_error": pa.float64()}
     types |= {"gradient_norm": pa.float64(), "key": pa.string(), "digest": pa.string()}
     types |= {"initial": parameters, "parameters": parameters, "curve": pa.list_(pa.float64())}
+    if with_causes:
+        types |= {name: pa.float64() if name in CAUSE_NUMBERS else pa.string() for name in CAUSES}
     return pa.schema(types)
 
 
@@ -78,6 +93,12 @@ class RunRows:
         if pa.types.is_fixed_size_list(array.type):
             return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), array.type.list_size)  # type: ignore[no-any-return]
         return array.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+    @property
+    def scalars(self) -> pa.Table:
+        """The columns of one value a run."""
+        table = self.table
+        return table.select([*SCALARS, *(name for name in CAUSES if name in table.column_names)])
 
     @cached_property
     def network(self) -> Network:

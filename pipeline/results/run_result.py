@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import BatchResult
+from pipeline.backprop.causes.of_batch import causes
 from pipeline.backprop.network import Network
 from pipeline.backprop.status import STATUSES
-from pipeline.trials.fingerprint import digests, keys
+from pipeline.trials.fingerprint import cause_digests, digests, keys
 
 Curve = tuple[NDArray[np.int64], Array]  # (epochs, errors), each (K,)
 
@@ -31,14 +32,16 @@ class RunResult:
     gradient_norm: float
     batch_result: BatchResult
     index: int
+    cause_digest: str | None = None  # of its cause, where it was asked for and there is one
 
     @classmethod
-    def of_batch(cls, result: BatchResult) -> "list[RunResult]":
+    def of_batch(cls, result: BatchResult, with_causes: bool = False) -> "list[RunResult]":
         """The results of all runs of a batch."""
         statuses = [STATUSES[status] for status in result.status]
         epochs, errors, norms = (array.tolist() for array in (result.epochs, result.final_error, result.gradient_norm))
         columns = keys(result.batch), digests(result), statuses, epochs, errors, norms
-        return list(map(cls, *columns, repeat(result), count()))
+        of_causes = cause_digests(causes(result)) if with_causes else repeat(None)
+        return list(map(cls, *columns, repeat(result), count(), of_causes))
 
     @property
     def curve(self) -> Curve:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.results.rows import SCALARS, Indices, RunRows
+from pipeline.results.rows import Indices, RunRows
 from pipeline.results.run_result import Curve, weight_arrays
 
 ROWS_AT_ONCE = 100_000
@@ -56,9 +56,9 @@ def scalars(rows: Sequence[RunRows], trials: int) -> Iterator[pa.Table]:
         for some in rows:
             first, last = np.searchsorted(some.indices, [start, start + ROWS_AT_ONCE])
             if first < last:
-                parts.append(some.table.select(SCALARS).slice(first, last - first))
+                parts.append(some.scalars.slice(first, last - first))
         if parts:
-            table = pa.concat_tables(part.replace_schema_metadata() for part in parts)
+            table = pa.concat_tables((part.replace_schema_metadata() for part in parts), promote_options="default")
             indices = table.column("place").to_numpy()
             yield table if (indices[1:] > indices[:-1]).all() else table.sort_by("place")
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
-from pipeline.results.columns import HELD_OUT, NO_AXES, RUN_COLUMNS
+from pipeline.results.columns import CAUSE_NUMBERS, HELD_OUT, NO_AXES, RUN_COLUMNS
 from pipeline.trials.configuration import TRIAL_KEYS
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ FILE = "results.parquet"
 MOST_EPOCHS = 10**12
 REQUIRED = RUN_COLUMNS[:3]  # status, epochs, final_error
 TEXTS, WHOLE, NUMBERS = (
-    ("status", "run_id", "key", "digest"),
+    ("status", "run_id", "key", "digest", "cause", "cause_digest"),
     ("epochs", "horizon"),
-    ("final_error", "gradient_norm", *HELD_OUT),
+    ("final_error", "gradient_norm", *HELD_OUT, *CAUSE_NUMBERS),
 )
 
 

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +13,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.backprop.batch import Batch, curve_epochs
+from pipeline.backprop.causes.of_batch import Causes
+from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.engines import ENGINES
-from pipeline.backprop.status import STATUSES
+from pipeline.backprop.status import STATUSES, Status
+from pipeline.results.columns import CAUSE_NUMBERS, CAUSES
 from pipeline.results.regular_file import open_regular
 from pipeline.results.rows import Indices, RunRows, metadata, schema
-from pipeline.trials.fingerprint import keys, result_digests
+from pipeline.trials.fingerprint import cause_digests, keys, result_digests
 
 CHECKSUM_DIGITS = 32  # of SHA-256, in the file's name
 MOST_POINTS = 1000  # of a curve
@@ -58,13 +62,15 @@ def verify_form(table: pa.Table) -> None:
     """Raises DamagedError if a table has not the columns of `run_table`, a value is missing, or its trials are not in order."""
     initial = table.schema.field("initial").type if "initial" in table.column_names else None
     size = initial.list_size if initial and pa.types.is_fixed_size_list(initial) else 0
-    if not table.schema.remove_metadata().equals(schema(size), check_metadata=True) or not len(table):
+    form = schema(size, CAUSES[0] in table.column_names)
+    if not table.schema.remove_metadata().equals(form, check_metadata=True) or not len(table):
         raise DamagedError("has other columns than results have")
     if set(table.schema.metadata or {}) != {b"network", b"curve_epochs", b"engine"}:
         raise DamagedError("does not say what network its results are of")
     table.validate(full=True)
     parts = [table.column(name).combine_chunks() for name in ("initial", "parameters", "curve")]
-    if any(column.null_count for column in (*table.columns, *(part.flatten() for part in parts))):
+    whole = table.drop_columns([name for name in CAUSES if name in form.names]).columns
+    if any(column.null_count for column in (*whole, *(part.flatten() for part in parts))):
         raise DamagedError("lacks values")
     indices = table.column("place").to_numpy()
     if indices[0] < 0 or (np.diff(indices) <= 0).any():
@@ -118,3 +124,15 @@ def verify_results(rows: RunRows, epochs: NDArray[np.int64], max_epochs: int) ->
         raise DamagedError("has results that differ from their digests")
     if not np.array_equal(pc.list_value_length(table.column("curve")).to_numpy(), np.searchsorted(epochs, ends)):
         raise DamagedError("has curves of another length")
+    if CAUSES[0] in table.column_names:
+        verify_causes(rows, result[0])
+
+
+def verify_causes(rows: RunRows, status: NDArray[Any]) -> None:
+    """Raises DamagedError unless each run that did not converge has its cause, with its digest."""
+    words = rows.table.column("cause").combine_chunks()
+    code = pc.index_in(words, pa.array([one.word for one in Cause if one])).fill_null(-1).to_numpy() + 1
+    failed = np.isin(status, (Status.EXHAUSTED, Status.DIVERGED))
+    found = Causes(code, *(rows.column(name) for name in CAUSE_NUMBERS))
+    if ((code > 0) != failed).any() or rows.table.column("cause_digest").to_pylist() != cause_digests(found):
+        raise DamagedError("has causes that differ from their digests")

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.app.progress import phase
-from pipeline.results.columns import HELD_OUT, NO_AXES
+from pipeline.results.columns import CAUSES, HELD_OUT, NO_AXES
 from pipeline.results.held_out_scores import held_out_scores
 from pipeline.results.rows import RunRows
 from pipeline.results.runs import Runs, scalars, write_curves, write_weights
@@ -23,7 +23,7 @@ from pipeline.sweeps.plan import Plan
 RESULTS, JOBS = FILE, "jobs.json"
 NO_RUN = b""
 MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
-UNREAD = ("run_id", "key", "digest")  # by the statistics, unless an axis has no effect
+UNREAD = ("run_id", "key", "digest", "cause_digest")  # by the statistics, unless an axis has no effect
 
 
 def write_artifacts(
@@ -85,6 +85,7 @@ def results_tables(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.byte
         ids = run_ids[indices].astype(str)
         columns["run_id"] = pa.array(ids, pa.string(), mask=ids == "")
         columns |= {name: some.column(name) for name in ("key", "digest")}
+        columns |= {name: some.column(name) for name in CAUSES if name in some.column_names}
         columns |= {"horizon": plan.horizons(indices), **plan.fixed_columns(indices)}
         columns |= {name: pa.array(column[indices], from_pandas=True) for name, column in scores.items()}
         yield pa.table(columns, metadata={AXES: json.dumps(list(plan.axes))})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.backprop.batch import Batch, BatchResult, Progress
+from pipeline.backprop.causes.of_batch import causes
 from pipeline.backprop.engines import engine
 from pipeline.results.rows import Indices, RunRows, run_table
 from pipeline.trials.batching import network_of
@@ -17,11 +18,12 @@ SMALLEST, LARGEST = 128, 16_384  # trainings
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Trials by their indices in the sweep, as a batch, and the engine that trains them."""
+    """Trials by their indices in the sweep, as a batch; the engine that trains them, and whether causes are found."""
 
     indices: Indices
     batch: Batch
     engine: str
+    with_causes: bool = True
 
     def train(
         self, progress: Progress | None = None, threads: int | None = None, result: BatchResult | None = None
@@ -31,7 +33,8 @@ class Chunk:
 
     def rows(self, result: BatchResult) -> RunRows:
         """The rows of the trials that have ended."""
-        return RunRows(run_table(self.indices, result, self.engine))
+        found = causes(result) if self.with_causes else None
+        return RunRows(run_table(self.indices, result, self.engine, found))
 
 
 def chunk_trainings(key: BatchKey, curve_points: int, trials: float) -> int:

@@ -123,7 +123,7 @@ class Plan:
 
     def chunk(self, indices: Indices, settings: Settings) -> Chunk:
         """These trials, which have one batch key, as a chunk."""
-        return Chunk(indices, batch_of(self.fields(indices), settings.curve_points), settings.engine)
+        return Chunk(indices, batch_of(self.fields(indices), settings.curve_points), settings.engine, settings.causes)
 
     def cut(self, curve_points: int, size: int | None = None) -> list[Indices]:
         """All trials, cut into chunks of about `size`; those that differ in the threshold alone stay together."""

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from pipeline.app.progress import progress_bar
-from pipeline.backprop.causes.of_batch import causes
 from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import as_override
@@ -46,20 +45,22 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> float:
     trial, settings = read_run(config)
     key = trial.batch_key
     unreached = warnings_of_unreachable([(key, trial.threshold)], settings.on_unreachable)
-    chunk = Chunk(np.zeros(1, np.int64), make_batch([trial], settings.curve_points), settings.engine)
+    chunk = Chunk(np.zeros(1, np.int64), make_batch([trial], settings.curve_points), settings.engine, settings.causes)
     store = Store(settings.tracking.uri, settings.tracking.experiment, settings.tracking.artifacts)
     announce([key], unreached, warnings_of_equal_units([trial]))
     with progress_bar() as bar:
         result = chunk.train(bar("training", 1))
-    [run] = records([trial], chunk.rows(result), [f"{key.task.name} {setting(trial)}"], tags)
+    rows = chunk.rows(result)
+    [run] = records([trial], rows, [f"{key.task.name} {setting(trial)}"], tags)
     run_id = store.record(run)
     epochs, errors = result.curve(0)
     print(f"task {key.task.name}, network {'-'.join(map(str, chunk.batch.network.units))}, {setting(trial)}")
     goal = f"{key.criterion} threshold {as_override(trial.threshold)}"
     print(f"{STATUSES[result.status[0]]} after {result.epochs[0]:,} epochs, {goal}")
-    found = causes(result)
-    if reason := Cause(int(found.code[0])):
-        print(why(reason, float(found.number[0]), float(result.final_error[0]), float(found.goal[0]), float(found.k_star[0])))
+    [ended] = rows.scalars.to_pylist()
+    if word := ended.get("cause"):
+        numbers = [ended[name] for name in ("cause_number", "final_error", "cause_goal", "k_star")]
+        print(why(Cause[word.upper()], *(math.nan if number is None else number for number in numbers)))
     print("error by epoch")
     for point in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
         print(f"{epochs[point]:>12,}  {errors[point]:.12g}")

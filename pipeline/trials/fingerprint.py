@@ -7,6 +7,9 @@ the curve and the tracking do not enter it.
 
 digest: SHA-256 over status and epochs (text), final error and final parameters (little-endian float64). Any NaN counts
 as one NaN: which one an operation makes differs between processors.
+
+cause digest: SHA-256 over the cause of a run that did not converge (text), its number, the goal, ρ, λmin and K* (little-endian
+float64). It is not part of the digest.
 """
 
 import hashlib
@@ -19,10 +22,13 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch, BatchResult
+from pipeline.backprop.causes.of_batch import Causes
+from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.status import STATUSES
 
 KEY_HEADER = "backpropagation trial 1"
 DIGEST_HEADER = "backpropagation result 1"
+CAUSE_HEADER = "backpropagation cause 1"
 
 
 def little_endian(numbers: Array) -> NDArray[np.uint8]:
@@ -77,6 +83,16 @@ def result_digests(status: NDArray[Any], epochs: NDArray[np.int64], final_error:
     heads = [f"{DIGEST_HEADER}\n{word}\n".encode() for word in STATUSES]
     ends = zip(status.tolist(), epochs.tolist(), rows, strict=True)
     return [hashlib.sha256(b"%b%d\n%b" % (heads[code], epoch, row)).hexdigest() for code, epoch, row in ends]
+
+
+def cause_digests(found: Causes) -> list[str | None]:
+    """The digest of every trial's cause; None where it converged."""
+    heads = {int(one): f"{CAUSE_HEADER}\n{one.word}\n".encode() for one in Cause}
+    rows = rows_as_bytes(np.vstack([found.number, found.goal, found.rho, found.lambda_min, found.k_star]))
+    return [
+        hashlib.sha256(heads[code] + row).hexdigest() if code else None
+        for code, row in zip(found.code.tolist(), rows, strict=True)
+    ]
 
 
 def rows_as_bytes(columns: Array) -> Iterator[bytes]:

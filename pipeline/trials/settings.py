@@ -10,10 +10,10 @@ from pipeline.trials.checks import choice, integer, number, refuse_unknown, sect
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.trial import Trial
 
-RUN_KEYS = ("engine", "curve_points", "tracking", "executor", "resume", "limits", "objective", "on_unreachable")
+RUN_KEYS = ("engine", "curve_points", "tracking", "executor", "resume", "limits", "objective", "causes", "on_unreachable")
+DEFAULTS = {"objective": "epochs", "causes": "all", "on_unreachable": "refuse"}  # of keys that configurations of before do not have
 OBJECTIVES = ("epochs", "final_error")  # that a run gives to a sweeper which optimizes
 ON_UNREACHABLE = ("refuse", "warn")  # what is done where no weights can reach the threshold
-NEWER = {"objective": "epochs", "on_unreachable": "refuse"}  # keys that configurations of before do not have
 EXECUTOR_KEYS = {"local": ("chunk",), "dask": ("chunk", "address", "workers")}
 RECORDED_BY_DEFAULT = 20_000  # trials, up to which each has a run of its own
 
@@ -55,19 +55,20 @@ class Settings:
     memory: float | None = None
     disk: float | None = None
     objective: str = "epochs"
+    causes: bool = True
     on_unreachable: str = "refuse"
 
 
 def read_run(config: Mapping[str, Any]) -> tuple[Trial, Settings]:
     """The trial that a resolved configuration describes, and how it is run; raises ConfigError."""
-    config = {**NEWER, **config}
+    config = {**DEFAULTS, **config}
     refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS))
     return read_trial({key: value for key, value in config.items() if key not in RUN_KEYS}), read_settings(config)
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
     """How the trials of a resolved configuration are run; raises ConfigError."""
-    config = {**NEWER, **config}
+    config = {**DEFAULTS, **config}
     limits = section(config, "limits", ("memory", "disk"))
     for key, size in limits.items():
         if size is not None:
@@ -78,6 +79,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         curve_points=integer("curve_points", config["curve_points"], 2, 1000),
         executor=read_executor(config),
         objective=choice("objective", config["objective"], OBJECTIVES),
+        causes=choice("causes", config["causes"], ("all", "none")) == "all",
         on_unreachable=choice("on_unreachable", config["on_unreachable"], ON_UNREACHABLE),
         resume=text("resume", config["resume"], "auto, never, or the run id of an interrupted sweep"),
         **limits,

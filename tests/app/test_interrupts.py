@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 import weakref
+from contextlib import nullcontext
 
 import pytest
 
@@ -29,17 +30,17 @@ def from_a_weak_reference() -> None:
     assert kept() is None
 
 
+def interrupt_and_wait(interrupt) -> None:
+    interrupt()
+    time.sleep(5)
+
+
 @pytest.mark.parametrize("interrupt", [from_a_finalizer, from_a_weak_reference])
 @pytest.mark.parametrize("own", [True, False])
 def test_an_interrupt_where_errors_are_ignored_is_heard_a_moment_later_and_nothing_is_printed(interrupt, own, capfd):
     hook = sys.unraisablehook
-    with pytest.raises(KeyboardInterrupt), repeated_in_finalizers():
-        if own:
-            with Interrupts():
-                interrupt()
-                time.sleep(5)
-        interrupt()
-        time.sleep(5)
+    with pytest.raises(KeyboardInterrupt), repeated_in_finalizers(), Interrupts() if own else nullcontext():
+        interrupt_and_wait(interrupt)
     assert capfd.readouterr() == ("", "")
     assert sys.unraisablehook is hook
 

@@ -281,18 +281,21 @@ def test_tampered_records_are_found_and_named(store, command):
     command("train", *SWEEP, "engine=numpy")
     client, _, children = runs_of(store)
     digest, status, metric = (run.info.run_id for run in children[:3])
+    cause = next(run.info.run_id for run in children[3:] if "cause.digest" in run.data.tags)
+    client.set_tag(cause, "cause.digest", "0" * 64)
     client.set_tag(digest, "result.digest", flipped(children[0].data.tags["result.digest"]))
     client.set_tag(status, "status", "diverged")
     client.log_metric(metric, "final_error", 0.125)
     ended = command("reproduce", "sweep=latest", "engines=numpy")
     assert ended.code == 1
     said = {re.search(r"run (\w+)", part)[1]: part for part in ended.out.split("\n\n") if "changed:" in part}
-    assert set(said) == {digest, status, metric}
+    assert set(said) == {digest, status, metric, cause}
     assert "the recorded digest itself: the weights are equal" in said[digest]
     assert "status diverged → " in said[status]
     assert "final error 0.125 → " in said[metric]
+    assert "the cause, or its numbers, and nothing else" in said[cause]
     assert "The environments do not differ" in ended.out
-    assert "reproduced 5 of 8 (3 drifted)" in ended.out
+    assert "reproduced 4 of 8 (4 drifted)" in ended.out
 
 
 def test_a_drift_of_a_sweep_names_weights_epoch_and_environment(store, command, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from pipeline.backprop.status import STATUSES
 from pipeline.backprop.trainer import train
 from pipeline.results import runs as all_runs
-from pipeline.results.rows import RunRows, run_table
+from pipeline.results.rows import SCALARS, RunRows, run_table
 from pipeline.results.run_result import RunResult
 from pipeline.results.runs import Runs, scalars
 from pipeline.trials.batching import make_batch
@@ -55,7 +55,7 @@ def test_runs_are_in_the_order_of_their_trials_however_they_were_cut(pieces, at_
     monkeypatch.setattr(all_runs, "ROWS_AT_ONCE", at_once)
     table = run_table(np.arange(6), result_of(), "numpy")
     whole, parts = RunRows(table), [RunRows(table.take(piece)) for piece in pieces]
-    assert [row for some in scalars(parts, 6) for row in some.to_pylist()] == table.select(all_runs.SCALARS).to_pylist()
+    assert [row for some in scalars(parts, 6) for row in some.to_pylist()] == table.select(SCALARS).to_pylist()
     runs = Runs(parts, 6)
     assert (len(runs), runs.networks) == (6, 1)
     for index in range(6):

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.backprop.causes.of_batch import causes
 from pipeline.backprop.status import STATUSES
 from pipeline.backprop.trainer import train
 from pipeline.results.rows import RunRows, run_table, schema
@@ -23,13 +24,15 @@ def batch_of(indices, points=20, **changes):
     return make_batch([trial_of(**{**CHANGES, "seed": int(index), **changes}) for index in indices], points)
 
 
-def table_of(indices=(2, 3, 5), points=20, **changes):
-    return run_table(np.array(indices), train(batch_of(indices, points, **changes)), "numpy")
+def table_of(indices=(2, 3, 5), points=20, with_causes=True, **changes):
+    result = train(batch_of(indices, points, **changes))
+    return run_table(np.array(indices), result, "numpy", causes(result) if with_causes else None)
 
 
-def verified(table, free=None):
+def verified(table, free=None, **changes):
     verify_form(table)
-    verify_trials(RunRows(table), batch_of, np.ones(TRIALS, bool) if free is None else free)
+    free = np.ones(TRIALS, bool) if free is None else free
+    verify_trials(RunRows(table), lambda indices, points: batch_of(indices, points, **changes), free)
 
 
 def with_column(table: pa.Table, name: str, values: list) -> pa.Table:
@@ -58,15 +61,17 @@ def said(table: pa.Table, name: str, text: str) -> pa.Table:
     return table.replace_schema_metadata({**table.schema.metadata, name.encode(): text})
 
 
+FAILING = {"threshold": 1e-4}  # in 60 epochs
 DIVERGING = {"learning_rate": 1e3, "network_output_activation": "identity"}
 TRAINED = [{}, {"max_epochs": 0}, {"max_epochs": 1}, {"max_epochs": 15}, DIVERGING]
 
 
 @pytest.mark.parametrize("changes", TRAINED, ids=str)
 @pytest.mark.parametrize("points", [2, 20, 100])
-def test_what_the_trainer_gave_is_believed(changes, points):
-    table = table_of(points=points, **changes)
-    assert table.schema.remove_metadata().equals(schema(10), check_metadata=True)
+@pytest.mark.parametrize("with_causes", [True, False])
+def test_what_the_trainer_gave_is_believed(changes, points, with_causes):
+    table = table_of(points=points, with_causes=with_causes, **changes)
+    assert table.schema.remove_metadata().equals(schema(10, with_causes), check_metadata=True)
     verify_form(table)
     verify_trials(RunRows(table), lambda indices, points: batch_of(indices, points, **changes), np.ones(TRIALS, bool))
 
@@ -103,15 +108,25 @@ WRONG = {
     "another max_epochs": lambda table: table_of(max_epochs=50),
 }
 
+WRONG_CAUSES = {
+    "another cause": lambda table: altered(table, "cause", 1, "frozen"),
+    "no cause that there is": lambda table: altered(table, "cause", 1, "bored"),
+    "no cause": lambda table: altered(altered(table, "cause", 1, None), "cause_digest", 1, None),
+    "another number of a cause": lambda table: altered(table, "rho", 1, lambda rho: np.nextafter(rho, 9)),
+    "a number of a cause is missing": lambda table: altered(table, "lambda_min", 1, None),
+    "one column of causes": lambda table: table.drop_columns(["rho"]),
+}
 
-@pytest.mark.parametrize("wrong", WRONG)
+
+@pytest.mark.parametrize("wrong", [*WRONG, *WRONG_CAUSES])
 def test_anything_else_is_not(wrong):
-    table = table_of()
-    verified(table)
-    changed = WRONG[wrong](table)
+    how = FAILING if wrong in WRONG_CAUSES else {}
+    table = table_of(**how)
+    verified(table, **how)
+    changed = {**WRONG, **WRONG_CAUSES}[wrong](table)
     assert not changed.equals(table, check_metadata=True)
     with pytest.raises(DamagedError):
-        verified(changed)
+        verified(changed, **how)
 
 
 def test_a_trial_that_another_file_has_is_not_believed_twice():
