@@ -11,7 +11,8 @@ Keys are those of the command line. One with a dot is given as text, `"network.h
 A wrong key or value raises `ConfigError`, in one line that names the key, the value and what is allowed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,6 +43,7 @@ from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import fixed_keys
 from pipeline.trials.settings import Tracking, read_run
 from pipeline.trials.tasks import load as load_task
+from pipeline.trials.unreachable import warnings_of_unreachable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,6 +58,7 @@ def train(*overrides: str, **values: Any) -> "Run":
         assignments = [f"{key}={as_override(value, quoted=True)}" for key, value in values.items()]
         trial, settings = read_run(compose([*overrides, *assignments]))
         batch = make_batch([trial], settings.curve_points)
+        warn(warnings_of_unreachable([(trial.batch_key, trial.threshold)], settings.on_unreachable))
     [result] = RunResult.of_batch(engine(settings.engine)(batch))
     task = load_task(trial.batch_key.task)
     by_name = scores(result.batch_result.batch.network, result.batch_result.parameters, task)
@@ -86,6 +89,7 @@ def sweep(*overrides: str, record: bool = False, **axes: Any) -> "Sweep":
     with errors_in_one_line():
         multirun = compose_multirun([*overrides, *(f"{key}={as_axis(value)}" for key, value in axes.items())])
         request = read_sweep(multirun)
+        warn(request.unreached)
         if record:
             from pipeline.sweeps.multirun import run
 
@@ -110,6 +114,12 @@ def load(which: str | Sequence[str] = "latest", uri: str | None = None, experime
         table = together(sweeps)
         results = SweepResults(table, tuple(Summary(table).axes), " and ".join(one.name for one in sweeps))
     return Sweep(results, RecordedCurves(tracking, results))
+
+
+def warn(lines: Iterable[str]) -> None:
+    """Prints what is no error, as commands do."""
+    for line in lines:
+        print(line, file=sys.stderr)
 
 
 @contextmanager
