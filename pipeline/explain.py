@@ -1,17 +1,17 @@
 """`python -m pipeline.explain` walks through one iteration of backpropagation with all its numbers, in three steps.
 
-With `explain.at=end` it tells how a run ended, and why it did not converge; with `run=<id>` of a recorded run. Exit code 1: that
-run, trained again, is not what was recorded.
+With `explain.at=end` it tells how a run ended, and why it did not converge; with `run=<id>`, of a recorded run. Exit code 1:
+that run, trained again, is not what was recorded.
 """
 
-import errno
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pipeline.app.application import run
 from pipeline.app.composition import compose
@@ -20,10 +20,10 @@ from pipeline.backprop.batch import Batch
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, printable
 from pipeline.results.run_result import RunResult
-from pipeline.results.whole_file import write_output
 from pipeline.trials.batching import make_batch, network_of
 from pipeline.trials.checks import choice, integer, refuse_unknown, section, text
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
+from pipeline.trials.fingerprint import keys
 from pipeline.trials.memory import check_size
 from pipeline.trials.settings import RUN_KEYS, read_engine, read_tracking
 from pipeline.trials.tasks import load
@@ -32,6 +32,9 @@ from pipeline.walkthrough import advice, story
 from pipeline.walkthrough import numbers as walkthrough
 from pipeline.walkthrough.end import RunEnd, end_of
 from pipeline.walkthrough.text import FORMATS, Block, lesson, with_pictures
+
+if TYPE_CHECKING:
+    from pipeline.reproducibility.drift import ExpectedRun
 
 KEYS = ("at", "weight", "pattern", "iteration", "format", "output", "figure")
 OF_START = {"weight": None, "pattern": 1, "iteration": 1}  # keys that belong to an iteration, and what they are by themselves
@@ -46,15 +49,18 @@ def main(config: dict[str, Any]) -> int:
     settings["at"] = read_place(settings, config["run"] is not None)
     style = choice("explain.format", settings["format"], FORMATS)
     output = settings["output"] and text("explain.output", settings["output"], "the name of a file, or null")
+    expected = None
     if config["run"] is None:
         trial = read_trial({key: config[key] for key in TRIAL_KEYS})
-        points, expected = integer("curve_points", config["curve_points"], 2, 1000), None
+        points = integer("curve_points", config["curve_points"], 2, 1000)
     else:
         expected, points = recorded(config)
         trial = expected.trial
     check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), config["limits"])
     batch = make_batch([trial], points)
     if settings["at"] == "start":
+        if expected and expected.key != keys(batch)[0]:
+            raise ConfigError("run", config["run"], "is of another trial: its task or its initial weights have changed")
         return at_start(batch, trial, settings, style, output)
     return at_end(batch, trial, expected, config, style, output)
 
@@ -75,7 +81,7 @@ def read_place(settings: dict[str, Any], is_recorded: bool) -> str:
     return at
 
 
-def recorded(config: dict[str, Any]) -> Any:
+def recorded(config: dict[str, Any]) -> tuple["ExpectedRun", int]:
     """The recorded run of `run`, and its curve points. Raises ConfigError."""
     which, usual = config["run"], compose([], "explain")
     if isinstance(which, float):  # 12e45678
@@ -107,27 +113,44 @@ def at_start(batch: Batch, trial: Trial, settings: dict[str, Any], style: str, o
     return 0
 
 
-def at_end(batch: Batch, trial: Trial, expected: Any, config: dict[str, Any], style: str, output: str | None) -> int:
+def at_end(
+    batch: Batch, trial: Trial, expected: "ExpectedRun | None", config: dict[str, Any], style: str, output: str | None
+) -> int:
     """How the run ended, and why."""
     name = read_engine("engine", config["engine"])
     with progress_bar() as bar:
         result = engine(name)(batch, bar("training", 1))
     record = ""
     if expected:
-        from pipeline.reproducibility.drift import compare
-
-        check = compare(expected, name, RunResult.of_batch(result)[0])
-        if check.changes:
-            changes = printable(f"run={config['run']}: trained again, it is not what was recorded: {'; '.join(check.changes)}")
-            print(changes, file=sys.stderr)
+        [again] = RunResult.of_batch(result, with_causes=expected.cause_digest is not None)
+        if differences(expected, again, config):
             return 1
         record = f"Recorded as {expected.name}; trained again, it has the same bits (digest {expected.digest[:12]}…)."
+        if expected.cause_digest != again.cause_digest:
+            record += " The cause, or one of its numbers, was recorded otherwise."
     end = end_of(result)
     blocks = list(story.told(end, trial, command_for(end, trial), record))
     if figure := config["explain"]["figure"]:
-        write_figure(Path(figure), end, trial)
+        from pipeline.walkthrough.curve import draw
+        from pipeline.walkthrough.files import write_figure
+
+        write_figure(Path(figure), draw(end, story.setting(end, trial)))
+        print(f"curve written to {printable(figure)}", file=sys.stderr)
+        if style == "markdown":
+            blocks.append(f"![The error curve]({quote(os.path.relpath(figure, Path(output or '').parent))})")
     tell(blocks, story.STYLES[style], output)
     return 0
+
+
+def differences(expected: "ExpectedRun", again: RunResult, config: dict[str, Any]) -> bool:
+    """Whether a run is not what was recorded; then a line says what differs."""
+    from pipeline.reproducibility.drift import compare
+
+    check = compare(replace(expected, cause_digest=None), config["engine"], again)
+    if check.changes:
+        said = f"run={config['run']}: trained again, it is not what was recorded: {'; '.join(check.changes)}"
+        print(printable(said), file=sys.stderr)
+    return bool(check.changes)
 
 
 def command_for(end: RunEnd, trial: Trial) -> str:
@@ -144,48 +167,15 @@ def command_for(end: RunEnd, trial: Trial) -> str:
     return advice.command(min(words, key=len)) if words else " ".join(advice.assignments(changed))
 
 
-def write_figure(path: Path, end: RunEnd, trial: Trial) -> None:
-    """Writes the error curve to a file. Raises ConfigError."""
-    from pipeline.report.figures.files import save
-    from pipeline.walkthrough.curve import draw
-
-    setting = story.setting(end, trial)
-    with TemporaryDirectory() as folder:
-        drawn = Path(folder, "curve.svg")
-        save(draw(end, setting), drawn, png=path.suffix == ".png")
-        write("explain.figure", path, drawn.with_suffix(path.suffix).read_bytes())
-    print(f"curve written to {printable(str(path))}", file=sys.stderr)
-
-
 def tell(blocks: list[Block], style: Callable[[Block], str], output: str | None, draw: Any = None) -> None:
-    """Prints the blocks, or writes them to a file, `draw`: with pictures beside it. Raises ConfigError."""
+    """Prints the blocks, or writes them to a file; `draw`: with pictures beside it. Raises ConfigError."""
     if not output:
         print("\n\n".join(map(style, blocks)))
         return
-    path = Path(output)
-    refuse_folder("explain.output", path)
-    with TemporaryDirectory() as folder:
-        page: Iterable[Block] = draw(blocks, Path(folder, path.name)) if draw else blocks
-        content = "\n\n".join(map(style, page)) + "\n"
-        for picture in sorted(Path(folder).iterdir()):
-            write("explain.output", path.with_name(picture.name), picture.read_bytes())
-    write("explain.output", path, content.encode())
+    from pipeline.walkthrough.files import write_page
+
+    write_page(output, blocks, style, draw)
     print(f"written to {output}")
-
-
-def refuse_folder(key: str, path: Path) -> None:
-    """Raises ConfigError where the path is that of a folder."""
-    if path.is_dir():
-        raise ConfigError(key, str(path), f"cannot be written: {os.strerror(errno.EISDIR)}")
-
-
-def write(key: str, path: Path, content: bytes) -> None:
-    """Writes a file whole. Raises ConfigError with that key."""
-    refuse_folder(key, path)
-    try:
-        write_output(path, content)
-    except OSError as error:
-        raise ConfigError(key, str(path), f"cannot be written: {error.strerror}") from None
 
 
 if __name__ == "__main__":

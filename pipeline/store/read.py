@@ -94,7 +94,9 @@ def find_run(uri: str | None, key: str, which: str) -> tuple[MlflowClient, Run]:
     if not runs:
         raise ConfigError(key, which, f"no such run in {shown}")
     if len(runs) > 1:
-        raise ConfigError(key, which, f"is the beginning of several ids, such as {runs[0].info.run_id} and {runs[1].info.run_id}")
+        raise ConfigError(
+            key, which, f"is the beginning of several ids, such as {runs[0].info.run_id} and {runs[1].info.run_id}"
+        )
     return client, runs[0]
 
 

@@ -60,8 +60,9 @@ def epochs_needed(end: RunEnd) -> int:
 
 def rounded_up(number: float) -> int:
     """A whole number of two digits and zeros, not below the number."""
-    unit = 10 ** max(0, len(str(math.ceil(min(number, MOST_EPOCHS)))) - 2)
-    return math.ceil(min(number, MOST_EPOCHS) / unit) * unit
+    whole = math.ceil(min(number, MOST_EPOCHS))
+    unit = int(f"1{'0' * (len(str(whole)) - 2)}")
+    return -(-whole // unit) * unit
 
 
 def slower(trial: Trial, times: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The error curve of one run, with what is foreseen of it: the rest of its fall, the end of a plateau, the error of a minimum."""
+"""The error curve of one run, with what is foreseen of it: the rest of a fall, the end of a plateau, a minimum's error."""
 
 import math
 
@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.causes.rules import FAR, Cause
 from pipeline.backprop.status import Status
-from pipeline.report.causes import why
 from pipeline.report.figures.drawing import BLUE, GREY, ORANGE, epochs_axis, log_axis, styled, title
 from pipeline.report.figures.trajectories import FAR_ABOVE, positive
 from pipeline.report.numbers import count
@@ -42,6 +41,7 @@ def draw(end: RunEnd, setting: str) -> Figure:
     measured, errors = end.result.curve(0)
     errors = positive(errors)
     plot.plot(measured, errors, color=BLUE, linewidth=LINE, label="measured")
+    plot.plot(measured[-1:], errors[-1:], "o", color=BLUE, markersize=5)
     lowest, highest, last = [float(errors.min())], float(errors.max()), float(measured[-1])
     if end.goal > 0.0:
         plot.axhline(end.goal, color=ORANGE, linewidth=1, label=f"goal {short(end.goal)}")
@@ -66,10 +66,7 @@ def draw(end: RunEnd, setting: str) -> Figure:
 def headline(end: RunEnd) -> str:
     """How it ended, and the cause."""
     ended = f"{end.status.word.capitalize()} after {count(end.epochs, 'epoch')}"
-    if end.status in (Status.CONVERGED, Status.STATIONARY):
-        return ended
-    line = why(end.cause, end.number, end.error, end.goal, end.at("k_star"))
-    return f"{ended}, {line.partition('; what helps')[0]}"
+    return f"{ended}: {end.cause.word}" if end.status is Status.EXHAUSTED else ended
 
 
 def expected(plot: Axes, end: RunEnd) -> float:

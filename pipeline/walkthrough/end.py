@@ -8,6 +8,7 @@ from functools import cached_property
 from math import isnan
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.arithmetic import Array
@@ -181,11 +182,11 @@ def layer_name(network: Network, layer: int) -> str:
     return "hidden" if network.layers == 2 else f"hidden {layer}"
 
 
-def own_parameters(network: Network, layer: int) -> Array:
+def own_parameters(network: Network, layer: int) -> NDArray[np.intp]:
     """The indices of a layer's weights and trained biases."""
-    weights, biases = network.split(np.arange(network.size))
+    weights, biases = network.split(np.arange(float(network.size)))
     both = [weights[layer - 1].ravel(), *([biases[layer - 1]] if network.train_bias else [])]
-    return np.concatenate(both)
+    return np.concatenate(both).astype(np.intp)
 
 
 def equal_units(network: Network, parameters: Array) -> list[Equals]:

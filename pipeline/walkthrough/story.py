@@ -1,12 +1,12 @@
 """The story of how a run ended, in blocks: error, units, gradient, curvature, rules, cause and advice, with the numbers."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from pipeline.backprop.causes.ending import SLOPE, WRONG
-from pipeline.backprop.causes.limits import MOST_TERMS, MOST_TRAINED
-from pipeline.backprop.causes.rules import FALLS, LARGE, STILL, Cause
+from pipeline.backprop.causes.limits import MOST_TERMS, MOST_TRAINED, MOST_UNITS, is_moderate
+from pipeline.backprop.causes.rules import FALLS, LARGE, Cause
 from pipeline.backprop.status import Status
 from pipeline.report.causes import why
 from pipeline.report.numbers import count
@@ -21,12 +21,13 @@ RULES = {  # what is asked, for a cause's first and second rule
     (Cause.DIVERGED, 1): "the error is not finite",
     (Cause.UNREACHABLE, 1): "lowest error above the goal",
     (Cause.SYMMETRIC, 1): "equal units at the start",
+    (Cause.MINIMUM, 1): "at the lowest point of a bowl",
     (Cause.FROZEN, 1): "a step changes no weight",
     (Cause.SATURATED, 1): "wrong, flat outputs hold it",
     (Cause.OSCILLATING, 1): "it bounces, gets no lower",
     (Cause.DESCENDING, 1): f"0 ≤ ρ < {FALLS}, or it bounces",
     (Cause.PLATEAU, 1): "a way down, found soon",
-    (Cause.MINIMUM, 1): f"no way down soon, ρ ≥ {LARGE:g}",
+    (Cause.MINIMUM, 2): f"no way down soon, ρ ≥ {LARGE:g}",
     (Cause.DESCENDING, 2): "its curve falls",
     (Cause.UNDECIDED, 1): "none of these",
 }
@@ -38,7 +39,7 @@ def short(value: float) -> str:
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    whole = abs(value) >= 1000 and abs(value) < 1e15
+    whole = abs(value) >= 1000 and abs(value) < 1e9
     return (f"{value:,.0f}" if whole else f"{value + 0.0:.4g}").replace("-", "−")
 
 
@@ -84,7 +85,7 @@ def how_it_ended(end: RunEnd, trial: Trial, record: str) -> Iterator[Block]:
     rows |= {
         "goal: total error at which it converges": f"{about}{short(end.goal)}".replace(", ", " "),
         "error ÷ goal": short(end.error / end.goal),
-        "lowest total error that there can be": short(end.bound),
+        "no weights have a total error below": short(end.bound),
     }
     yield {"what": list(rows), "value": list(rows.values())}
 
@@ -157,8 +158,8 @@ def gradient_told(end: RunEnd) -> Iterator[Block]:
         "change": [f"{layer.moved:,} of {layer.trained:,}" if layer else None for layer in shown],
     }
     yield (
-        "The last column: how many weights (trained biases among them) such a step changes in any bit. A step that is "
-        "smaller than half the rounding of a weight leaves it as it is; where that holds for all, the run is frozen."
+        "The last column: how many weights (trained biases among them) such a step changes in any bit. One that is too "
+        "small is lost in the rounding of its weight; where that holds for all, the run is frozen."
     )
 
 
@@ -179,9 +180,10 @@ def fall_told(end: RunEnd) -> Iterator[Block]:
     yield "## How the error falls"
     yield {"what": list(rows), "value": list(rows.values())}
     if math.isnan(rho):
-        yield "ρ was not looked at: there are too many patterns × units, or nothing falls."
+        small = is_moderate(end.batch.network, len(end.batch.inputs))
+        yield "There is no ρ where nothing falls." if small else f"ρ is looked at up to {MOST_UNITS:,} of patterns × units."
     else:
-        yield f"ρ: if it stays, dE/dk falls like E to the power of ρ. {rho:.2g} is {rho_told(rho)}."
+        yield f"ρ: if it stays, dE/dk falls like E to the power of ρ. {short(rho)} is {rho_told(rho)}."
 
 
 def rho_told(rho: float) -> str:
@@ -223,7 +225,7 @@ def curvature_told(end: RunEnd) -> Iterator[Block]:
     kinks = " Units of relu have kinks, of which the curvature does not know." if end.with_kinks else ""
     yield (
         "Eigenvalues of the second derivatives, each weight scaled by the root of its learning rate: below 0 the error bends "
-        f"down there. K* above 1: the learning rate is too high at these weights.{kinks}"
+        f"down there. K* above 1: the learning rate is too high here for outputs at their steepest.{kinks}"
     )
 
 
@@ -254,7 +256,7 @@ def rules_told(end: RunEnd) -> Iterator[Block]:
         seen[cause] = seen.get(cause, 0) + 1
         causes.append(cause.word)
         asked.append(RULES.get((cause, seen[cause]), "–"))
-        here.append(evidence(end, cause))
+        here.append(evidence(end, cause, seen[cause]))
         holds.append("yes" if held else "no")
         if held:
             break
@@ -262,9 +264,14 @@ def rules_told(end: RunEnd) -> Iterator[Block]:
     yield {"cause": causes, "rule": asked, "here": here, "holds": holds}
 
 
-def evidence(end: RunEnd, cause: Cause) -> str:
-    """The number that a rule looks at first."""
+def evidence(end: RunEnd, cause: Cause, rule: int) -> str:
+    """The number that a cause's first or second rule looks at first."""
     match cause:
+        case Cause.MINIMUM if rule == 1:
+            above = end.at("above_lowest")
+            if math.isnan(above):
+                return "not looked at"
+            return f"at most {short(above)} above" if math.isfinite(above) else "not near one"
         case Cause.DIVERGED:
             return f"error {short(end.error)}"
         case Cause.UNREACHABLE:
@@ -309,4 +316,4 @@ def cause_told(end: RunEnd, command: str) -> Iterator[Block]:
     yield Literal(command)
 
 
-STYLES = {"text": partial(plain_text, width=WIDTH), "markdown": markdown}
+STYLES: dict[str, Callable[[Block], str]] = {"text": partial(plain_text, width=WIDTH), "markdown": markdown}

@@ -16,7 +16,8 @@ from pipeline.backprop.causes.twins import twins
 from pipeline.backprop.network import forward, worst_output
 from pipeline.backprop.status import Status
 
-MOST_NUMBERS = 4_000_000  # of one array of second derivatives
+NUMBERS = 250_000  # of one array of second derivatives, that fit the processor's cache
+FEWEST = 128  # runs that are looked at together: with fewer, calls would cost more than arithmetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def causes(result: BatchResult) -> Causes:
     found.code[result.status == Status.DIVERGED] = Cause.DIVERGED
     exhausted = np.flatnonzero(result.status == Status.EXHAUSTED)
     trainings, of = np.unique(result.batch.training[exhausted], return_inverse=True)
-    size = max(1, MOST_NUMBERS // numbers_of(result.batch))
+    size = max(FEWEST, NUMBERS // numbers_of(result.batch))
     for some in np.split(np.arange(len(trainings)), range(size, len(trainings), size)) if len(trainings) else ():
         own = np.flatnonzero((of >= some[0]) & (of <= some[-1]))
         explain(result, exhausted[own], of[own] - some[0], found)

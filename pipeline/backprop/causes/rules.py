@@ -18,6 +18,7 @@ LITTLE = 0.3  # of the fall that the gradient promises: the run bounces
 SOON, LATE = 1.0, 4.0  # × the epochs so far
 STILL = 0.9  # × the error in the middle: the run bounces, but does not get lower
 FAR = 30.0  # × the goal: up to there the fall is foreseen; beyond, the number says «more than»
+NEAREST = 1e-10  # of the error: as near the lowest point of a bowl, a run is there but for rounding
 LARGE, HUGE = 5.0, 100.0  # ρ of a minimum, with and without a curve to confirm it
 
 
@@ -66,7 +67,7 @@ def cause(
         Cause.OSCILLATING: curve.last_rate / end.rate,
         Cause.DESCENDING: remaining(*fall(end, curve, epochs, relu), np.minimum(end.error / goal, FAR)),
         Cause.PLATEAU: end.escape,
-        Cause.MINIMUM: end.error * (1.0 - 2.0 / end.rho),
+        Cause.MINIMUM: np.where(is_lowest(end, goal), end.error, end.error * (1.0 - 2.0 / end.rho)),
         Cause.UNDECIDED: end.escape,
     }
     return code, np.select([code == one for one in numbers], list(numbers.values()), np.nan)
@@ -90,6 +91,7 @@ def rules(
         (Cause.DIVERGED, ~np.isfinite(end.error)),
         (Cause.UNREACHABLE, bound > goal),
         (Cause.SYMMETRIC, twins > 0),
+        (Cause.MINIMUM, is_lowest(end, goal)),
         (Cause.FROZEN, end.frozen > 0.0),
         (Cause.SATURATED, end.saturated_error >= goal),
         (Cause.OSCILLATING, bounces & still),
@@ -98,6 +100,11 @@ def rules(
         (Cause.MINIMUM, (bowl | (end.escape >= LATE * epochs)) & confirmed & still),
         (Cause.DESCENDING, falls_by_curve | (~still & (curve.last_rate > 0.0) & (end.rho > 0.0))),
     ]
+
+
+def is_lowest(end: Ending, goal: Array) -> NDArray[np.bool_]:
+    """Which runs are as good as at the lowest point of a bowl, not held by outputs that are wrong and flat; (R,)."""
+    return (end.above_lowest <= NEAREST * end.error) & (end.saturated_error < goal)
 
 
 def falling(end: Ending, curve: CurveShape, relu: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
@@ -113,14 +120,13 @@ def falling(end: Ending, curve: CurveShape, relu: bool) -> tuple[NDArray[np.bool
 @np.errstate(all="ignore")
 def fall(end: Ending, curve: CurveShape, epochs: float, relu: bool) -> tuple[Array, Array]:
     """(τ, ρ), each (R,), with which a descending run's fall is foreseen: E falls at first by E ÷ τ an epoch, as E^ρ."""
-    bounces, falls, falls_by_curve = falling(end, curve, relu)
+    cases = list(falling(end, curve, relu))
     per_fold = 0.5 * epochs / -log(np.minimum(curve.trend, STILL))
-    by_slope = end.error / end.rate, np.minimum(end.rho, 2.0)
-    by_trend = per_fold, np.where((curve.rho >= 0.0) & (curve.rho < FALLS), curve.rho, 2.0)
-    by_curve = end.error / curve.last_rate, curve.rho
-    which = [bounces, falls, falls_by_curve]
-    tau, rho = (np.select(which, [by_trend[n], by_slope[n], by_curve[n]], by_slope[n]) for n in (0, 1))
-    return tau, rho
+    by_slope = end.error / end.rate
+    trend_rho = np.where((curve.rho >= 0.0) & (curve.rho < FALLS), curve.rho, 2.0)
+    slope_rho = np.minimum(end.rho, 2.0)
+    tau = np.select(cases, [per_fold, by_slope, end.error / curve.last_rate], by_slope)
+    return tau, np.select(cases, [trend_rho, slope_rho, curve.rho], slope_rho)
 
 
 def remaining(tau: Array, rho: Array, ratio: Array) -> Array:

@@ -4,8 +4,8 @@ import numpy as np
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.causes.curvature import net_jacobian
-from pipeline.backprop.causes.eigenvalues import eigen
 from pipeline.backprop.causes.limits import is_small
+from pipeline.backprop.causes.matrices.eigenvalues import eigenvalues
 from pipeline.backprop.network import Network, forward
 
 STEEPEST = {"sigmoid": 1 / 16, "tanh": 1.0, "relu": 1.0, "identity": 1.0}  # the largest slope², of an output
@@ -20,26 +20,51 @@ def k_star(network: Network, parameters: Array, inputs: Array, targets: Array, l
     if not is_small(network, len(targets)):
         return np.full(parameters.shape[1], np.nan)
     outputs = forward(network, parameters, inputs)
-    root = np.sqrt(network.rates(learning_rate))
-    return k_star_of(network, scaled_jacobian(network, parameters, outputs, root), momentum)
+    kernel = TangentKernel(network, len(targets), np.sqrt(network.rates(learning_rate)))
+    for pattern in range(len(targets)):
+        kernel.add(net_jacobian(network, parameters, outputs, pattern))
+    return k_star_of(network, kernel.largest(), momentum)
 
 
-def scaled_jacobian(network: Network, parameters: Array, outputs: list[Array], root: Array) -> Array:
-    """D^½ ∂(net input of each output)/∂w, (P, O, trained, R); root: D^½, (trained, R)."""
-    patterns = range(len(outputs[0]))
-    return np.stack([net_jacobian(network, parameters, outputs, pattern) * root for pattern in patterns])
+def k_star_of(network: Network, largest: Array, momentum: Array) -> Array:
+    """λmax(K) · m ÷ (2(1 + α)), m the largest slope² of an output."""
+    return largest * STEEPEST[network.output_activation] / (2.0 * (1.0 + momentum))
 
 
-def k_star_of(network: Network, jacobian: Array, momentum: Array) -> Array:
-    """λmax(K) · m ÷ (2(1 + α)), K = Σ D ∂net/∂w ∂net'/∂w over patterns and outputs, m the largest slope² of an output.
+class TangentKernel:
+    """K = Σ D ∂net/∂w ∂net'/∂w over patterns and outputs, to which patterns are added one by one, and each term, (P, O, R).
 
     K has the eigenvalues of the matrix of the products of all rows ∂net/∂w, and zeros: the smaller of the two is taken.
     """
-    rows = jacobian.reshape(-1, *jacobian.shape[2:])
-    if len(rows) > rows.shape[1]:
-        rows = rows.swapaxes(0, 1)
-    kernel = np.zeros((len(rows), len(rows), rows.shape[2]))
-    for column in rows.swapaxes(0, 1):
-        kernel += column[:, None] * column[None]
-    largest: Array = eigen(kernel)[0][-1]
-    return largest * STEEPEST[network.output_activation] / (2.0 * (1.0 + momentum))
+
+    def __init__(self, network: Network, patterns: int, root: Array) -> None:
+        """root: D^½, (trained, R)."""
+        self.root, self.pattern = root, 0
+        outputs, (trained, runs) = network.units[-1], root.shape
+        self.of_rows = patterns * outputs <= trained
+        self.rows = np.empty((patterns * outputs if self.of_rows else 0, trained, runs))
+        self.whole = np.zeros((trained, trained, runs) if not self.of_rows else (patterns * outputs, patterns * outputs, runs))
+        self.squares = np.zeros((patterns, outputs, runs))
+
+    def add(self, jacobian: Array) -> None:
+        """The next pattern's ∂net/∂w, (O, trained, R)."""
+        first = self.pattern * len(jacobian)
+        for output, unscaled in enumerate(jacobian):
+            row = unscaled * self.root
+            terms = row * row
+            for term in terms:
+                self.squares[self.pattern, output] += term
+            if self.of_rows:
+                self.rows[first + output] = row
+            else:
+                for own, line in zip(row, self.whole, strict=True):
+                    line += own * row
+        self.pattern += 1
+
+    def largest(self) -> Array:
+        """λmax(K), (R,)."""
+        for own, line in zip(self.rows, self.whole, strict=True) if self.of_rows else ():
+            for parameter in range(len(self.root)):
+                line += own[parameter] * self.rows[:, parameter]
+        largest: Array = eigenvalues(self.whole).max(axis=0)
+        return largest

@@ -12,8 +12,8 @@ from pipeline.results.runs import Runs
 from pipeline.stats.arrays import Floats, Integers
 from pipeline.stats.starts.first_steps import FirstSteps
 
-MOST_WORK = 500_000_000  # multiplications, about: a second or two
-TURNS = 60  # what eigenvalues take, in products of two matrices' rows and columns
+MOST_WORK = 500_000_000  # multiplications, about: two seconds
+TURNS = 4  # what eigenvalues take, in products of two matrices
 
 Steps = Callable[[Integers], tuple[Array, Array]]  # of runs: learning rates of the layers (1 or L, R), momentum (R,)
 
