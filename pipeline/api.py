@@ -224,10 +224,14 @@ class Sweep:
     @cached_property
     def summary(self) -> Summary:
         """All statistics of the sweep, each table computed once."""
+        from pipeline.report.starts.first_steps import first_steps_of, steps_in
         from pipeline.report.starts.properties import properties_of
 
         runs = self._curves
-        return Summary(self._observations, properties_of(runs) if isinstance(runs, Runs) else None)
+        if not isinstance(runs, Runs):
+            return Summary(self._observations)
+        steps = steps_in(self.results)
+        return Summary(self._observations, properties_of(runs), first_steps_of(runs, steps) if steps else None)
 
     def by(self, *axes: str) -> pd.DataFrame:
         """A row for each combination of values of these axes, with rate, ERT and quartiles and their intervals."""

@@ -148,6 +148,9 @@ def test_figures_are_matplotlib_figures(folder):
     sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(2), **{"initial.range": [1, 4]})
     for what in ("median", "rate"):
         assert isinstance(sweep.heat_map("initial.range", "learning_rate", what), Figure)
+    steps = sweep.summary.first_steps  # K* of each start is in proportion to the learning rate
+    assert steps["runs"].tolist() == [4, 4]
+    assert steps["too_long"].is_monotonic_increasing
     for name in FIGURES:
         assert isinstance(sweep.figure(name), Figure)
     drawn = sweep.figure("cost", "initial.range").axes[-1]

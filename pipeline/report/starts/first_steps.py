@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.causes.limits import is_small
@@ -36,6 +37,16 @@ def first_steps_of(runs: Runs, steps: Steps) -> FirstSteps | None:
         return np.asarray(base[number.ravel()] * rates[0] / (1.0 + momentum), float)
 
     return FirstSteps(of, MOST_WORK // work(network, len(inputs)))
+
+
+def steps_in(table: pd.DataFrame) -> Steps | None:
+    """The learning rates and the momentum of runs from results; None where one is no number, or updates are within an epoch."""
+    keys = ("learning_rate", "momentum")
+    known = "update" in table and (table["update"] == "batch").all()
+    if not known or not all(name in table and pd.api.types.is_numeric_dtype(table[name]) for name in keys):
+        return None
+    rates, momentum = (table[name].to_numpy(float) for name in keys)
+    return lambda rows: (rates[None, rows], momentum[rows])
 
 
 def work(network: Network, patterns: int) -> int:
