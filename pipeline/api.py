@@ -179,7 +179,7 @@ class Run:
     def why(self) -> str:
         """The cause in a line, with its number and what helps; empty without one."""
         cause, found = Cause(int(self._causes.code[0])), self._causes
-        numbers = found.number[0], self.final_error, found.goal[0], found.k_star[0]
+        numbers = found.number[0], self.final_error, found.goal[0], found.k_star[0], found.rho[0]
         return why(cause, *map(float, numbers)) if cause else ""
 
     @cached_property

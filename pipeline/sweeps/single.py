@@ -59,7 +59,7 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> float:
     print(f"{STATUSES[result.status[0]]} after {result.epochs[0]:,} epochs, {goal}")
     [ended] = rows.scalars.to_pylist()
     if word := ended.get("cause"):
-        numbers = [ended[name] for name in ("cause_number", "final_error", "cause_goal", "k_star")]
+        numbers = [ended[name] for name in ("cause_number", "final_error", "cause_goal", "k_star", "rho")]
         print(why(Cause[word.upper()], *(math.nan if number is None else number for number in numbers)))
     print("error by epoch")
     for point in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pipeline.backprop.causes.bound import lowest_error
 from pipeline.backprop.causes.rules import FAR, Cause
 from pipeline.errors import as_override
 from pipeline.trials.configuration import fixed_keys, nested
 from pipeline.trials.trial import Trial
+from pipeline.trials.unreachable import lowest
 from pipeline.walkthrough.end import RunEnd
 
 MARGIN = 1.25  # × the epochs that are foreseen
 MORE = 10  # × the epochs, where none are foreseen
 MOST_EPOCHS = 10**12
+HIGHER = 1.1  # × the lowest criterion that there can be
+GIVEN = ("published", "explicit", "file")  # kinds of initial weights that are not drawn
 MOST_WEIGHTS = 60  # given one by one, that a command can hold
 COMMAND = ["python", "-m", "pipeline.train"]
 WIDTH = 74
@@ -27,7 +29,7 @@ def changes(end: RunEnd, trial: Trial) -> dict[str, Any]:
         case Cause.NONE:
             return {}
         case Cause.UNREACHABLE:
-            return within_reach(end, trial)
+            return within_reach(trial)
         case Cause.DIVERGED:
             return slower(trial, 10)
         case Cause.SYMMETRIC:
@@ -72,8 +74,8 @@ def slower(trial: Trial, times: int) -> dict[str, Any]:
 
 
 def narrower(trial: Trial) -> dict[str, Any]:
-    """A quarter of the initial range about its middle; another start where weights are not drawn."""
-    if trial.initial.kind != "uniform" or trial.initial.range is None:
+    """A quarter of the initial range about its middle; another start where weights are not drawn from one range."""
+    if trial.initial.kind != "uniform" or trial.initial.range is None or isinstance(trial.initial.range[0], tuple):
         return another_start(trial)
     low, high = trial.initial.range
     middle, half = (low + high) / 2, (high - low) / 8
@@ -83,24 +85,19 @@ def narrower(trial: Trial) -> dict[str, Any]:
 
 def another_start(trial: Trial) -> dict[str, Any]:
     """Initial weights that are drawn, by the next seed if they were drawn before."""
-    return {"seed": trial.seed + 1} if trial.initial.kind == "uniform" else {"initial": "uniform"}
+    return {"initial": "uniform"} if trial.initial.kind in GIVEN else {"seed": (trial.seed + 1) % 2**64}
 
 
-def within_reach(end: RunEnd, trial: Trial) -> dict[str, Any]:
-    """The first of these by which the threshold can be reached: linear outputs, biases, a higher threshold."""
-    batch = end.batch
-    others: list[tuple[Any, dict[str, Any]]] = [
-        (replace(batch.network, output_activation="identity"), {"network.output_activation": "identity"})
-    ]
-    if batch.network.bias == "none" and trial.initial.kind == "uniform":
-        biases = {"network.bias": "per_unit", "network.train_bias": True}
-        others.append((replace(batch.network, bias="per_unit", train_bias=True), biases))
-    for network, change in others:
-        if lowest_error(network, batch.inputs, batch.targets) < end.goal:
-            return change
-    share = end.bound / end.goal  # of the thresholds, those of total and mean error; of the worst output by its root
-    times = math.sqrt(share) if batch.criterion == "worst_output" else share
-    return {"threshold": float(f"{1.1 * times * trial.threshold:.2g}")}
+def within_reach(trial: Trial) -> dict[str, Any]:
+    """The first of these by which the threshold can be reached: biases, other outputs; else a higher threshold."""
+    key = trial.batch_key
+    tries: list[dict[str, Any]] = [{"output_activation": "tanh"}, {"output_activation": "identity"}]
+    if key.bias == "none" and trial.initial.kind not in GIVEN:
+        tries.insert(0, {"bias": "per_unit", "train_bias": True})
+    for change in tries:
+        if lowest(replace(key, **change)) <= trial.threshold:
+            return {f"network.{name}": value for name, value in change.items()}
+    return {"threshold": float(f"{HIGHER * lowest(key):.3g}")}
 
 
 def overrides(trial: Trial, changed: Mapping[str, Any], default: Mapping[str, Any]) -> list[str] | None:

@@ -11,6 +11,7 @@ from pipeline.backprop.status import Status
 from pipeline.report.causes import why
 from pipeline.report.numbers import count
 from pipeline.trials.trial import Trial
+from pipeline.trials.unreachable import Unreachable, lowest
 from pipeline.walkthrough.end import Equals, Layer, RunEnd
 from pipeline.walkthrough.numbers import few
 from pipeline.walkthrough.text import Block, Literal, markdown, plain_text
@@ -64,7 +65,7 @@ def told(end: RunEnd, trial: Trial, command: str, record: str = "") -> Iterator[
     yield from equals_told(end)
     if end.status is Status.EXHAUSTED:
         yield from rules_told(end)
-    yield from cause_told(end, command)
+    yield from cause_told(end, trial, command)
 
 
 def how_it_ended(end: RunEnd, trial: Trial, record: str) -> Iterator[Block]:
@@ -294,7 +295,7 @@ def evidence(end: RunEnd, cause: Cause, rule: int) -> str:
             return ""
 
 
-def cause_told(end: RunEnd, command: str) -> Iterator[Block]:
+def cause_told(end: RunEnd, trial: Trial, command: str) -> Iterator[Block]:
     """The cause, its number, and what to try; of a run that converged, how fast it was falling."""
     if end.status is Status.CONVERGED:
         yield "## It converged"
@@ -309,8 +310,11 @@ def cause_told(end: RunEnd, command: str) -> Iterator[Block]:
         yield f"No cause is looked for: the gradient is as good as 0 there. Directions that bend down: {ways}."
         return
     yield "## The cause, and what to try"
-    line = why(end.cause, end.number, end.error, end.goal, end.at("k_star"))
+    line = why(end.cause, end.number, end.error, end.goal, end.at("k_star"), end.at("rho"))
     yield f"{line[:1].upper()}{line[1:]}."
+    out_of_reach = Unreachable(trial.batch_key, trial.threshold)
+    if end.cause is Cause.UNREACHABLE and lowest(trial.batch_key) > trial.threshold:
+        yield f"{out_of_reach.reason[:1].upper()}{out_of_reach.reason[1:]}."
     if not command.startswith("python"):
         yield "The same run (its initial weights are too many for a command), with"
     yield Literal(command)
