@@ -1,6 +1,7 @@
 """What do causes cost beside the training that they are of? `python -m benchmarks.cost_of_causes`.
 
-The default studies are trained as sweeps train them, chunk by chunk; of other networks, runs that do not converge.
+The default studies are trained as sweeps train them, chunk by chunk; of other networks, runs that do not converge. All times are
+the processor's: training shares them among threads, causes have one.
 """
 
 from __future__ import annotations
@@ -45,16 +46,19 @@ def batches(name: str) -> list[Batch]:
 
 
 def seconds(batch: Batch) -> tuple[float, float, int]:
-    """The lowest of training it and of finding its causes, in turn; how many trainings did not converge."""
+    """The processor's seconds, of all threads, of training it and of finding its causes: the lowest of some rounds, in turn.
+
+    Also how many trainings did not converge.
+    """
     train = engine("compiled")
     train(batch.columns(np.arange(1)))
     training = looking = np.inf
     for _ in range(ROUNDS):
-        started = time.perf_counter()
+        started = time.process_time()
         result = train(batch)
-        trained = time.perf_counter()
+        trained = time.process_time()
         causes(result)
-        training, looking = min(training, trained - started), min(looking, time.perf_counter() - trained)
+        training, looking = min(training, trained - started), min(looking, time.process_time() - trained)
     return training, looking, len(np.unique(batch.training[result.status == Status.EXHAUSTED]))
 
 
@@ -67,7 +71,7 @@ def table_row(name: str) -> str:
 
 def main() -> None:
     """Prints the table in Markdown."""
-    print("\n| training | not converged | training, ms | causes, ms | share | µs a run |")
+    print("\n| training | not converged | training, CPU ms | causes, CPU ms | share | CPU µs a run |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name in (*STUDIES, *NETWORKS):
         print(table_row(name), flush=True)

@@ -72,7 +72,7 @@ def cause(
     bounces = (end.rate > 0.0) & (
         ((over <= LITTLE) & ((curve.rises > 0.0) | (end.rho >= 0.0))) | ((curve.rises > 0.0) & (over < 0.5))
     )
-    lowest = (end.above_lowest <= NEAREST * end.error) & (end.saturated_error < goal)
+    lowest = (end.above_lowest <= NEAREST * end.error) & (end.error - end.above_lowest > goal) & (end.saturated_error < goal)
     rules = [
         (Cause.DIVERGED, ~np.isfinite(end.error)),
         (Cause.UNREACHABLE, bound > goal),
@@ -86,7 +86,9 @@ def cause(
         (Cause.MINIMUM, (bowl | (end.escape >= LATE * epochs)) & confirmed & still),
         (Cause.DESCENDING, falls_by_curve | (~still & (curve.last_rate > 0.0) & (end.rho > 0.0))),
     ]
-    code = np.select([holds for _, holds in rules], [int(one) for one, _ in rules], int(Cause.UNDECIDED)).astype(np.int8)
+    code = np.full(len(goal), int(Cause.UNDECIDED), np.int8)
+    for one, holds in reversed(rules):
+        code[holds] = one
     ratio = np.minimum(end.error / goal, FAR)
     cases = [bounces, falls, falls_by_curve]
     per_fold = 0.5 * epochs / -log(np.minimum(curve.trend, STILL))
@@ -105,7 +107,10 @@ def cause(
         Cause.MINIMUM: np.where(lowest, end.error, end.error * (1.0 - 2.0 / end.rho)),
         Cause.UNDECIDED: end.escape,
     }
-    return code, np.select([code == one for one in numbers], list(numbers.values()), np.nan)
+    number = np.full(len(goal), np.nan)
+    for one, values in numbers.items():
+        np.copyto(number, values, where=code == one)
+    return code, number
 
 
 def remaining(tau: Array, rho: Array, ratio: Array) -> Array:
