@@ -1,7 +1,7 @@
 """What do causes cost beside the training that they are of? `python -m benchmarks.cost_of_causes`.
 
-The default studies are trained as sweeps train them, chunk by chunk; of other networks, runs that do not converge. All times are
-the processor's: training shares them among threads, causes have one.
+The default studies are trained as sweeps train them, chunk by chunk; of other networks, runs that do not converge. All times
+are the processor's: training shares them among threads, causes have one.
 """
 
 from __future__ import annotations
