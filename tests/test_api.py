@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 import pipeline as bp
 from pipeline.api import as_axis
+from pipeline.backprop.causes.of_batch import causes
 from pipeline.errors import as_override
 from tests import ROOT
 
@@ -44,6 +45,20 @@ def test_a_run_is_the_worked_example():
     assert list(run.curve["epoch"].iloc[[0, 1, -1]]) == [0, 1, 1088]
     assert run.weights["initial_weights_1"].tolist() == [[0.15, 0.2], [0.25, 0.3]]
     assert run.final_error == run.curve["error"].iloc[-1] <= 1e-3
+
+
+def test_a_run_is_asked_for_its_cause_when_somebody_wants_it(monkeypatch):
+    asked = []
+    monkeypatch.setattr("pipeline.api.causes", lambda result: asked.append(result) or causes(result))
+    run = bp.train(max_epochs=1000)
+    assert repr(run).startswith("exhausted")
+    assert asked == []
+    assert (run.cause, round(run.cause_number)) == ("descending", 88)
+    epochs, way = "about 88 more epochs to the threshold", "by its gradient, between exponential and 1/k"
+    assert run.why == f"descending: {epochs} ({way}); what helps: more epochs"
+    assert len(asked) == 1
+    converged = bp.train(learning_rate=2)
+    assert (converged.cause, converged.why, np.isnan(converged.cause_number)) == ("none", "", True)
 
 
 def test_a_run_has_the_digest_that_the_command_records(store, command):

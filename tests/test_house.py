@@ -31,7 +31,7 @@ ROOMS = {
     "stats": ("results.columns backprop.status errors", "numpy pandas scipy sklearn"),
     "store": ("results trials backprop errors", "numpy pandas pyarrow mlflow requests sqlalchemy alembic yaml"),
     "report": ("stats results trials backprop errors", "numpy pandas matplotlib jinja2 markupsafe bokeh rich"),
-    "walkthrough": ("report trials backprop errors", "numpy matplotlib"),
+    "walkthrough": ("report results trials backprop errors", "numpy matplotlib"),
     "sweeps": ("store report stats results trials backprop app errors", "numpy pandas pyarrow dask distributed"),
     "reproducibility": ("sweeps store results trials backprop app errors", "numpy pandas pyarrow"),
     "commands": ("any", "matplotlib numpy pandas"),  # the files in pipeline/ other than errors.py

@@ -52,9 +52,17 @@ def header(path: Path) -> str:
 
 
 def keys_of(path: Path) -> list[str]:
-    """The keys of a file with their comments, those of the file that it starts from first; without Hydra's."""
+    """The keys of a command with their comments, those of the command that it starts from first; without Hydra's."""
     above = [entry for entry in yaml.safe_load(path.read_text(encoding="utf-8")).get("defaults", []) if isinstance(entry, str)]
-    lines = [line for name in above if name != "_self_" for line in keys_of(path.with_name(f"{name}.yaml"))]
+    return [
+        *(line for name in above if name != "_self_" for line in keys_of(path.with_name(f"{name}.yaml"))),
+        *own_keys(path),
+    ]
+
+
+def own_keys(path: Path) -> list[str]:
+    """The keys of a file with their comments, without Hydra's."""
+    lines: list[str] = []
     hidden = False
     for line in path.read_text(encoding="utf-8").splitlines():
         if re.match(r"\w+:", line):
@@ -78,7 +86,7 @@ def options(group: str) -> list[str]:
     lines = []
     for path in sorted((CONF / group).glob("*.yaml")):
         about = header(path).splitlines()
-        lines += [f"{group}={path.stem}: {' '.join(about)}", *indented(key for key in keys_of(path) if not is_name(key))]
+        lines += [f"{group}={path.stem}: {' '.join(about)}", *indented(key for key in own_keys(path) if not is_name(key))]
     return lines
 
 

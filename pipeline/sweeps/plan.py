@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import chain, product
@@ -19,6 +19,7 @@ from pipeline.sweeps.axes import Product, Swept
 from pipeline.sweeps.chunks import Chunk, chunk_trainings
 from pipeline.trials.batching import Column, batch_of, distinct, make_batch, network_of, trainings
 from pipeline.trials.configuration import INDEPENDENT, TRIAL_KEYS, fixed_keys, read_trial
+from pipeline.trials.equal_units import warnings_of_equal_units
 from pipeline.trials.fingerprint import keys
 from pipeline.trials.memory import check_size
 from pipeline.trials.settings import Settings
@@ -81,6 +82,12 @@ class Plan:
             name: (axes.get(name), distinct(self.free.get(name) or [getattr(trial, name) for trial in self.groups]))
             for name in FIELDS
         }
+
+    @property
+    def thresholds(self) -> Iterator[tuple[BatchKey, float]]:
+        """The batch key of each group with its lowest threshold."""
+        lowest = min(self.free["threshold"]) if "threshold" in self.free else None
+        return ((trial.batch_key, trial.threshold if lowest is None else lowest) for trial in self.groups)
 
     def field(self, name: str, indices: Indices) -> Column:
         """A field of these trials."""
@@ -170,6 +177,11 @@ class Plan:
             if idle:
                 lines.append(f"{name}: has no effect: its {len(axis.values):,} values all make the same trial")
         return lines
+
+    @property
+    def equal_units(self) -> list[str]:
+        """A line if trials start with equal hidden units."""
+        return warnings_of_equal_units(self.groups, len(self) // max(1, len(self.groups)))
 
     def fixed_columns(self, indices: Indices) -> dict[str, pa.Array]:
         """The keys of these trials that are no axes, as columns of a table."""
