@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog, lsq_linear
 
+import pipeline as bp
 from pipeline.backprop.causes.bound import RANGES, lowest_error, lowest_worst_output
 from pipeline.backprop.network import forward, total_error, worst_output
 from pipeline.errors import ConfigError
@@ -114,6 +115,18 @@ def test_no_weights_are_below_the_bounds(network, seed, patterns):
     outputs = forward(network, numbers.normal(scale=3.0, size=(network.size, 50)), inputs)[-1]
     assert (total_error(outputs, targets) >= lowest_error(network, inputs, targets) * (1 - 1e-9)).all()
     assert (worst_output(outputs, targets) >= lowest_worst_output(network, inputs, targets) * (1 - 1e-9)).all()
+
+
+@pytest.mark.parametrize(("threshold", "word"), [(0.6, False), (0.4, True)])
+def test_the_cause_of_a_worst_output_is_unreachable_only_where_no_weights_reach_it(threshold, word, folder):
+    """Nine targets are 0 and one is 1, for the same inputs: training goes to 0.1, but an output of 0.5 is possible."""
+    (folder / "t.csv").write_text("x,y\n" + "1,0\n" * 9 + "1,1\n")
+    table = ("task=csv", "task.path=t.csv", "task.targets=y", "criterion=worst_output", f"threshold={threshold}")
+    run = bp.train(*table, "initial=uniform", "network=trained", "engine=numpy", "max_epochs=200", "on_unreachable=warn")
+    assert run.status == "exhausted"
+    assert (run.cause == "unreachable") is word
+    if word:
+        assert run.cause_number == pytest.approx(0.45)
 
 
 def test_a_bound_is_computed_once_for_many_trials(monkeypatch):
