@@ -132,10 +132,18 @@ def test_the_cause_of_a_worst_output_is_unreachable_only_where_no_weights_reach_
 def test_a_bound_is_computed_once_for_many_trials(monkeypatch):
     computed = []
     monkeypatch.setattr(room, "lowest_error", lambda *given: computed.append(given) or lowest_error(*given))
-    room.lowest.cache_clear()
+    room.lowest_of.cache_clear()
     keys = [wanted("sin.csv", network_hidden=[size], max_epochs=epochs)[0] for size in (1, 2, 3) for epochs in range(100)]
     assert len(unreachable((key, 10.0 ** -(number % 7)) for number, key in enumerate(keys))) == 1
     assert len(computed) == 1
+
+
+def test_a_table_that_has_changed_has_another_bound(tmp_path):
+    path = tmp_path / "t.csv"
+    for target, bound in ((3, 2), (1, 0)):
+        path.write_text(f"x,y\n1,0\n2,{target}\n")
+        load.cache_clear()
+        assert room.lowest(wanted(path)[0]) == bound
 
 
 def test_the_key_has_two_values_and_is_refuse_in_configurations_of_before():
