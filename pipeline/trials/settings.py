@@ -11,8 +11,11 @@ from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.trial import Trial
 
 RUN_KEYS = ("engine", "curve_points", "tracking", "executor", "resume", "limits", "objective", "causes", "on_unreachable")
-# of keys that configurations of before do not have
-DEFAULTS = {"objective": "epochs", "causes": "all", "on_unreachable": "refuse"}
+DEFAULTS = {
+    "objective": "epochs",
+    "causes": "all",
+    "on_unreachable": "refuse",
+}  # of keys that configurations of before do not have
 OBJECTIVES = ("epochs", "final_error")  # that a run gives to a sweeper which optimizes
 ON_UNREACHABLE = ("refuse", "warn")  # what is done where no weights can reach the threshold
 EXECUTOR_KEYS = {"local": ("chunk",), "dask": ("chunk", "address", "workers")}
