@@ -23,8 +23,8 @@ def warnings_of_equal_units(trials: Sequence[Trial], repeated: int = 1) -> list[
     number, total = found.total() * repeated, len(trials) * repeated
     some = f", in {number:,} of {total:,} trials" if total > 1 else ""
     return [
-        f"initial={', '.join(found)}: hidden units are equal at the start in all their weights{some}; they stay equal, like one "
-        "unit; what helps: weights that differ, such as initial=uniform"
+        f"initial={', '.join(found)}: hidden units are equal at the start in all their weights{some}; they stay equal, like "
+        "one unit; what helps: weights that differ, such as initial=uniform"
     ]
 
 
