@@ -180,7 +180,9 @@ class Plan:
 
     @property
     def equal_units(self) -> list[str]:
-        """A line if trials start with equal hidden units."""
+        """A line if trials start with equal hidden units; sweeps over single weights are not looked at."""
+        if any(path.startswith("initial.") for path in self.free):
+            return []
         return warnings_of_equal_units(self.groups, len(self) // max(1, len(self.groups)))
 
     def fixed_columns(self, indices: Indices) -> dict[str, pa.Array]:

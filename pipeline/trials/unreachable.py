@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import chain
 from math import isfinite
 
@@ -83,14 +83,18 @@ def what_matters(key: BatchKey) -> BatchKey:
     )
 
 
-@cache
 def lowest(key: BatchKey) -> float:
     """The bound of the criterion from below, of any weights and biases."""
-    task, network = load(key.task), network_with_outputs(key)
-    if key.criterion == "worst_output":
+    return lowest_of(load(key.task), network_with_outputs(key), key.criterion)
+
+
+@lru_cache(100)
+def lowest_of(task: Task, network: Network, criterion: str) -> float:
+    """The same, computed once for a task as it was loaded."""
+    if criterion == "worst_output":
         return lowest_worst_output(network, task.inputs, task.targets)
     bound = lowest_error(network, task.inputs, task.targets)
-    return bound / task.targets.size if key.criterion == "mean_error" else bound
+    return bound / task.targets.size if criterion == "mean_error" else bound
 
 
 def network_with_outputs(key: BatchKey) -> Network:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog, lsq_linear
 
+import pipeline as bp
 from pipeline.backprop.causes.bound import RANGES, lowest_error, lowest_worst_output
 from pipeline.backprop.network import forward, total_error, worst_output
 from pipeline.errors import ConfigError
@@ -116,13 +117,33 @@ def test_no_weights_are_below_the_bounds(network, seed, patterns):
     assert (worst_output(outputs, targets) >= lowest_worst_output(network, inputs, targets) * (1 - 1e-9)).all()
 
 
+@pytest.mark.parametrize(("threshold", "word"), [(0.6, False), (0.4, True)])
+def test_the_cause_of_a_worst_output_is_unreachable_only_where_no_weights_reach_it(threshold, word, folder):
+    """Nine targets are 0 and one is 1, for the same inputs: training goes to 0.1, but an output of 0.5 is possible."""
+    (folder / "t.csv").write_text("x,y\n" + "1,0\n" * 9 + "1,1\n")
+    table = ("task=csv", "task.path=t.csv", "task.targets=y", "criterion=worst_output", f"threshold={threshold}")
+    run = bp.train(*table, "initial=uniform", "network=trained", "engine=numpy", "max_epochs=200", "on_unreachable=warn")
+    assert run.status == "exhausted"
+    assert (run.cause == "unreachable") is word
+    if word:
+        assert run.cause_number == pytest.approx(0.45)
+
+
 def test_a_bound_is_computed_once_for_many_trials(monkeypatch):
     computed = []
     monkeypatch.setattr(room, "lowest_error", lambda *given: computed.append(given) or lowest_error(*given))
-    room.lowest.cache_clear()
+    room.lowest_of.cache_clear()
     keys = [wanted("sin.csv", network_hidden=[size], max_epochs=epochs)[0] for size in (1, 2, 3) for epochs in range(100)]
     assert len(unreachable((key, 10.0 ** -(number % 7)) for number, key in enumerate(keys))) == 1
     assert len(computed) == 1
+
+
+def test_a_table_that_has_changed_has_another_bound(tmp_path):
+    path = tmp_path / "t.csv"
+    for target, bound in ((3, 2), (1, 0)):
+        path.write_text(f"x,y\n1,0\n2,{target}\n")
+        load.cache_clear()
+        assert room.lowest(wanted(path)[0]) == bound
 
 
 def test_the_key_has_two_values_and_is_refuse_in_configurations_of_before():

@@ -118,7 +118,9 @@ def test_the_word_is_the_first_rule_that_holds_and_those_before_it_do_not(name):
     assert table[-1].split()[0] == end.cause.word
 
 
-@pytest.mark.parametrize("name", ["near the goal", "descending", "descending from afar", "another criterion"])
+@pytest.mark.parametrize(
+    "name", ["near the goal", "descending from afar", pytest.param("another criterion", marks=pytest.mark.slow)]
+)
 def test_what_descends_converges_with_the_pasted_command(name):
     overrides = pasted(ended(name)[2])
     if name == "descending from afar":
@@ -144,8 +146,10 @@ def test_other_advice_does_what_it_says():
         (*DRAWN, "initial.range=[-1,2]", "seed=18446744073709551615", "update=online", "criterion=mean_error"),
         (*DRAWN, "network.hidden=[3,2]", "network.bias=shared", "network.activation=relu", "gradient_tolerance=1e-6"),
         (*XOR, "initial=explicit", DEAD),
-        ("task=parity", "task.bits=3", "network.train_bias=true", "initial=uniform"),
-        ("task=csv", "task.path='a b/c=d.csv'", "task.targets=[kind,'x y']", "initial=uniform"),
+        pytest.param(("task=parity", "task.bits=3", "network.train_bias=true", "initial=uniform"), marks=pytest.mark.slow),
+        pytest.param(
+            ("task=csv", "task.path='a b/c=d.csv'", "task.targets=[kind,'x y']", "initial=uniform"), marks=pytest.mark.slow
+        ),
         ("task=csv", "task.path=table.csv", "task.targets=kind", "task.test=0.25", "initial=uniform", "network=trained"),
     ],
 )

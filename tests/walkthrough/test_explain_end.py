@@ -9,21 +9,25 @@ import pytest
 from pipeline.app.composition import compose
 from pipeline.backprop.engines import engine
 from pipeline.backprop.status import Status
+from pipeline.errors import ConfigError
+from pipeline.explain import read_place
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
 from tests import ROOT
 
 END = ("explain.at=end", "max_epochs=20")
 REFUSED = {
+    "curve_points=1": "curve_points=1: must be a whole number, 2 to 1000",
+    "explain.figure=missing/a.svg": "explain.figure=missing/a.svg: cannot be written: No such file or directory",
+    "explain.output=.": "explain.output=.: cannot be written: Is a directory",
+    "engine=abacus": "engine=abacus: must be one of compiled, numpy",
+}
+MISPLACED = {
     "explain.weight=w1": "explain.weight=w1: belongs to an iteration: use explain.at=start",
     "explain.pattern=2": "explain.pattern=2: belongs to an iteration: use explain.at=start",
     "explain.iteration=2": "explain.iteration=2: belongs to an iteration: use explain.at=start",
     "explain.figure=a.gif": "explain.figure=a.gif: must end in .svg or .png",
     "explain.figure=3": "explain.figure=3: must be the name of a file, or null",
-    "explain.figure=missing/a.svg": "explain.figure=missing/a.svg: cannot be written: No such file or directory",
-    "explain.output=.": "explain.output=.: cannot be written: Is a directory",
-    "curve_points=1": "curve_points=1: must be a whole number, 2 to 1000",
-    "engine=abacus": "engine=abacus: must be one of compiled, numpy",
 }
 
 
@@ -34,6 +38,14 @@ def test_wrong_input_is_refused_in_one_line_and_nothing_is_written(argument, fol
     assert ended.err.splitlines()[-1].startswith(REFUSED[argument])
     assert len(ended.err.splitlines()) == 1
     assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize("argument", MISPLACED)
+def test_keys_that_do_not_belong_to_an_end_are_refused(argument):
+    settings = compose([*END, argument], "explain")["explain"]
+    with pytest.raises(ConfigError) as refused:
+        read_place(settings, is_recorded=False)
+    assert str(refused.value) == MISPLACED[argument]
 
 
 def test_the_curve_and_the_page_are_written_where_asked(folder, command):

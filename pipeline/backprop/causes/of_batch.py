@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch, BatchResult
-from pipeline.backprop.causes.bound import lowest_error
+from pipeline.backprop.causes.bound import lowest_error, lowest_worst_output
 from pipeline.backprop.causes.curve_shape import shape
 from pipeline.backprop.causes.ending import Ending, ending
 from pipeline.backprop.causes.limits import MOST_TRAINED
@@ -63,12 +63,17 @@ def explain(result: BatchResult, trials: NDArray[np.intp], of: NDArray[np.intp],
     curve = shape(result.curve_epochs.astype(float), result.curve_errors[:, training])
     goal = goals(batch, parameters[:, of], batch.threshold[trials], end.error[of])
     equal = twins(batch.network, batch.initial_parameters[:, training])[of]
-    bound = np.full(len(trials), lowest_error(batch.network, batch.inputs, batch.targets))
+    lowest = lowest_error(batch.network, batch.inputs, batch.targets)
+    bound = np.full(len(trials), lowest)
+    if batch.criterion == "worst_output":  # of which a threshold can be within reach where the error's is not
+        bound[:] = lowest_worst_output(batch.network, batch.inputs, batch.targets)
+        bound = goals(batch, parameters[:, of], bound, end.error[of])
     relu = batch.network.activation == "relu" and batch.network.layers > 1
     wide = Ending(*(getattr(end, field.name)[of] for field in fields(Ending)))
     curves = type(curve)(*(getattr(curve, field.name)[of] for field in fields(curve)))
     found.goal[trials] = goal
     found.code[trials], found.number[trials] = cause(wide, curves, goal, batch.max_epochs, bound, equal.astype(float), relu)
+    found.number[trials[found.code[trials] == Cause.UNREACHABLE]] = lowest
     for name in ("rho", "lambda_min", "k_star"):
         getattr(found, name)[trials] = getattr(wide, name)
 

@@ -59,7 +59,9 @@ def cause(
 ) -> tuple[NDArray[np.int8], Array]:
     """The codes of `Cause` and their numbers, each (R,), of runs that were exhausted; what is given as `rules` has it."""
     held = rules(end, curve, goal, epochs, bound, twins, relu)
-    code = np.select([holds for _, holds in held], [int(one) for one, _ in held], int(Cause.UNDECIDED)).astype(np.int8)
+    code = np.full(len(goal), int(Cause.UNDECIDED), np.int8)
+    for one, holds in reversed(held):
+        code[holds] = one
     numbers = {
         Cause.UNREACHABLE: bound,
         Cause.SYMMETRIC: twins,
@@ -70,7 +72,10 @@ def cause(
         Cause.MINIMUM: np.where(is_lowest(end, goal), end.error, end.error * (1.0 - 2.0 / end.rho)),
         Cause.UNDECIDED: end.escape,
     }
-    return code, np.select([code == one for one in numbers], list(numbers.values()), np.nan)
+    number = np.full(len(goal), np.nan)
+    for one, values in numbers.items():
+        np.copyto(number, values, where=code == one)
+    return code, number
 
 
 @np.errstate(all="ignore")
@@ -103,8 +108,9 @@ def rules(
 
 
 def is_lowest(end: Ending, goal: Array) -> NDArray[np.bool_]:
-    """Which runs are as good as at the lowest point of a bowl, not held by outputs that are wrong and flat; (R,)."""
-    return (end.above_lowest <= NEAREST * end.error) & (end.saturated_error < goal)
+    """Which runs are as good as at the lowest point of a bowl, above the goal, not held by wrong and flat outputs; (R,)."""
+    near = (end.above_lowest <= NEAREST * end.error) & (end.error - end.above_lowest > goal)
+    return near & (end.saturated_error < goal)
 
 
 def falling(end: Ending, curve: CurveShape, relu: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:

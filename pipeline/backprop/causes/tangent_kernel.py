@@ -41,9 +41,10 @@ class TangentKernel:
         """root: D^½, (trained, R)."""
         self.root, self.pattern = root, 0
         outputs, (trained, runs) = network.units[-1], root.shape
-        self.of_rows = patterns * outputs <= trained
-        self.rows = np.empty((patterns * outputs if self.of_rows else 0, trained, runs))
-        self.whole = np.zeros((trained, trained, runs) if not self.of_rows else (patterns * outputs, patterns * outputs, runs))
+        rows = patterns * outputs
+        self.of_rows = rows <= trained
+        self.rows = np.empty((rows if self.of_rows else 0, trained, runs))
+        self.whole = np.zeros((min(rows, trained), min(rows, trained), runs))
         self.squares = np.zeros((patterns, outputs, runs))
 
     def add(self, jacobian: Array) -> None:
@@ -57,14 +58,16 @@ class TangentKernel:
             if self.of_rows:
                 self.rows[first + output] = row
             else:
-                for own, line in zip(row, self.whole, strict=True):
-                    line += own * row
+                for index, line in enumerate(self.whole):
+                    line[: index + 1] += row[index] * row[: index + 1]
         self.pattern += 1
 
     def largest(self) -> Array:
         """λmax(K), (R,)."""
-        for own, line in zip(self.rows, self.whole, strict=True) if self.of_rows else ():
+        for index, own in enumerate(self.rows):
             for parameter in range(len(self.root)):
-                line += own[parameter] * self.rows[:, parameter]
+                self.whole[index, : index + 1] += own[parameter] * self.rows[: index + 1, parameter]
+        for index, line in enumerate(self.whole):
+            self.whole[:index, index] = line[:index]
         largest: Array = eigenvalues(self.whole).max(axis=0)
         return largest

@@ -76,13 +76,6 @@ def test_alone_and_in_a_batch_of_any_size_in_any_order(name, monkeypatch):
     assert cause_digests(causes(result)) == found
 
 
-PROGRAM = """
-from tests.backprop.causes.test_same_bits import POPULATIONS, batch_of, digests
-for name in POPULATIONS:
-    print(*digests(batch_of(name), "numpy"))
-"""
-
-
 @pytest.mark.slow
 def test_with_any_vector_instructions():
     features = np.show_config("dicts")["SIMD Extensions"].get("found", [])
@@ -90,7 +83,7 @@ def test_with_any_vector_instructions():
         pytest.skip("NumPy uses no vector instructions here that could be switched off")
     outputs = [
         subprocess.run(
-            [sys.executable, "-c", PROGRAM],
+            [sys.executable, "-m", __name__],
             cwd=Path(__file__).parents[3],
             env={**os.environ, "NPY_DISABLE_CPU_FEATURES": " ".join(off)},
             capture_output=True,
@@ -101,3 +94,8 @@ def test_with_any_vector_instructions():
     ]
     assert len(outputs[0].split()) > 100
     assert outputs[0] == outputs[1] == outputs[2]
+
+
+if __name__ == "__main__":
+    for population in POPULATIONS:
+        print(*digests(batch_of(population), "numpy"))

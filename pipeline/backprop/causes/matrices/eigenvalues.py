@@ -43,22 +43,27 @@ def of_tridiagonal(diagonal: Array, beside: Array) -> Array:
     size, runs = diagonal.shape
     state = np.zeros((2, size, runs))  # the diagonal, and the squares of what is beside it
     np.add(diagonal, 0.0, out=state[0])  # no −0
-    np.multiply(beside, beside, out=state[1, :-1])
+    squares = np.multiply(beside, beside, out=state[1, :-1])
     zero = np.maximum(np.abs(diagonal).max(axis=0), np.abs(beside).max(axis=0, initial=0.0))
     zero *= ROUNDING
     zero *= zero
-    for row in range(size - 1):
+    coupled = squares > zero
+    squares *= coupled
+    coupled = np.logical_or.accumulate(coupled[::-1])[::-1]  # to the row below, or one further down
+    rows = int(coupled.any(axis=1).sum()) + 1
+    for row in range(rows - 1):
         for _ in range(STEPS):
             at_work = np.flatnonzero(state[1, row] > zero)
             if not len(at_work):
                 break
             if len(at_work) == runs:
-                step(state[:, row:], zero)
+                step(state[:, row:rows], zero)
             else:
-                some = state[:, row:].take(at_work, axis=2)
+                some = state[:, row:rows].take(at_work, axis=2)
                 step(some, zero.take(at_work))
-                state[:, row:, at_work] = some
+                state[:, row:rows, at_work] = some
     values: Array = state[0] + 0.0
+    np.copyto(values[1:], diagonal[1:] + 0.0, where=~coupled)  # as if rows that others need had been left out
     return values
 
 

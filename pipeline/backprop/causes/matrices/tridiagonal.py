@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.causes.ordered_sum import added
 
-ROUNDING = 2.0**-54  # of the largest number, at which one beside the diagonal is 0
+ROUNDING = 2.0**-51  # of the largest number, at which one beside the diagonal is 0
 
 
 def reduced(a: Array) -> tuple[Array, Array]:
