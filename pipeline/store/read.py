@@ -1,6 +1,7 @@
 """What a store has: sweeps, runs, their artifacts and curves."""
 
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from pipeline.store.sqlite import readable_sqlite
 T = TypeVar("T")
 PAGE = 1000  # runs of one answer
 FINISHED = "attributes.status = 'FINISHED'"
+RUN_ID = re.compile("[0-9a-f]{4,32}")
 
 
 class LocalClient(MlflowClient):
@@ -77,6 +79,24 @@ def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
         raise unusable(uri, error) from None
     if not runs:
         raise ConfigError("sweep", which, f"there is no finished sweep in {uri}")
+    return client, runs[0]
+
+
+def find_run(uri: str | None, key: str, which: str) -> tuple[MlflowClient, Run]:
+    """The run of that id, or of the only id that begins so, in any experiment. Raises ConfigError with that key."""
+    client, shown = reader(uri)
+    if not RUN_ID.fullmatch(which):
+        raise ConfigError(key, which, "must be a run's id, or the first characters of one, at least 4 of 0 to 9 and a to f")
+    with store_errors_as_config_errors(shown):
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        begun = f"attributes.run_id LIKE '{which}%'"
+        runs = list(client.search_runs(experiments, begun, max_results=2)) if experiments else []
+    if not runs:
+        raise ConfigError(key, which, f"no such run in {shown}")
+    if len(runs) > 1:
+        raise ConfigError(
+            key, which, f"is the beginning of several ids, such as {runs[0].info.run_id} and {runs[1].info.run_id}"
+        )
     return client, runs[0]
 
 

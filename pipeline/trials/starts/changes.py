@@ -14,10 +14,10 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.network import Network
 from pipeline.backprop.normal_quantile import normal
 from pipeline.errors import ConfigError
-from pipeline.trials.distributions import length
 from pipeline.trials.initial_weights import given
+from pipeline.trials.starts.distributions import length
+from pipeline.trials.starts.weight_names import weight_at
 from pipeline.trials.trial import Direction, InitialChoice
-from pipeline.trials.weight_names import weight_at
 
 SCALE, FRACTION, DISTANCE = "initial.scale", "initial.direction.fraction", "initial.direction.distance"
 OFFSET, SET = "initial.offset.", "initial.set."

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.errors import ConfigError
-from pipeline.trials.changes import ALONG, DISTANCE, FRACTION, OFFSET, SCALE, SET
 from pipeline.trials.checks import choice, integer, number, refuse_unknown, text, variant
+from pipeline.trials.starts.changes import ALONG, DISTANCE, FRACTION, OFFSET, SCALE, SET
 from pipeline.trials.trial import UNSCALED, Direction, InitialChoice, Pair
 
 Changes = tuple[tuple[str, float], ...]
