@@ -1,0 +1,1 @@
+"""Maps: two axes, and each pixel a training run."""
