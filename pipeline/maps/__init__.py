@@ -1,1 +1,1 @@
-"""Maps: two axes, and each pixel a training run."""
+"""Maps: sweeps over two continuous axes, drawn as pictures. A pixel is an ordinary trial."""
