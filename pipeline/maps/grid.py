@@ -17,14 +17,15 @@ from pipeline.errors import ConfigError, unknown_key
 from pipeline.maps.axis import Axis
 from pipeline.maps.command import words_of
 from pipeline.trials.batching import make_batch, network_of, rates_by_layer
-from pipeline.trials.configuration import TRIAL_KEYS, read_trial
+from pipeline.trials.changes import OFFSET, SET, changed, is_change
+from pipeline.trials.configuration import TRIAL_KEYS, read_batch_key, read_trial
 from pipeline.trials.initial_weights import initial_parameters
 from pipeline.trials.tasks import load
-from pipeline.trials.trial import Trial
+from pipeline.trials.trial import BatchKey, InitialChoice, Trial
 
 Pixels = NDArray[np.int64]  # indices y · W + x
 NUMBERS = ("learning_rate", "momentum", "threshold")
-EXAMPLES = (*NUMBERS, "learning_rate.1", "initial.range")
+EXAMPLES = (*NUMBERS, "learning_rate.1", "initial.range", "initial.set.w5", "initial.offset.w5", "initial.scale")
 OF_LAYER = re.compile(r"learning_rate\.([1-9][0-9]?)")
 
 
@@ -68,13 +69,18 @@ class Grid:
 
     @cached_property
     def base(self) -> Trial:
-        """The trial that all pixels start from."""
-        return read_trial({key: self.config[key] for key in TRIAL_KEYS})
+        """The first pixel's trial, which the others differ from in the numbers of the axes."""
+        return self.trial(0, 0)
+
+    @cached_property
+    def batch_key(self) -> BatchKey:
+        """What all pixels have in common."""
+        return read_batch_key(self.config)
 
     @cached_property
     def network(self) -> Network:
         """The network of all pixels."""
-        return network_of(self.base.batch_key)
+        return network_of(self.batch_key)
 
     def configuration(self, y: int, x: int) -> dict[str, Any]:
         """The configuration of a pixel's trial."""
@@ -98,7 +104,7 @@ class Grid:
         threshold = self._numbers("threshold", place, self.base.threshold)
         training, first = shared_trainings(place)
         place = {name: codes[first] for name, codes in place.items()}
-        key, task = self.base.batch_key, load(self.base.batch_key.task)
+        key, task = self.batch_key, load(self.batch_key.task)
         return Batch(
             network=self.network,
             inputs=task.inputs,
@@ -137,26 +143,38 @@ class Grid:
 
     def _parameters(self, place: Mapping[str, Pixels]) -> Array:
         """The initial parameters (N, T)."""
-        starts = self._starts + 0.0  # no weight is −0
-        for name in filter(is_start, place):
-            return starts[:, place[name]]
-        return np.repeat(starts, len(place[self.across.name]), axis=1)
+        choices, starts = self._starts
+        size, code = len(place[self.across.name]), next((place[name] for name in place if is_start(name)), None)
+        if code is None:
+            code, parameters = np.zeros(size, np.int64), np.repeat(starts, size, axis=1)
+        else:
+            parameters = starts[:, code]
+        changes = {key: np.full(size, value) for key, value in self.base.changes}
+        changes |= {name: self._axis(name).values[place[name]] for name in place if is_change(name)}
+        if changes:
+            parameters = changed(parameters, changes, choices, code, self.network)
+        parameters += 0.0  # no weight is −0
+        return parameters
 
     @cached_property
-    def _starts(self) -> Array:
-        """The initial parameters (N, S): one, or one for each value of the axis that they depend on."""
-        for axis in filter(lambda axis: is_start(axis.name), self.axes):
-            config, choices = copy.deepcopy({key: self.config[key] for key in TRIAL_KEYS}), []
-            for value in axis.values.tolist():
-                set_number(config, axis.name, value, self.network.layers)
-                choices.append(read_trial(config).initial)
-            return initial_parameters([(choice, self.base.seed) for choice in choices], self.network)
-        return initial_parameters([(self.base.initial, self.base.seed)], self.network)
+    def _starts(self) -> tuple[list[InitialChoice], Array]:
+        """The starts without changes, one or as many as the axis that they depend on has values; their parameters (N, S)."""
+        choices = [self.base.initial]
+        for axis in self.axes:
+            if is_start(axis.name):
+                choices = [self._start(axis.name, value) for value in axis.values.tolist()]
+        return choices, initial_parameters([(choice, self.base.seed) for choice in choices], self.network)
+
+    def _start(self, name: str, value: float) -> InitialChoice:
+        """The start, without changes, of pixels that have this value of an axis."""
+        config = self.configuration(0, 0)
+        set_number(config, name, value, self.network.layers)
+        return read_trial(config).initial
 
 
 def is_start(name: str) -> bool:
     """Whether an axis is a number of the start's kind, such as the range from which weights are drawn."""
-    return name.startswith("initial.")
+    return name.startswith("initial.") and not is_change(name)
 
 
 def layer_of(name: str) -> int:
@@ -172,10 +190,10 @@ def set_number(config: dict[str, Any], name: str, value: float, layers: int) -> 
         rates = list(rates) if isinstance(rates, list | tuple) else [rates] * layers
         config["learning_rate"] = [*rates[: layer - 1], value, *rates[layer:]]
         return
-    *above, last = name.split(".")
-    for part in above:
+    path = name.split(".", 2) if name.startswith((SET, OFFSET)) else name.split(".")
+    for part in path[:-1]:
         config = config.setdefault(part, {})
-    config[last] = value
+    config[path[-1]] = value
 
 
 def shared_trainings(place: Mapping[str, Pixels]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -26,6 +26,23 @@ AXES = {
         Axis("initial.range", "0.1", "10", "log", 3),
         (*XOR, "seed=3"),
     ),
+    "two weights": (Axis("initial.set.w5", "-20", "20", size=4), Axis("initial.offset.b1", "-1", "1", size=3), WORKED),
+    "a weight and the rate": (RATE, Axis("initial.set.weights_2.0.1", "-20", "20", size=3), (*WORKED, "initial.offset.w5=1")),
+    "range and scale": (
+        Axis("initial.range", "0.1", "10", "log", 4),
+        Axis("initial.scale", "-1", "2.0", size=3),
+        (*XOR, "initial.set.w2=-0.3"),
+    ),
+    "a direction and a deviation": (
+        Axis("initial.direction.distance", "-3", "3", size=4),
+        Axis("initial.std", "0.1", "2", size=3),
+        ("task=xor", "network=trained", "initial=normal", "initial.direction.seed=3", "seed=5", "max_epochs=40"),
+    ),
+    "along a way": (
+        Axis("initial.direction.fraction", "0", "1", size=4),
+        Axis("momentum", "0", "1", size=3),
+        (*XOR, "initial.direction.to={weights_1: [[1,2],[3,4]], bias_1: [0,1], weights_2: [[1,2]], bias_2: [-1e-7]}"),
+    ),
 }
 
 
@@ -78,6 +95,8 @@ def test_overrides_have_weights_that_are_given_one_by_one():
 @pytest.mark.parametrize(
     ("across", "down", "message"),
     [
+        (RATE, Axis("initial.set.w9", "0", "1"), "initial.set.w9=0.5: unknown weight; known are w1, w2 … w8"),
+        (RATE, Axis("initial.direction.distance", "0", "1"), "initial.direction.distance=0.5: needs a direction"),
         (RATE, Axis("momentun", "0", "1"), "key=momentun: unknown axis; did you mean momentum?"),
         (RATE, Axis("seed", "0", "1"), "key=seed: unknown axis"),
         (RATE, Axis("learning_rate", "1", "2"), "must be another number than that of the other axis"),
