@@ -64,7 +64,9 @@ class Rounding:
         if not self.order:
             return f"what rounding decides is not known: no other order of the sums changes a bit in any of {self.runs:,} runs"
         low, high = self.interval
-        counted = f"{self.differing:,} of {self.runs:,} runs end with another status when the {self.order} are put in another order"
+        counted = (
+            f"{self.differing:,} of {self.runs:,} runs end with another status when the {self.order} are put in another order"
+        )
         if not self.differing:
             part = f"less than {in_percent(high, ceil)}" if high else "nothing"
             return f"rounding decides {part} of this picture ({counted})"

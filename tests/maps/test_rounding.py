@@ -30,9 +30,7 @@ def test_hidden_units_in_reverse_order_are_the_same_network(bias):
     parameters = np.random.default_rng(0).normal(size=(network.size, 50))
     batch = replace(batch, network=network, initial_parameters=parameters)
     other = reversed_units(batch)
-    errors = [
-        total_error(forward(network, one.initial_parameters, batch.inputs)[-1], batch.targets) for one in (batch, other)
-    ]
+    errors = [total_error(forward(network, one.initial_parameters, batch.inputs)[-1], batch.targets) for one in (batch, other)]
     np.testing.assert_allclose(*errors, rtol=1e-13)
     assert not np.array_equal(*errors)
     np.testing.assert_array_equal(reversed_units(other).initial_parameters, parameters)
