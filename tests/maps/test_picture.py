@@ -224,8 +224,8 @@ def test_all_pictures_are_written_and_unknown_colours_refused(tmp_path):
     result = mixed()
     cause = np.where(result.status == Status.CONVERGED, 0, Cause.MINIMUM).astype(np.int8)
     captions = write_pictures(tmp_path, result, ACROSS, DOWN, caption="Rounding decides nothing.", scale="safe", cause=cause)
-    assert {path.name for path in captions} == {"map.png", "pixels.png", "status.png", "epochs.png", "cause.png"}
-    assert captions[tmp_path / "map.png"] == "Rounding decides nothing."
+    assert {path.name for path in captions} == {"picture.png", "pixels.png", "status.png", "epochs.png", "cause.png"}
+    assert captions[tmp_path / "picture.png"] == "Rounding decides nothing."
     assert all(path.stat().st_size > 100 for path in captions)
     with pytest.raises(ConfigError, match="scale=nice: must be one of pretty, safe"):
         write_pictures(tmp_path, result, ACROSS, DOWN, scale="nice")

@@ -28,16 +28,16 @@ def write_pictures(
     scale: str = "pretty",
     cause: NDArray[np.int8] | None = None,
 ) -> dict[Path, str]:
-    """Writes `map.png` and `pixels.png` of the ranks, `status.png`, `epochs.png`, and of causes (H, W) `cause.png`.
+    """Writes `picture.png` and `pixels.png` of the ranks, `status.png`, `epochs.png`, and of causes (H, W) `cause.png`.
 
     Gives the caption of each. Raises ConfigError for a scale that there is not.
     """
     check_scale(scale)
-    layers = {"map": ranks(result, scale), "status": statuses(result, scale), "epochs": epochs(result, scale)}
+    layers = {"picture": ranks(result, scale), "status": statuses(result, scale), "epochs": epochs(result, scale)}
     if cause is not None:
         layers["cause"] = causes(cause, scale)
     captions = {folder / "pixels.png": "one pixel for each run, the lowest values at the left and at the bottom"}
-    save_pixels(layers["map"], folder / "pixels.png")
+    save_pixels(layers["picture"], folder / "pixels.png")
     for name, layer in layers.items():
         picture = labelled(layer, across, down, title, caption)
         save_labelled(picture, folder / f"{name}.png")

@@ -1,7 +1,7 @@
 """What is recorded of a map: its arrays, its pictures, its configuration, its numbers, its description."""
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +11,22 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.status import Status
 from pipeline.errors import as_override
-from pipeline.maps.pictures.files import write_pictures
 from pipeline.maps.recording.request import MapRequest
 from pipeline.maps.training import MapResult
 from pipeline.report.tables import markdown_text
 
-ARRAYS, CONFIGURATION, PICTURE = "map.npz", "config.yaml", "map.png"
+ARRAYS, CONFIGURATION, PICTURE, PIXELS = "map.npz", "config.yaml", "map.png", "pixels.png"
 LEVEL = 1  # of compression: more takes several times as long for a few percent
 MOST_EPOCHS_32 = 2**31
 
 
-def write_artifacts(folder: Path, request: MapRequest, result: MapResult, found: Sequence[str]) -> None:
-    """Writes the files of a map into a folder; what was found is in the captions of its pictures."""
+def write_artifacts(folder: Path, request: MapRequest, result: MapResult) -> dict[str, float]:
+    """Writes the files of a map into a folder; gives the metrics that pictures come with."""
     write_arrays(folder / ARRAYS, arrays_of(request, result))
     (folder / CONFIGURATION).write_text(
         yaml.safe_dump(dict(request.configuration), sort_keys=False, allow_unicode=True), encoding="utf-8"
     )
-    caption = " ".join([question(request), *map(whole_sentence, (in_words(result), *found))])
-    grid, name = request.grid, request.name.replace("_", " ")
-    write_pictures(folder, result, grid.across, grid.down, title=name, caption=caption, scale=request.colours)
-
-
-def whole_sentence(text: str) -> str:
-    """With a capital letter and a full stop."""
-    return f"{text[:1].upper()}{text[1:]}."
+    return {}
 
 
 def arrays_of(request: MapRequest, result: MapResult) -> dict[str, NDArray[Any]]:
@@ -99,12 +91,12 @@ def question(request: MapRequest) -> str:
     )
 
 
-def note(request: MapRequest, result: MapResult, found: Sequence[str], run_id: str) -> str:
+def note(request: MapRequest, result: MapResult, run_id: str) -> str:
     """The description of a map on its MLflow page, in Markdown."""
     return "\n\n".join(
         [
             markdown_text(question(request)),
-            *(markdown_text(whole_sentence(text)) for text in (in_words(result), *found)),
+            markdown_text(in_words(result)),
             f"![](get-artifact?path={PICTURE}&run_uuid={run_id})",
         ]
     )

@@ -18,8 +18,7 @@ from pipeline.trials.initial_choice import BRACKETS
 from pipeline.trials.memory import check_size, free_memory
 from pipeline.trials.settings import DEFAULTS, RUN_KEYS, Settings, read_settings
 
-MAP_KEYS = ("name", "across", "down", "size", "pixel", "colours")
-COLOURS = ("pretty", "safe")
+MAP_KEYS = ("name", "across", "down", "size", "pixel")
 AXIS_KEYS = ("key", "from", "to", "centre", "width", "scale")
 # Bytes, measured: of a pixel in memory, its result and what pictures are made from; of a pixel of a stripe.
 PIXEL_IN_MEMORY, PIXEL_ON_DISK, PICTURES = 60, ROW_BYTES + 20, 8 * 2**20
@@ -35,7 +34,6 @@ class MapRequest:
     settings: Settings
     configuration: Mapping[str, Any]
     pixel: tuple[int, int] | None = None
-    colours: str = "pretty"
 
     @property
     def memory(self) -> int:
@@ -87,7 +85,6 @@ def read_map(config: Mapping[str, Any]) -> MapRequest:
         settings=settings,
         configuration=config,
         pixel=None if node["pixel"] is None else read_pixel(node["pixel"], width, height),
-        colours=choice("map.colours", node["colours"], COLOURS),
     )
 
 

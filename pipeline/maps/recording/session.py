@@ -16,7 +16,6 @@ from pipeline.app.progress import phase, progress_bar
 from pipeline.errors import ConfigError, printable
 from pipeline.maps.digest import map_digest, map_key
 from pipeline.maps.recording.artifacts import metrics, note, write_artifacts
-from pipeline.maps.recording.findings import findings
 from pipeline.maps.recording.request import MapRequest
 from pipeline.maps.recording.spool import MapSpool, description_in
 from pipeline.maps.recording.stripes import insert, stripes, verify_stripe
@@ -42,7 +41,6 @@ class RecordedMap:
     digest: str
     run_id: str
     store: Store
-    found: tuple[str, ...]
 
 
 def make_map(request: MapRequest, folder: Path, command: str) -> RecordedMap:
@@ -62,7 +60,7 @@ def make_map(request: MapRequest, folder: Path, command: str) -> RecordedMap:
             try:
                 result = train(request, key, spool, trainer, interrupts)
                 digest = map_digest(key, result)
-                found = record(request, result, spool, store, run_id, digest)
+                record(request, result, spool, store, run_id, digest)
                 ended = "FINISHED"
             except KeyboardInterrupt:
                 ended = "KILLED"
@@ -73,7 +71,7 @@ def make_map(request: MapRequest, folder: Path, command: str) -> RecordedMap:
             finally:
                 end(store, run_id, ended, spool)
             spool.remove()
-    return RecordedMap(result, key, digest, run_id, store, found)
+    return RecordedMap(result, key, digest, run_id, store)
 
 
 def kept(spool: MapSpool, request: MapRequest) -> str:
@@ -105,19 +103,16 @@ def train(request: MapRequest, key: str, spool: MapSpool, trainer: Executor, int
     return result
 
 
-def record(request: MapRequest, result: MapResult, spool: MapSpool, store: Store, run_id: str, digest: str) -> tuple[str, ...]:
-    """Stores the map's arrays and pictures with its run, with metrics and a description; gives what was found, in words."""
-    with phase("examining"):
-        found = findings(request.grid, result, request.settings.engine)
+def record(request: MapRequest, result: MapResult, spool: MapSpool, store: Store, run_id: str, digest: str) -> None:
+    """Stores the map's arrays and pictures with its run, with metrics and a description."""
     with phase("drawing"):
         artifacts = spool.artifacts()
-        write_artifacts(artifacts, request, result, found.sentences)
+        more = write_artifacts(artifacts, request, result)
     with phase("storing"):
         store.log_files(run_id, artifacts)
-        store.log_metrics(run_id, metrics(result) | found.metrics)
+        store.log_metrics(run_id, metrics(result) | more)
         store.client.set_tag(run_id, DIGEST_TAG, digest)
-        store.set_note(run_id, note(request, result, found.sentences, run_id))
-    return found.sentences
+        store.set_note(run_id, note(request, result, run_id))
 
 
 def params(request: MapRequest) -> dict[str, str]:
