@@ -13,7 +13,6 @@ from pipeline.backprop.status import Status
 from pipeline.errors import as_override
 from pipeline.maps.recording.request import MapRequest
 from pipeline.maps.training import MapResult
-from pipeline.report.tables import markdown_text
 
 ARRAYS, CONFIGURATION, PICTURE, PIXELS = "map.npz", "config.yaml", "map.png", "pixels.png"
 LEVEL = 1  # of compression: more takes several times as long for a few percent
@@ -86,17 +85,12 @@ def question(request: MapRequest) -> str:
         else f", to a {key.criterion} of {as_override(grid.base.threshold)}"
     )
     return (
-        f"For which {grid.across.name} and {grid.down.name} does {key.task.name} ({units}) converge "
+        f"For which `{grid.across.name}` and `{grid.down.name}` does {key.task.name} ({units}) converge "
         f"within {key.max_epochs:,} epochs{goal}?"
     )
 
 
-def note(request: MapRequest, result: MapResult, run_id: str) -> str:
+def note(request: MapRequest, result: MapResult, run_id: str, command: str) -> str:
     """The description of a map on its MLflow page, in Markdown."""
-    return "\n\n".join(
-        [
-            markdown_text(question(request)),
-            markdown_text(in_words(result)),
-            f"![](get-artifact?path={PICTURE}&run_uuid={run_id})",
-        ]
-    )
+    picture = f"![](get-artifact?path={PICTURE}&run_uuid={run_id})"
+    return "\n\n".join([question(request), in_words(result), f"`{command}`", picture])

@@ -60,7 +60,7 @@ def make_map(request: MapRequest, folder: Path, command: str) -> RecordedMap:
             try:
                 result = train(request, key, spool, trainer, interrupts)
                 digest = map_digest(key, result)
-                record(request, result, spool, store, run_id, digest)
+                record(request, result, spool, store, run_id, digest, command)
                 ended = "FINISHED"
             except KeyboardInterrupt:
                 ended = "KILLED"
@@ -103,7 +103,9 @@ def train(request: MapRequest, key: str, spool: MapSpool, trainer: Executor, int
     return result
 
 
-def record(request: MapRequest, result: MapResult, spool: MapSpool, store: Store, run_id: str, digest: str) -> None:
+def record(
+    request: MapRequest, result: MapResult, spool: MapSpool, store: Store, run_id: str, digest: str, command: str
+) -> None:
     """Stores the map's arrays and pictures with its run, with metrics and a description."""
     with phase("drawing"):
         artifacts = spool.artifacts()
@@ -112,7 +114,7 @@ def record(request: MapRequest, result: MapResult, spool: MapSpool, store: Store
         store.log_files(run_id, artifacts)
         store.log_metrics(run_id, metrics(result) | more)
         store.client.set_tag(run_id, DIGEST_TAG, digest)
-        store.set_note(run_id, note(request, result, run_id))
+        store.set_note(run_id, note(request, result, run_id, command))
 
 
 def params(request: MapRequest) -> dict[str, str]:
