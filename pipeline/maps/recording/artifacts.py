@@ -1,7 +1,8 @@
 """What is recorded of a map: its arrays, its pictures, its configuration, its numbers, its description."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,51 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.status import Status
 from pipeline.errors import as_override
+from pipeline.maps.boundary import boundary, outcomes, sentence
+from pipeline.maps.grid import Grid
+from pipeline.maps.pictures.files import write_pictures
 from pipeline.maps.recording.request import MapRequest
+from pipeline.maps.rounding import rounding
 from pipeline.maps.training import MapResult
 from pipeline.report.tables import markdown_text
 
-ARRAYS, CONFIGURATION, PICTURE, PIXELS = "map.npz", "config.yaml", "map.png", "pixels.png"
+ARRAYS, CONFIGURATION, PICTURE = "map.npz", "config.yaml", "picture.png"
 LEVEL = 1  # of compression: more takes several times as long for a few percent
 MOST_EPOCHS_32 = 2**31
 
 
-def write_artifacts(folder: Path, request: MapRequest, result: MapResult) -> dict[str, float]:
-    """Writes the files of a map into a folder; gives the metrics that pictures come with."""
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is found in a trained map: its metrics, and sentences."""
+
+    metrics: Mapping[str, float]
+    sentences: Sequence[str]
+
+
+def find(request: MapRequest, result: MapResult) -> Finding:
+    """How much of the map rounding decides, and what its boundary is like."""
+    decided = rounding(request.grid, result, request.settings.engine)
+    outcome, word = outcomes(result.status)
+    edge = boundary(outcome)
+    return Finding(metrics(result) | decided.metrics() | edge.metrics(), [str(decided), sentence(edge, word)])
+
+
+def write_artifacts(folder: Path, request: MapRequest, result: MapResult, found: Finding) -> None:
+    """Writes the files of a map into a folder: arrays, configuration, pictures."""
     write_arrays(folder / ARRAYS, arrays_of(request, result))
-    (folder / CONFIGURATION).write_text(
-        yaml.safe_dump(dict(request.configuration), sort_keys=False, allow_unicode=True), encoding="utf-8"
-    )
-    return {}
+    text = yaml.safe_dump(dict(request.configuration), sort_keys=False, allow_unicode=True)
+    (folder / CONFIGURATION).write_text(text, encoding="utf-8")
+    grid = request.grid
+    title = f"Where {named(request)} converges within {grid.batch_key.max_epochs:,} epochs"
+    caption = " ".join(f"{text[0].upper()}{text[1:]}." for text in (held_fixed(grid), *found.sentences))
+    write_pictures(folder, result, grid.across, grid.down, title=title, caption=caption, scale=request.colours)
+
+
+def held_fixed(grid: Grid) -> str:
+    """What all pixels have in common, as one writes it on the command line."""
+    names = tuple(f"{axis.name}=" for axis in grid.axes)
+    words = [word for word in grid.overrides(0, 0) if not word.startswith((*names, "learning_rate=["))]
+    return f"held fixed: {' '.join(words) or 'all else of the worked example'}"
 
 
 def arrays_of(request: MapRequest, result: MapResult) -> dict[str, NDArray[Any]]:
@@ -76,27 +106,25 @@ def in_words(result: MapResult) -> str:
     return f"{result.status.size:,} runs: {', '.join(parts)}{after}"
 
 
+def named(request: MapRequest) -> str:
+    """The task and its network."""
+    grid = request.grid
+    return f"{grid.batch_key.task.name} ({'-'.join(map(str, grid.network.units))})"
+
+
 def question(request: MapRequest) -> str:
     """What a map asks."""
     grid, key = request.grid, request.grid.batch_key
-    units = "-".join(map(str, grid.network.units))
-    goal = (
-        ""
-        if "threshold" in (grid.across.name, grid.down.name)
-        else f", to a {key.criterion} of {as_override(grid.base.threshold)}"
-    )
+    is_axis = "threshold" in (grid.across.name, grid.down.name)
+    goal = "" if is_axis else f", to a {key.criterion} of {as_override(grid.base.threshold)}"
     return (
-        f"For which {grid.across.name} and {grid.down.name} does {key.task.name} ({units}) converge "
+        f"For which {grid.across.name} and {grid.down.name} does {named(request)} converge "
         f"within {key.max_epochs:,} epochs{goal}?"
     )
 
 
-def note(request: MapRequest, result: MapResult, run_id: str) -> str:
+def note(request: MapRequest, result: MapResult, found: Finding, run_id: str, command: str) -> str:
     """The description of a map on its MLflow page, in Markdown."""
-    return "\n\n".join(
-        [
-            markdown_text(question(request)),
-            markdown_text(in_words(result)),
-            f"![](get-artifact?path={PICTURE}&run_uuid={run_id})",
-        ]
-    )
+    picture = f"![](get-artifact?path={PICTURE}&run_uuid={run_id})"
+    words = [question(request), in_words(result), *(f"{text[0].upper()}{text[1:]}." for text in found.sentences)]
+    return "\n\n".join([*map(markdown_text, words), f"`{command}`", picture])

@@ -18,7 +18,8 @@ from pipeline.trials.initial_choice import BRACKETS
 from pipeline.trials.memory import check_size, free_memory
 from pipeline.trials.settings import DEFAULTS, RUN_KEYS, Settings, read_settings
 
-MAP_KEYS = ("name", "across", "down", "size", "pixel")
+MAP_KEYS = ("name", "across", "down", "size", "colours", "pixel")
+COLOURS = ("pretty", "safe")  # of `maps.pictures.colours`, which is slow to import
 AXIS_KEYS = ("key", "from", "to", "centre", "width", "scale")
 # Bytes, measured: of a pixel in memory, its result and what pictures are made from; of a pixel of a stripe.
 PIXEL_IN_MEMORY, PIXEL_ON_DISK, PICTURES = 60, ROW_BYTES + 20, 8 * 2**20
@@ -33,6 +34,7 @@ class MapRequest:
     grid: Grid
     settings: Settings
     configuration: Mapping[str, Any]
+    colours: str = "pretty"
     pixel: tuple[int, int] | None = None
 
     @property
@@ -84,6 +86,7 @@ def read_map(config: Mapping[str, Any]) -> MapRequest:
         grid=grid,
         settings=settings,
         configuration=config,
+        colours=choice("map.colours", node["colours"], COLOURS),
         pixel=None if node["pixel"] is None else read_pixel(node["pixel"], width, height),
     )
 

@@ -15,7 +15,7 @@ from pipeline.app.interrupts import Interrupts
 from pipeline.app.progress import phase, progress_bar
 from pipeline.errors import ConfigError, printable
 from pipeline.maps.digest import map_digest, map_key
-from pipeline.maps.recording.artifacts import metrics, note, write_artifacts
+from pipeline.maps.recording.artifacts import Finding, find, note, write_artifacts
 from pipeline.maps.recording.request import MapRequest
 from pipeline.maps.recording.spool import MapSpool, description_in
 from pipeline.maps.recording.stripes import insert, stripes, verify_stripe
@@ -37,7 +37,7 @@ class RecordedMap:
     """A map that is recorded as a run of a store."""
 
     result: MapResult
-    key: str
+    found: Finding
     digest: str
     run_id: str
     store: Store
@@ -59,8 +59,9 @@ def make_map(request: MapRequest, folder: Path, command: str) -> RecordedMap:
             ended = "FAILED"
             try:
                 result = train(request, key, spool, trainer, interrupts)
-                digest = map_digest(key, result)
-                record(request, result, spool, store, run_id, digest)
+                with phase("checking"):
+                    made = RecordedMap(result, find(request, result), map_digest(key, result), run_id, store)
+                record(request, made, spool, command)
                 ended = "FINISHED"
             except KeyboardInterrupt:
                 ended = "KILLED"
@@ -71,7 +72,7 @@ def make_map(request: MapRequest, folder: Path, command: str) -> RecordedMap:
             finally:
                 end(store, run_id, ended, spool)
             spool.remove()
-    return RecordedMap(result, key, digest, run_id, store)
+    return made
 
 
 def kept(spool: MapSpool, request: MapRequest) -> str:
@@ -103,16 +104,17 @@ def train(request: MapRequest, key: str, spool: MapSpool, trainer: Executor, int
     return result
 
 
-def record(request: MapRequest, result: MapResult, spool: MapSpool, store: Store, run_id: str, digest: str) -> None:
+def record(request: MapRequest, made: RecordedMap, spool: MapSpool, command: str) -> None:
     """Stores the map's arrays and pictures with its run, with metrics and a description."""
+    store, run_id, result = made.store, made.run_id, made.result
     with phase("drawing"):
         artifacts = spool.artifacts()
-        more = write_artifacts(artifacts, request, result)
+        write_artifacts(artifacts, request, result, made.found)
     with phase("storing"):
         store.log_files(run_id, artifacts)
-        store.log_metrics(run_id, metrics(result) | more)
-        store.client.set_tag(run_id, DIGEST_TAG, digest)
-        store.set_note(run_id, note(request, result, run_id))
+        store.log_metrics(run_id, made.found.metrics)
+        store.client.set_tag(run_id, DIGEST_TAG, made.digest)
+        store.set_note(run_id, note(request, result, made.found, run_id, command))
 
 
 def params(request: MapRequest) -> dict[str, str]:
