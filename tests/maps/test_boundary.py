@@ -74,6 +74,11 @@ def test_a_curve_beside_dust_has_no_one_dimension():
     assert "no one dimension at these scales: it is rougher" in verdict(boundary(region))
 
 
+def test_many_small_islands_have_no_one_dimension():
+    region, _ = planted("quadratic", 0, 32)  # beyond their size, any two pixels are unrelated
+    assert "no one dimension at these scales: it is smoother" in verdict(boundary(np.tile(region, (16, 16))))
+
+
 def test_a_short_boundary_is_said_to_show_nothing():
     y, x = np.mgrid[:256, :256]
     found = boundary((x - 128) ** 2 + (y - 128) ** 2 < 12**2)
