@@ -1,8 +1,8 @@
 """How much of a map rounding decides: some of its runs are trained again with their sums added in another order.
 
-The mathematics is the same, so a run that ends otherwise was decided by the last bits; one that is decided by them may still end
-alike, so the share is rather too low. The hidden units are put in reverse
-order, or where that changes no bit of any run (one unit, or two without a bias, have one sum only) the patterns.
+The mathematics is the same, so a run that ends otherwise was decided by the last bits; one that is decided by them may still
+end alike, so the share is rather too low. The hidden units are put in reverse order, or where that changes no bit of any run
+(one unit, or two without a bias, have one sum only) the patterns.
 """
 
 from collections.abc import Callable
