@@ -13,14 +13,14 @@ from mlflow import MlflowClient
 from pipeline.app.composition import compose
 from pipeline.backprop.trainer import train as train_trials
 from pipeline.maps.digest import map_digest, map_key
-from pipeline.maps.recording import session
+from pipeline.maps.recording import reproduction, session
 from pipeline.maps.recording.request import read_map
 from pipeline.maps.training import MapResult, train
-from pipeline.reproducibility import maps as reproducibility
 from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import configuration_from_params
 from pipeline.trials.fingerprint import digests
 from pipeline.trials.settings import read_run
+from tests import ROOT
 
 SMALL = ("map.size=[12,9]", "max_epochs=200", "engine=numpy")
 
@@ -129,13 +129,13 @@ def test_a_map_is_reproduced_by_both_engines_and_drifts_are_named(store, command
     assert ended.code == 0
     assert "reproduced 108 of 108 pixels, trained by compiled and numpy" in ended.out
 
-    trained = reproducibility.train_pixels
+    trained = reproduction.train_pixels
 
     def drifting(grid, pixels, result, *more) -> None:
         trained(grid, pixels, result, *more)
         result.final_error[3, 5] = np.nextafter(result.final_error[3, 5], 1)
 
-    monkeypatch.setattr(reproducibility, "train_pixels", drifting)
+    monkeypatch.setattr(reproduction, "train_pixels", drifting)
     ended = command("reproduce", "map=latest", "engines=numpy")
     assert ended.code == 1
     assert "pixel [5,3], learning_rate=" in ended.out
@@ -211,3 +211,16 @@ def test_nothing_is_written_where_a_map_is_refused(words, message, folder, comma
     assert ended.err.startswith(message)
     assert ended.err.count("\n") == 1
     assert list(folder.iterdir()) == []
+
+
+def examples() -> list[list[str]]:
+    """The maps in the documentation and in the help."""
+    lines = [*(ROOT / "docs" / "maps.md").read_text().splitlines(), *(ROOT / "conf" / "map.yaml").read_text().splitlines()]
+    return [shlex.split(line.removeprefix("#"))[3:] for line in lines if "python -m pipeline.map" in line.split("`")[0]]
+
+
+def test_examples_are_maps():
+    assert len(examples()) >= 7
+    for words in examples():
+        request = read_map(compose(words, "map"))
+        assert request.grid.shape[0] > 1
