@@ -11,6 +11,7 @@ from pipeline import __version__
 COMMANDS = {
     "train": "train one network, or with -m a sweep of them",
     "summary": "print the tables of recorded sweeps, or write them to a file",
+    "map": "a picture of two continuous axes, a run for each pixel",
     "explain": "one iteration of backpropagation by hand, with all its numbers; or why a run did not converge",
     "reproduce": "train recorded results again and compare them to the last bit",
     "push": "record what sweeps have kept because the store did not take it",

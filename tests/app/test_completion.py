@@ -30,6 +30,10 @@ COMPLETIONS = {  # what is typed before Tab: what the line becomes
     "train study=conv": "train study=convergence ",
     "train --mul": "train --multirun ",
     "summary form": "summary format=",
+    "map map=mom": "map map=momentum ",
+    "map map.across.sc": "map map.across.scale=",
+    "map map.down.key=th": "map map.down.key=threshold ",
+    "map map.down.key=initial.set.w8": "map map.down.key=initial.set.w8 ",
     "explain explain.it": "explain explain.iteration=",
 }
 
