@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup sweep map ui upgrade-store explain reproduce schedule unschedule test test-all torture bench pictures check format clean
+.PHONY: help setup sweep map ui upgrade-store explain reproduce schedule unschedule test test-all torture bench pictures gallery check format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench: $(READY)  ## time the engine against its peers: make bench BENCH=training
 
 pictures: $(READY)  ## make the README's picture and its numbers again
 	@$(PY) -m docs.pictures
+
+gallery: $(READY)  ## make the maps of docs/gallery.md again
+	@$(PY) -m docs.gallery
 
 check: $(READY)  ## lint, format and types
 	$(VENV)/bin/ruff check .
