@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup sweep map ui upgrade-store explain reproduce schedule unschedule test test-all torture bench pictures gallery check format clean
+.PHONY: help setup sweep map ui upgrade-store explain lesson reproduce schedule unschedule test test-all torture bench pictures gallery check format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ upgrade-store: $(READY)  ## bring a store of an older MLflow to the schema of th
 
 explain: $(READY)  ## the worked example, step by step, with all its numbers
 	@$(PY) -m pipeline.explain
+
+lesson: $(READY)  ## why training does not converge: each cause once, and what helps, for teaching
+	@$(PY) -m docs.lesson
 
 reproduce: $(READY)  ## train the baselines again and compare them to the last bit
 	@$(PY) -m pipeline.reproduce
