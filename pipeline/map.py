@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from pipeline.app.application import output_folder, run, words
-from pipeline.maps.recording.request import read_map
+from pipeline.maps.recording.request import read_map, unreachable_lines
 
 
 def main(config: dict[str, Any]) -> int:
@@ -16,14 +16,15 @@ def main(config: dict[str, Any]) -> int:
         show_pixel(request)
         return 0
     from pipeline.maps.recording.artifacts import in_words, question
-    from pipeline.maps.recording.session import command_of, make_map
+    from pipeline.maps.recording.session import make_map
     from pipeline.report.announcement import announce
+    from pipeline.report.page.command import command_of
     from pipeline.sweeps.session import UnfinishedError
 
-    announce([request.grid.batch_key])
+    announce([request.grid.batch_key], unreachable_lines(request))
     print(request)
     try:
-        made = make_map(request, output_folder(), command_of(words()))
+        made = make_map(request, output_folder(), command_of(words(), ["pipeline.map"]))
     except UnfinishedError as error:
         print(error, file=sys.stderr)
         return 1

@@ -33,8 +33,8 @@ from pipeline.store.sqlite import readable_sqlite
 T = TypeVar("T")
 PAGE = 1000  # runs of one answer
 FINISHED = "attributes.status = 'FINISHED'"
-RUN_ID = re.compile("[0-9a-f]{4,32}")
 ID_OF = {"sweep": "a parent run's id", "map": "a map's run id"}
+RUN_ID = re.compile("[0-9a-f]{4,32}")
 
 
 class LocalClient(MlflowClient):
@@ -64,10 +64,10 @@ def reader(uri: str | None) -> tuple[MlflowClient, str]:
 
 def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
     """The parent run of the sweep with that run id, or of the latest finished one. Raises ConfigError if there is none."""
-    return find_of_kind(uri, which, "sweep", "the parent run of a sweep")
+    return find_recorded(uri, which, "sweep", "the parent run of a sweep")
 
 
-def find_of_kind(uri: str | None, which: str, kind: str, name: str) -> tuple[MlflowClient, Run]:
+def find_recorded(uri: str | None, which: str, kind: str, name: str) -> tuple[MlflowClient, Run]:
     """The run of that kind, which has this name, with that id, or the latest finished one. Raises ConfigError."""
     client, uri = reader(uri)
     try:

@@ -18,7 +18,7 @@ from pipeline.maps.recording.request import read_map
 from pipeline.maps.recording.session import DIGEST_TAG, KEY_TAG
 from pipeline.maps.training import MapResult, train_pixels
 from pipeline.store.files import read_arrays, read_yaml
-from pipeline.store.read import contents, find_of_kind
+from pipeline.store.read import contents, find_recorded
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RecordedPixels:
 
 def recorded_map(uri: str | None, which: str) -> RecordedPixels:
     """The map with that run id, or the latest one. Raises ConfigError where it cannot be read, or is not what its tags say."""
-    client, run = find_of_kind(uri, which, "map", "that of a map")
+    client, run = find_recorded(uri, which, "map", "that of a map")
     grid, result = read_recorded(client, run)
     return RecordedPixels(grid, result, printable(f"map {run.info.run_name}"), run.info.run_id, run.data.tags)
 
