@@ -37,8 +37,9 @@ def interrupt_and_wait(interrupt) -> None:
 
 @pytest.mark.parametrize("interrupt", [from_a_finalizer, from_a_weak_reference])
 @pytest.mark.parametrize("own", [True, False])
-def test_an_interrupt_where_errors_are_ignored_is_heard_a_moment_later_and_nothing_is_printed(interrupt, own, capfd):
-    hook = sys.unraisablehook
+def test_an_interrupt_where_errors_are_ignored_is_heard_a_moment_later_and_nothing_is_printed(interrupt, own, capfd, request):
+    hook, handler = sys.unraisablehook, signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
     with pytest.raises(KeyboardInterrupt), repeated_in_finalizers(), Interrupts() if own else nullcontext():
         interrupt_and_wait(interrupt)
     assert capfd.readouterr() == ("", "")
