@@ -1,5 +1,6 @@
 """What the words and the columns of a report mean."""
 
+from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.status import Status
 from pipeline.report.causes import ADVICE
 
@@ -35,7 +36,7 @@ MEANINGS = {
     "p_better": "how often, in the bootstrap samples, this setting costs at most what the observed best one does",
     "remains": "whether the setting is not ruled out as the best one",
     "edge": "the axes at whose end, of the values tried, the setting lies",
-    **{cause.word: f"{cause.meaning}; what helps: {text}" for cause, text in ADVICE.items()},
+    **{cause.word: f"{cause.meaning}; what helps: {text}" for cause, text in ADVICE.items() if cause is not Cause.DIVERGED},
     "of_failed": "share of the runs that did not converge, by the cause of that; training on contradicts about 4 % of causes",
     "foreseen": "descending runs whose end can be told: the error is at most 30 times what it has to be",
     "total_q1, total_median, total_q3": "quartiles of the epochs in all after which these would converge, as predicted",
