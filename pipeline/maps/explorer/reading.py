@@ -1,0 +1,100 @@
+"""The fields of the page ↔ a configuration and two axes: read as the command line is."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose
+from pipeline.app.refusals import one_line
+from pipeline.errors import ConfigError, as_override
+from pipeline.maps.axis import SCALES, Axis
+from pipeline.maps.command import words_of
+from pipeline.maps.explorer.view import centre_and_width, first_axis
+from pipeline.maps.grid import Grid
+from pipeline.trials.checks import choice
+from pipeline.trials.settings import read_run
+
+CHOICES = ("task", "network", "initial")
+NUMBERS = ("learning_rate", "momentum", "threshold", "max_epochs")
+TRIAL_FIELDS = (*CHOICES, *NUMBERS, "more")
+AXIS_FIELDS = ("key", "scale", "from", "to", "centre", "width")
+SIDES = ("across", "down")
+
+Fields = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the page shows: a map, and the engine that trains it."""
+
+    grid: Grid
+    engine: str
+
+
+def refusal(error: Exception) -> str:
+    """The one line of an error that a user has made; raises all others."""
+    if isinstance(error, ConfigError | ValueError | COMPOSITION_ERRORS):
+        return str(error) if isinstance(error, ConfigError) else one_line(error)
+    raise error
+
+
+def offered(group: str) -> list[str]:
+    """The names that a group of the configuration has files for."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def configuration(fields: Mapping[str, str]) -> dict[str, Any]:
+    """The configuration that the fields of the trial make. Raises ConfigError, or what Hydra raises."""
+    words = [f"{key}={fields[key].strip()}" for key in (*CHOICES, *NUMBERS) if fields.get(key, "").strip()]
+    try:
+        words += shlex.split(fields.get("more", ""))
+    except ValueError as error:
+        raise ConfigError("overrides", fields["more"], f"cannot be read: {error}") from None
+    return compose(words)
+
+
+def fields_of(config: Mapping[str, Any]) -> Fields:
+    """The fields of the trial that make this configuration."""
+    fields = {"task": config["task"]["name"], "network": "example", "initial": config["initial"]["kind"]}
+    fields |= {key: as_override(config[key]) for key in NUMBERS}
+    more = []
+    for word in words_of(config):
+        key, _, value = word.partition("=")
+        if key in fields:
+            fields[key] = value
+        else:
+            more.append(word)
+    return {**fields, "more": shlex.join(more)}
+
+
+def fields_of_axis(side: str, axis: Axis) -> Fields:
+    """The fields of an axis, such as `across.from`."""
+    centre, width = centre_and_width(axis)
+    values = (axis.name, axis.scale, axis.low, axis.high, centre, width)
+    return {f"{side}.{key}": value for key, value in zip(AXIS_FIELDS, values, strict=True)}
+
+
+def read_axis(side: str, fields: Mapping[str, str], now: Axis) -> Axis:
+    """The axis that the fields ask for, where what has been changed counts: the key, both ends, or centre and width.
+
+    Raises ConfigError.
+    """
+    given = {key: fields.get(f"{side}.{key}", "").strip() for key in AXIS_FIELDS}
+    shown = fields_of_axis(side, now)
+    changed = {key for key in AXIS_FIELDS if given[key] != shown[f"{side}.{key}"]}
+    try:
+        scale = choice("scale", given["scale"], SCALES)
+        if "key" in changed and not changed & {"from", "to", "centre", "width"}:
+            return first_axis(given["key"], now.size)
+        if changed & {"centre", "width"} and not changed & {"from", "to"}:
+            return Axis.around(given["key"], given["centre"], given["width"], scale, now.size)
+        return Axis(given["key"], given["from"], given["to"], scale, now.size)
+    except ConfigError as error:
+        raise ConfigError(f"{side}.{error.key}", error.value, error.allowed) from None
+
+
+def read(config: Mapping[str, Any], across: Axis, down: Axis) -> Asked:
+    """The map of a configuration over two axes, and its engine. Raises ConfigError."""
+    _, settings = read_run(config)
+    return Asked(Grid(config, across, down), settings.engine)

@@ -1,0 +1,246 @@
+"""What one window of the explorer shows: its map, its history, and the threads that train for it."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from bokeh.document import Document
+from bokeh.events import RangesUpdate, Tap
+from bokeh.models import ColumnDataSource
+
+from pipeline.backprop.status import STATUSES
+from pipeline.errors import ConfigError
+from pipeline.maps.axis import Axis, decimal
+from pipeline.maps.explorer.newest import Check, Newest
+from pipeline.maps.explorer.one_run import OneRun, train_pixel
+from pipeline.maps.explorer.painting import LAYERS, painted
+from pipeline.maps.explorer.passes import train_in_passes
+from pipeline.maps.explorer.plots import CurvePlot, MapPlot
+from pipeline.maps.explorer.reading import (
+    SIDES, TRIAL_FIELDS, Asked, Fields, configuration, fields_of, fields_of_axis, read, read_axis, refusal,
+)  # fmt: skip
+from pipeline.maps.explorer.view import from_floats, moved, pixel_at, zoomed
+from pipeline.maps.grid import Grid
+from pipeline.maps.training import MapResult
+from pipeline.trials.checks import choice
+
+MOST_SIDE = 1024  # pixels
+MOST_VIEWS = 200  # that «back» remembers
+SECONDS_TO_END = 1.0  # until a thread that was told to end has ended
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is trained of a map: the pixels of a pass, `step` apart."""
+
+    grid: Grid
+    found: MapResult
+    step: int
+    seconds: float
+
+
+class Session:
+    """One window: a document of Bokeh's, its own map, and threads of its own.
+
+    The page sends what is asked for as JSON in the source `asked`, and is told in `told`. Threads change nothing of the
+    document: they leave what they found to its loop.
+    """
+
+    def __init__(self, document: Document, start: Asked) -> None:
+        self.document, self.asked_now, self.layer = document, start, LAYERS[0]
+        self.fields: Fields = fields_of(start.grid.config)
+        self.history: list[Asked] = []
+        self.picture: Picture | None = None
+        self.map, self.curve = MapPlot(), CurvePlot()
+        self.asked, self.told = (ColumnDataSource({"json": []}, name=name) for name in ("asked", "told"))
+        self.telling: dict[str, Any] = {}
+        self.trainer, self.pixel_trainer = Newest(self._failed), Newest(self._failed)
+        self.asked.on_change("data", lambda name, old, new: self._answer(new["json"]))
+        self.map.plot.on_event(RangesUpdate, self._moved_by_mouse)
+        self.map.plot.on_event(Tap, lambda event: self._guarded(lambda: self.pick(event.x, event.y)))
+        for model in (self.map.plot, self.curve.plot, self.asked, self.told):
+            document.add_root(model)
+        self.show(start)
+
+    def close(self) -> None:
+        """Ends the threads."""
+        for thread in (self.trainer, self.pixel_trainer):
+            thread.close()
+
+    def join(self) -> None:
+        """Waits until the threads have ended."""
+        for thread in (self.trainer, self.pixel_trainer):
+            thread.join(SECONDS_TO_END)
+
+    def tell(self, **parts: Any) -> None:
+        """Tells the page what has changed."""
+        self.telling |= parts
+        self.told.data = {"json": [json.dumps(self.telling)]}
+
+    def show(self, asked: Asked, keep: bool = False, by_mouse: bool = False) -> None:
+        """Shows another map; `keep`: the one before is in the history."""
+        if keep:
+            self.history = [*self.history, self.asked_now][-MOST_VIEWS:]
+        self.asked_now, grid = asked, asked.grid
+        if not by_mouse:
+            self.map.show(grid.across, grid.down)
+        axes = fields_of_axis("across", grid.across) | fields_of_axis("down", grid.down)
+        self.tell(fields=self.fields | axes, error="", back=bool(self.history))
+        self.trainer.ask(lambda check: self._train(asked, check))
+
+    def _train(self, asked: Asked, check: Check) -> None:
+        """Trains a map in passes, in the trainer's thread."""
+        started, layer = time.monotonic(), self.layer
+
+        def show(found: MapResult, step: int) -> None:
+            picture = Picture(asked.grid, found, step, time.monotonic() - started)
+            image = painted(found, layer)
+            check()
+            self._later(lambda: self._draw(picture, image if self.layer == layer else None))
+
+        train_in_passes(asked.grid, asked.engine, check, show)
+
+    def _draw(self, picture: Picture, image: Any = None) -> None:
+        """Shows a picture, unless another map is asked for by now."""
+        grid = picture.grid
+        if grid is not self.asked_now.grid:
+            return
+        self.picture = picture
+        self.map.draw(painted(picture.found, self.layer) if image is None else image, grid.across, grid.down)
+        self.tell(status=said(picture), step=picture.step, size=list(grid.shape[::-1]))
+
+    def pick(self, x: float, y: float) -> None:
+        """Trains the pixel at this place by itself, and shows it."""
+        asked = self.asked_now
+        column, row = (pixel_at(axis, value) for axis, value in zip(asked.grid.axes, (x, y), strict=True))
+        if column is None or row is None:
+            axis, value = (asked.grid.across, x) if column is None else (asked.grid.down, y)
+            raise ConfigError(axis.name, value, f"must be in the picture, {axis.low} to {axis.high}")
+        self.map.mark(float(asked.grid.across.values[column]), float(asked.grid.down.values[row]))
+        self.tell(error="", training=True)
+
+        def train(check: Check) -> None:
+            run = train_pixel(asked.grid, row, column, asked.engine, check)
+            self._later(lambda: self._show_pixel(run))
+
+        self.pixel_trainer.ask(train)
+
+    def _show_pixel(self, run: OneRun) -> None:
+        self.curve.draw(*run.curve, run.threshold)
+        self.tell(pixel=run.as_data(), training=False)
+
+    def _answer(self, messages: list[str]) -> None:
+        """Does what the page asks for."""
+        for message in messages:
+            request = json.loads(message)
+            self._guarded(lambda request=request: ACTIONS[request["do"]](self, request))
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        """Does something for the user, or shows the one line that says why not."""
+        try:
+            action()
+        except Exception as error:
+            self.tell(error=refusal(error), training=False)
+
+    def _moved_by_mouse(self, event: RangesUpdate) -> None:
+        """The plot says where it is."""
+        now = self.asked_now.grid.axes
+        ends = [(event.x0, event.x1), (event.y0, event.y1)]
+        if all(is_there(axis, *end) for axis, end in zip(now, ends, strict=True)):
+            return
+        self._guarded(lambda: self._change([from_floats(axis, *end) for axis, end in zip(now, ends, strict=True)], by_mouse=True))
+
+    def _change(self, axes: list[Axis], by_mouse: bool = False, keep: bool = True) -> None:
+        """Shows the same trials in another window."""
+        across, down = axes
+        self.show(replace(self.asked_now, grid=replace(self.asked_now.grid, across=across, down=down)), keep, by_mouse)
+
+    def read_fields(self, request: Mapping[str, Any]) -> None:
+        """What stands in the fields."""
+        fields = {str(key): str(text) for key, text in request["fields"].items()}
+        axes = [read_axis(side, fields, axis) for side, axis in zip(SIDES, self.asked_now.grid.axes, strict=True)]
+        trial = {key: fields[key] for key in TRIAL_FIELDS}
+        asked = read(configuration(trial), *axes)
+        self.fields = trial
+        self.show(asked, keep=True)
+
+    def move(self, request: Mapping[str, Any]) -> None:
+        """A part of the window to the right, and upwards."""
+        self._change([moved(axis, request[side]) for side, axis in zip(SIDES, self.asked_now.grid.axes, strict=True)])
+
+    def zoom(self, request: Mapping[str, Any]) -> None:
+        """Both axes, around the centre."""
+        self._change([zoomed(axis, request["factor"]) for axis in self.asked_now.grid.axes])
+
+    def back(self, request: Mapping[str, Any]) -> None:
+        """To the map before."""
+        if self.history:
+            asked = self.history.pop()
+            across, down = (replace(axis, size=now.size) for axis, now in zip(asked.grid.axes, self.asked_now.grid.axes, strict=True))
+            if asked.grid.config != self.asked_now.grid.config:
+                self.fields = fields_of(asked.grid.config)
+            self.show(replace(asked, grid=replace(asked.grid, across=across, down=down)))
+
+    def choose_layer(self, request: Mapping[str, Any]) -> None:
+        """Another layer of the same runs."""
+        self.layer = choice("layer", request["layer"], LAYERS)
+        self.tell(layer=self.layer)
+        if self.picture:
+            self._draw(self.picture)
+
+    def resize(self, request: Mapping[str, Any]) -> None:
+        """As many pixels as the page has room for."""
+        sizes = [min(max(int(size), 16), MOST_SIDE) for size in (request["width"], request["height"])]
+        axes = self.asked_now.grid.axes
+        if sizes != [axis.size for axis in axes]:
+            self._change([replace(axis, size=size) for axis, size in zip(axes, sizes, strict=True)], by_mouse=True, keep=False)
+
+    def pick_by_text(self, request: Mapping[str, Any]) -> None:
+        """The pixel at two numbers that were typed."""
+        names = [axis.name for axis in self.asked_now.grid.axes]
+        x, y = (float(decimal(name, request[key].strip())) for name, key in zip(names, ("x", "y"), strict=True))
+        self.pick(x, y)
+
+    def _later(self, change: Callable[[], None]) -> None:
+        """Changes the document from its own loop."""
+        self.document.add_next_tick_callback(change)
+
+    def _failed(self, error: Exception) -> None:
+        """A thread could not train: the page says why."""
+        self._later(lambda: self._guarded(lambda: raise_again(error)))
+
+
+ACTIONS: dict[str, Callable[[Session, Mapping[str, Any]], None]] = {
+    "fields": Session.read_fields,
+    "move": Session.move,
+    "zoom": Session.zoom,
+    "back": Session.back,
+    "layer": Session.choose_layer,
+    "size": Session.resize,
+    "pixel": Session.pick_by_text,
+}
+
+
+def raise_again(error: Exception) -> None:
+    """Raises it."""
+    raise error
+
+
+def is_there(axis: Axis, start: float, end: float) -> bool:
+    """Whether a plot's ends are those of the axis."""
+    low, high = float(axis.low), float(axis.high)
+    return abs(start - low) + abs(end - high) <= 1e-4 * min(abs(high - low), abs(low) if axis.scale == "log" else np.inf)
+
+
+def said(picture: Picture) -> str:
+    """How the runs of a picture have ended, in a line."""
+    status = picture.found.status
+    number = np.bincount(status[status >= 0], minlength=len(STATUSES))
+    shares = [f"{word} {count / max(1, number.sum()):.1%}" for word, count in zip(STATUSES, number, strict=True) if count]
+    height, width = picture.grid.shape
+    sharp = f"each of {width} × {height} pixels" if picture.step == 1 else f"every {picture.step}th pixel, more to come"
+    return f"{', '.join(shares)}; {sharp}; {picture.seconds:.2f} s"
