@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -31,6 +32,16 @@ COMPOSITION_ERRORS = (ConfigError, HydraException, OmegaConfBaseException, yaml.
 OmegaConf.register_new_resolver("logspace", logspace, replace=True)
 OmegaConf.register_new_resolver("linspace", linspace, replace=True)
 OmegaConf.register_new_resolver("statuses", lambda: "\n".join(f"  {one.word}: {one.meaning}" for one in Status), replace=True)
+
+# What can be said of initial weights whatever they are; `set` and `offset` have the names of weights as keys, which only a
+# network knows: so Hydra takes any there, without +.
+CHANGES = OmegaConf.create(
+    {"scale": 1, "direction": {"seed": None, "to": None, "fraction": None, "distance": None}, "offset": {}, "set": {}}
+)
+OPEN = ("initial.offset.", "initial.set.")
+for section in (CHANGES.offset, CHANGES.set):
+    OmegaConf.set_struct(section, False)
+ConfigStore.instance().store(name="changes_of_weights", node=CHANGES, package="initial")
 
 
 def project_folder(name: str) -> Path:

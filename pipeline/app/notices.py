@@ -10,6 +10,7 @@ SWEEPS_ONLY = (
     "hydra.sweep.", "hydra/sweeper", "hydra.sweeper", "hydra/launcher", "hydra.launcher", "executor", "resume=",
     "tracking.runs=", "tracking.curves=", "tracking.weights=", "limits.disk=",
 )  # fmt: skip
+GIVEN = ("published", "explicit", "file")  # initial weights that are not drawn
 HERE = "has no effect: commands run in the folder where they were given"
 
 
@@ -29,7 +30,7 @@ def of_run(config: DictConfig) -> Iterator[str]:
     for text in given(config):
         if text.startswith(SWEEPS_ONLY):
             yield f"{text}: has no effect on a single run; -m makes a sweep"
-        elif text.startswith("seed=") and (kind := config.initial.get("kind")) != "uniform":
+        elif text.startswith("seed=") and (kind := config.initial.get("kind")) in GIVEN:
             yield f"{text}: has no effect with initial={kind}, which draws no random numbers"
     yield from of_any(config)
 

@@ -23,6 +23,7 @@ from pipeline.sweeps.plan import Plan
 from pipeline.trials.batching import CURVE_POINTS
 from pipeline.trials.checks import integer
 from pipeline.trials.configuration import configuration_from_params, read_trial
+from pipeline.trials.initial_choice import is_drawn_again
 
 ROW = ("key", "status", "epochs", "final_error", "digest")  # what is read of a sweep's results
 CAUSE = "cause_digest"  # … if it has it
@@ -128,7 +129,7 @@ def recorded_run(client: Any, child: Any) -> ExpectedRun:
     run_id, tags = child.info.run_id, child.data.tags
     config = configuration_from_params(child.data.params)
     try:
-        if config["initial"]["kind"] in ("explicit", "file"):  # the weights are in its weights.npz
+        if not is_drawn_again(config["initial"]):  # the weights are in its weights.npz
             arrays = weights(client, child)
             if arrays is None:
                 raise ConfigError("weights.npz", None, "is missing, and the initial weights with it")

@@ -28,7 +28,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pipeline.app.axis_values import count, jobs, overrides_of, texts
-from pipeline.app.composition import as_job, plain
+from pipeline.app.composition import OPEN, as_job, plain
 from pipeline.errors import ConfigError
 
 # Interpolations that read nothing of the configuration: they resolve alike in every job.
@@ -239,7 +239,7 @@ def is_plain(axis: Axis, axes: Sequence[Axis]) -> bool:
         and not any(value.composed for value in axis.values)
         and not any(isinstance(value, dict | list) for value in values)
         and not any(interpolations(values))
-        and not any(name[:1].isdigit() for name in axis.path.split("."))  # an element of a list
+        and (axis.path.startswith(OPEN) or not any(name[:1].isdigit() for name in axis.path.split(".")))  # no list's element
         and not any(
             f"{axis.path}.".startswith(f"{other.path}.") or f"{other.path}.".startswith(f"{axis.path}.")
             for other in axes

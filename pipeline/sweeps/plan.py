@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, product
 from types import MappingProxyType
@@ -17,15 +17,13 @@ from pipeline.errors import ConfigError, as_override
 from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
 from pipeline.sweeps.chunks import Chunk, chunk_trainings
-from pipeline.trials.batching import Column, batch_of, distinct, make_batch, network_of, trainings
-from pipeline.trials.configuration import INDEPENDENT, TRIAL_KEYS, fixed_keys, read_trial
+from pipeline.trials.batching import Column, batch_of, columns_of, distinct, make_batch, network_of, trainings, trials_of
+from pipeline.trials.configuration import TRIAL_KEYS, fixed_keys, independent, read_trial
 from pipeline.trials.fingerprint import keys
 from pipeline.trials.memory import check_size
 from pipeline.trials.settings import Settings
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, Trial
-
-FIELDS = tuple(field.name for field in fields(Trial))
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,8 @@ class Plan:
     @classmethod
     def of_jobs(cls, jobs: Product, settings: Mapping[str, Any] = MappingProxyType({})) -> "Plan":
         """The plan of these jobs; all must have the settings, values by key. Raises ConfigError for any other job."""
-        free = {axis.path: list(map(INDEPENDENT[axis.path], axis.values)) for axis in jobs.axes if axis.path in INDEPENDENT}
+        readers = {axis.path: independent(axis.path) for axis in jobs.axes if axis.path is not None}
+        free = {path: list(map(read, axis.values)) for axis in jobs.axes if (path := axis.path) and (read := readers[path])}
         digits = product(*([0] if axis.path in free else range(len(axis.values)) for axis in jobs.axes))
         groups = []
         for config in map(jobs.config, digits):
@@ -76,20 +75,18 @@ class Plan:
     @cached_property
     def _fields(self) -> dict[str, tuple[Swept | None, Column]]:
         """Each field of a trial: its free axis, if it has one, and its values by the values of that axis or by group."""
-        axes = {axis.path: axis for axis in self.product.axes if axis.path in self.free}
-        return {
-            name: (axes.get(name), distinct(self.free.get(name) or [getattr(trial, name) for trial in self.groups]))
-            for name in FIELDS
-        }
+        by_group: dict[str, tuple[Swept | None, Column]] = {name: (None, one) for name, one in columns_of(self.groups).items()}
+        axes = {axis.path: axis for axis in self.product.axes}
+        return by_group | {path: (axes[path], distinct(values)) for path, values in self.free.items()}
 
     def field(self, name: str, indices: Indices) -> Column:
-        """A field of these trials."""
+        """A field of these trials, or a change of their initial weights."""
         axis, (values, codes) = self._fields[name]
         return values, codes[self.group(indices) if axis is None else self.digit(axis, indices)]
 
     def fields(self, indices: Indices) -> dict[str, Column]:
-        """All fields of these trials."""
-        return {name: self.field(name, indices) for name in FIELDS}
+        """All fields of these trials, and all changes of their initial weights, as `batch_of` takes them."""
+        return {name: self.field(name, indices) for name in self._fields}
 
     def digit(self, axis: Swept, indices: Indices) -> Indices:
         """The number of the value of an axis that each of these trials has."""
@@ -111,8 +108,7 @@ class Plan:
 
     def trials(self, indices: Indices) -> list[Trial]:
         """These trials."""
-        columns = self.fields(indices).values()
-        return list(map(Trial, *([values[code] for code in codes.tolist()] for values, codes in columns)))
+        return trials_of(self.fields(indices))
 
     def chunk(self, indices: Indices, settings: Settings) -> Chunk:
         """These trials, which have one batch key, as a chunk."""
@@ -159,7 +155,7 @@ class Plan:
         """The axes whose values all make one trial, a line on each."""
         grouped = [axis for axis in self.product.axes if axis.path not in self.free]
         group_keys = np.array(self.group_keys).reshape([len(axis.values) for axis in grouped])
-        drawn = any(trial.initial.kind == "uniform" for trial in self.groups)
+        drawn = any(trial.initial.drawn for trial in self.groups)
         lines = []
         for name, axis in self.axes.items():
             if axis.path is not None and axis.path in self.free:
@@ -228,7 +224,7 @@ class Plan:
         texts = {axis.name: list(map(as_override, axis.values)) for axis in self.product.axes}
         order = {name: sorted(range(len(texts[name])), key=texts[name].__getitem__) for name in texts}
         first = {axis.path: order[axis.name][0] for axis in self.product.axes if axis.path in self.free}
-        groups = [replace(trial, **{path: self.free[path][first[path]] for path in self.free}) for trial in self.groups]
+        groups = [trial.having({path: self.free[path][first[path]] for path in self.free}) for trial in self.groups]
         grouped = [axis for axis in self.product.axes if axis.path not in self.free]
         group_keys = keys_of(groups) if any(first.values()) else self.group_keys
         table = np.array(group_keys).reshape([len(axis.values) for axis in grouped])

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch
 from pipeline.backprop.network import Network
 from pipeline.errors import ConfigError
+from pipeline.trials.changes import changed
 from pipeline.trials.initial_weights import initial_parameters
 from pipeline.trials.memory import check_size
 from pipeline.trials.tasks import load
@@ -18,6 +20,7 @@ from pipeline.trials.trial import BatchKey, InitialChoice, Trial
 Codes = NDArray[np.int64]
 Column = tuple[Sequence[Any], Codes]  # values, and the index of the one that each of the R trials has, (R,)
 
+FIELDS = tuple(field.name for field in fields(Trial) if field.name != "changes")
 TRAINING_COLUMNS = ("initial", "learning_rate", "momentum", "seed")  # in which the trainings of a batch differ
 MOST_COMBINATIONS = 2**62  # of codes, as an int64
 CURVE_POINTS = 100  # kept of an error curve unless a configuration says otherwise
@@ -37,12 +40,18 @@ def make_batch(trials: Sequence[Trial], curve_points: int = CURVE_POINTS) -> Bat
 
     Raises ConfigError where a trial's weights or learning rates do not fit its network.
     """
-    columns = {field.name: distinct([getattr(trial, field.name) for trial in trials]) for field in fields(Trial)}
-    return batch_of(columns, curve_points)
+    return batch_of(columns_of(trials), curve_points)
+
+
+def columns_of(trials: Sequence[Trial]) -> dict[str, Column]:
+    """A column for each field of the trials but `changes`, and for each key of these: None where a trial does not have it."""
+    columns = {name: distinct([getattr(trial, name) for trial in trials]) for name in FIELDS}
+    changes = [dict(trial.changes) for trial in trials]
+    return columns | {key: distinct([some.get(key) for some in changes]) for key in sorted(set().union(*changes))}
 
 
 def batch_of(columns: Mapping[str, Column], curve_points: int = CURVE_POINTS) -> Batch:
-    """`make_batch` of trials that are given as a column for each of their fields."""
+    """`make_batch` of trials that are given as columns (`columns_of`)."""
     keys, key_of = columns["batch_key"]
     key = keys[key_of[0]]
     network, task = network_of(key), load(key.task)
@@ -54,12 +63,15 @@ def batch_of(columns: Mapping[str, Column], curve_points: int = CURVE_POINTS) ->
     starts = [(initial[one], seeds[other]) for one, other in zip(initial_of[start_at], seed_of[start_at].tolist(), strict=True)]
     rate, rate_at = numbered(rate_of)
     by_layer = np.array([rates_by_layer(rates[code], network.layers) for code in rate_of[rate_at]])
+    parameters = initial_parameters(starts, network)[:, start]
+    if changes := {key: numbers_of(columns[key], first) for key in change_keys(columns)}:
+        parameters = changed(parameters, changes, initial, initial_of, network)
     thresholds, threshold_of = columns["threshold"]
     return Batch(
         network=network,
         inputs=task.inputs,
         targets=task.targets,
-        initial_parameters=initial_parameters(starts, network)[:, start] + 0.0,  # + 0.0: no weight is −0
+        initial_parameters=parameters + 0.0,  # + 0.0: no weight is −0
         learning_rate=by_layer[rate].T,
         momentum=np.array(momenta)[momentum_of],
         training=training.astype(np.intp),
@@ -72,17 +84,42 @@ def batch_of(columns: Mapping[str, Column], curve_points: int = CURVE_POINTS) ->
     )
 
 
+def trials_of(columns: Mapping[str, Column]) -> list[Trial]:
+    """The trials of which `columns_of` gave these columns."""
+    taken = {name: [values[code] for code in codes.tolist()] for name, (values, codes) in columns.items()}
+    trials = list(map(Trial, *(taken[name] for name in FIELDS)))
+    if not (keys := change_keys(columns)):
+        return trials
+    changes = (dict(zip(keys, some, strict=True)) for some in zip(*(taken[key] for key in keys), strict=True))
+    return [
+        trial.having({key: value for key, value in some.items() if value is not None})
+        for trial, some in zip(trials, changes, strict=True)
+    ]
+
+
 def trainings(columns: Mapping[str, Column]) -> tuple[Codes, Codes]:
     """The training (R,) of each trial, equal where they differ in the threshold alone, and the first trial (T,) of each."""
     (_, key_of), (initial, initial_of), (_, rate_of), (_, momentum_of), (_, seed_of) = (
         columns[name] for name in ("batch_key", *TRAINING_COLUMNS)
     )
-    return numbered(key_of, initial_of, rate_of, momentum_of, drawn_seeds(initial, initial_of, seed_of))
+    changes = [columns[key][1] for key in change_keys(columns)]
+    return numbered(key_of, initial_of, rate_of, momentum_of, drawn_seeds(initial, initial_of, seed_of), *changes)
+
+
+def change_keys(columns: Mapping[str, Column]) -> list[str]:
+    """The columns that change initial weights."""
+    return [name for name in columns if name not in FIELDS]
+
+
+def numbers_of(column: Column, indices: Codes) -> Array:
+    """The numbers that a column has at these indices, NaN where it has none."""
+    values, code_of = column
+    return np.array([np.nan if value is None else value for value in values])[code_of[indices]]
 
 
 def drawn_seeds(initial: Sequence[InitialChoice], initial_of: Codes, seed_of: Codes) -> Codes:
     """The codes of the seeds (R,), 0 where the initial weights are not drawn."""
-    return np.where(np.array([choice.kind == "uniform" for choice in initial])[initial_of], seed_of, 0)
+    return np.where(np.array([choice.drawn for choice in initial])[initial_of], seed_of, 0)
 
 
 def distinct(values: Iterable[Any]) -> Column:

@@ -6,8 +6,6 @@ keys; `configuration_from_params` reads them back.
 """
 
 import json
-import math
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,21 +13,25 @@ from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.network import BIASES
 from pipeline.backprop.trainer import CRITERIA, UPDATES
 from pipeline.errors import ConfigError, as_override
-from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, text, truth, variant
+from pipeline.trials.changes import is_change
+from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, truth, variant
+from pipeline.trials.initial_choice import TEXTS, initial_keys, nested, read_change, read_initial
 from pipeline.trials.tasks import TASKS, with_defaults
-from pipeline.trials.trial import BatchKey, InitialChoice, TaskChoice, Trial
+from pipeline.trials.trial import BatchKey, TaskChoice, Trial
 
 NETWORK_KEYS = ("hidden", "activation", "output_activation", "bias", "train_bias")
-INITIAL_KEYS = {"published": (), "uniform": ("range",), "explicit": ("values",), "file": ("path",)}
 NAMED_BY = {"task": "name", "initial": "kind"}  # the param `task` is task.name, `initial` is initial.kind
 
 
 def read_trial(config: Mapping[str, Any]) -> Trial:
     """The trial that a resolved configuration describes; raises ConfigError."""
     refuse_unknown(config, TRIAL_KEYS)
+    batch_key = read_batch_key(config)
+    initial, changes = read_initial(config)
     return Trial(
-        batch_key=read_batch_key(config),
-        initial=read_initial(config),
+        batch_key=batch_key,
+        initial=initial,
+        changes=changes,
         **{key: read(config[key]) for key, read in INDEPENDENT.items()},  # type: ignore[arg-type]
     )
 
@@ -78,54 +80,17 @@ INDEPENDENT: dict[str, Callable[[object], object]] = {
     "threshold": lambda given: number("threshold", given, "greater than 0 and finite", lambda value: value > 0.0),
     "seed": lambda given: integer("seed", given, 0, 2**64 - 1),
 }
+
+
+def independent(key: str) -> Callable[[object], object] | None:
+    """What reads a key that is read independently of all others, None for other keys."""
+    return (lambda given: read_change(key, given)) if is_change(key) else INDEPENDENT.get(key)
+
+
 TRIAL_KEYS = (
     *("task", "network", "initial", "learning_rate"),
     *("momentum", "update", "criterion", "threshold", "max_epochs", "gradient_tolerance", "seed"),
 )
-
-
-def read_initial(config: Mapping[str, Any]) -> InitialChoice:
-    """The choice of initial weights; `pipeline.trials.initial_weights` checks whether they fit the network."""
-    kind, options = variant(config, "initial", "kind", INITIAL_KEYS)
-    match kind:
-        case "published":
-            task = config["task"]["name"]
-            if task != "seed_example":
-                raise ConfigError("initial", kind, f"belongs to task=seed_example, not to {task}; use initial=uniform")
-            return InitialChoice(kind)
-        case "uniform":
-            return InitialChoice(kind, range=read_range(options["range"]))
-        case "file":
-            return InitialChoice(kind, path=text("initial.path", options["path"], "the path of a .npz file"))
-        case _:
-            values = options["values"]
-            if not isinstance(values, Mapping) or not values:
-                raise ConfigError("initial.values", values, "must give weights_1, bias_1, weights_2, … as nested lists")
-            by_name = tuple((str(name), nested(values[name], tuple)) for name in sorted(values, key=str))
-            return InitialChoice(kind, values=by_name)
-
-
-LARGEST = sys.float_info.max / 2  # r for which −r … r is no wider than a float
-
-
-def read_range(value: object) -> tuple[float, float]:
-    """r, for −r to r, or [low, high]."""
-    allowed = "a number greater than 0, or [low, high] with low < high"
-    if not isinstance(value, list | tuple):
-        high = number("initial.range", value, allowed, lambda value: 0.0 < value <= LARGEST)
-        return (-high, high)
-    try:
-        bounds = [number("initial.range", bound, allowed, lambda bound: True) for bound in value]
-    except ConfigError:
-        bounds = []
-    if len(bounds) != 2 or not bounds[0] < bounds[1] or not math.isfinite(bounds[1] - bounds[0]):
-        raise ConfigError("initial.range", value, f"must be {allowed}")
-    return (bounds[0], bounds[1])
-
-
-def nested(value: Any, kind: type[list[Any]] | type[tuple[Any, ...]]) -> Any:
-    """Lists and tuples, at any depth, as lists or as tuples."""
-    return kind(nested(entry, kind) for entry in value) if isinstance(value, list | tuple) else value
 
 
 def fixed_keys(trial: Trial) -> dict[str, Any]:
@@ -133,12 +98,7 @@ def fixed_keys(trial: Trial) -> dict[str, Any]:
     key, initial = trial.batch_key, trial.initial
     keys: dict[str, Any] = {"task": key.task.name} | {f"task.{name}": nested(value, list) for name, value in key.task.options}
     keys |= {f"network.{name}": nested(getattr(key, name), list) for name in NETWORK_KEYS}
-    keys["initial"] = initial.kind
-    if initial.range:
-        low, high = initial.range
-        keys["initial.range"] = high if low == -high else [low, high]
-    if initial.path:
-        keys["initial.path"] = initial.path
+    keys |= initial_keys(initial, trial.changes)
     rates = trial.learning_rate
     keys["learning_rate"] = list(rates) if len(rates) > 1 else rates[0]
     return keys | {name: getattr(trial if name in INDEPENDENT else key, name) for name in TRIAL_KEYS[4:]}
@@ -147,10 +107,10 @@ def fixed_keys(trial: Trial) -> dict[str, Any]:
 def params_of(trial: Trial) -> dict[str, str]:
     """A trial as MLflow params; initial weights given one by one are in the run's weights.npz.
 
-    A list of names, and a name that would be read as something else, are JSON.
+    A list of names or of sections, and a name that would be read as something else, are JSON.
     """
     keys = fixed_keys(trial).items()
-    names = {key for key, value in keys if isinstance(value, list) and any(isinstance(entry, str) for entry in value)}
+    names = {key for key, value in keys if isinstance(value, list) and any(isinstance(entry, str | dict) for entry in value)}
     names |= {key for key, value in keys if key == "task.test" and isinstance(value, str) and read_param(value) != value}
     return {key: json.dumps(value) if key in names else as_override(value) for key, value in keys}
 
@@ -160,11 +120,14 @@ def configuration_from_params(params: Mapping[str, str]) -> dict[str, Any]:
     config: dict[str, Any] = {}
     for key, entry in params.items():
         group, _, name = key.partition(".")
-        value = entry if group in NAMED_BY and name in ("", "path") else read_param(entry)
+        value = entry if group in NAMED_BY and name in ("", *TEXTS) else read_param(entry)
         if group in NAMED_BY or name:
+            *above, last = (name or NAMED_BY[group]).split(".") if group == "initial" else [name or NAMED_BY[group]]
             section = config.setdefault(group, {})
+            for part in above:
+                section = section.setdefault(part, {}) if isinstance(section, dict) else None
             if isinstance(section, dict):  # and no param of the same name
-                section[name or NAMED_BY[group]] = value
+                section[last] = value
         elif key in TRIAL_KEYS:  # others do not belong to a trial
             config[key] = value
     return config

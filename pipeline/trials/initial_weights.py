@@ -20,6 +20,7 @@ from pipeline.backprop import pcg64
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.network import Network
 from pipeline.errors import ConfigError
+from pipeline.trials.distributions import drawn
 from pipeline.trials.trial import InitialChoice
 
 # w1 … w8 and the two biases of the worked example (M. Mazur, "A Step by Step Backpropagation Example", 2015)
@@ -44,20 +45,30 @@ MOST_HEADER = 16_384  # bytes of a .npy file before its numbers
 
 
 def initial_parameters(starts: Sequence[tuple[InitialChoice, int]], network: Network) -> Array:
-    """The parameters (N, R) that runs start with, by choice and seed. Raises ConfigError where they do not fit the network."""
-    parameters = np.empty((network.size, len(starts)))
-    drawn = [column for column, (choice, _) in enumerate(starts) if choice.kind == "uniform"]
-    if drawn:
-        low, high = np.array([starts[column][0].range for column in drawn]).T
-        parameters[:, drawn] = uniform(low, high, network.size, [starts[column][1] for column in drawn])
+    """The parameters (N, R) of starts, by choice and seed, without changes. Raises ConfigError where they do not fit a network.
+
+    A start depends on its choice and its seed alone: of each seed a stream of PCG64.
+    """
+    parameters, members = np.empty((network.size, len(starts))), dict[InitialChoice, list[int]]()
     for column, (choice, _) in enumerate(starts):
-        if choice.kind == "published":
-            parameters[:, column] = published(network)
-        elif choice.values is not None:
-            parameters[:, column] = named(dict(choice.values), network, "initial.values.")
-        elif choice.path is not None:
-            parameters[:, column] = from_file(choice.path, network)
+        members.setdefault(choice, []).append(column)
+    seeds: dict[int, int] = {}
+    seed_of = [seeds.setdefault(seed, len(seeds)) if choice.drawn else 0 for choice, seed in starts]
+    numbers = pcg64.uniform(list(seeds), network.size) if seeds else None
+    for choice, columns in members.items():
+        if numbers is None or not choice.drawn:
+            parameters[:, columns] = given(choice, network)[:, None]
+            continue
+        some = drawn(choice, network, numbers[:, [seed_of[column] for column in columns]])
+        parameters[:, columns] = some if choice.start is None else given(choice.start, network)[:, None] + some
     return parameters
+
+
+def given(choice: InitialChoice, network: Network) -> Array:
+    """Parameters (N,) that are not drawn. Raises ConfigError where they do not fit the network."""
+    if choice.values is not None:
+        return named(dict(choice.values), network, "initial.values.")
+    return published(network) if choice.path is None else from_file(choice.path, network)
 
 
 def published(network: Network) -> Array:
@@ -67,13 +78,6 @@ def published(network: Network) -> Array:
         raise ConfigError("network.hidden", hidden, "must be [2] with initial=published; use initial=uniform")
     biases = {"shared": PUBLISHED_BIASES, "per_unit": np.repeat(PUBLISHED_BIASES, 2).tolist(), "none": ()}[network.bias]
     return np.array([*PUBLISHED_WEIGHTS, *biases])
-
-
-def uniform(low: Array, high: Array, size: int, seeds: Sequence[int]) -> Array:
-    """Numbers from low (R,) to high (R,), as (size, R): of each seed a stream of PCG64, in the order of the parameters."""
-    numbers: dict[int, int] = {}
-    column_of = [numbers.setdefault(seed, len(numbers)) for seed in seeds]
-    return low + (high - low) * pcg64.uniform(list(numbers), size)[:, column_of]
 
 
 def named(arrays: Mapping[str, Any], network: Network, where: str) -> Array:

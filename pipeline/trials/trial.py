@@ -1,6 +1,7 @@
 """A trial, and what it consists of."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -12,14 +13,44 @@ class TaskChoice:
     options: tuple[tuple[str, Any], ...] = ()
 
 
+DRAWN = ("uniform", "normal", "xavier", "he", "sphere", "layers", "perturbed")  # kinds whose weights a seed decides
+Pair = tuple[float, float]
+UNSCALED = ("initial.scale", 1.0)  # is no change
+
+
 @dataclass(frozen=True, slots=True)
 class InitialChoice:
-    """Which initial weights: kind and what that kind needs (range: (low, high); values by name; path of a file)."""
+    """Which initial weights: kind and what that kind needs.
+
+    range: (low, high), or such a pair for each layer; values by name; path of a file; std: one, or one for each layer;
+    distribution: uniform or normal; biases: None for as the weights are, else the number that each has; layers: a choice for
+    each; start: what is perturbed; direction: that in which weights are moved, see `pipeline.trials.changes`.
+    """
 
     kind: str
-    range: tuple[float, float] | None = None
+    range: Pair | tuple[Pair, ...] | None = None
     values: tuple[tuple[str, Any], ...] | None = None
     path: str | None = None
+    std: tuple[float, ...] | None = None
+    distribution: str | None = None
+    radius: float | None = None
+    biases: float | None = None
+    layers: tuple["InitialChoice", ...] | None = None
+    start: "InitialChoice | None" = None
+    direction: "Direction | None" = None
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the weights depend on the trial's seed."""
+        return self.kind in DRAWN
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """A direction in the space of all weights and biases: drawn by a seed, or towards other weights."""
+
+    seed: int | None = None
+    to: InitialChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +79,10 @@ class Trial:
     momentum: float
     threshold: float
     seed: int
+    changes: tuple[tuple[str, float], ...] = ()  # of initial weights: ("initial.set.w5", 0.3), …, by name
+
+    def having(self, values: Mapping[str, Any]) -> "Trial":
+        """The same trial with these values of fields and of changes, by key."""
+        changes = dict(self.changes) | {key: value for key, value in values.items() if key.startswith("initial.")}
+        fields = {key: value for key, value in values.items() if not key.startswith("initial.")}
+        return replace(self, **fields, changes=tuple(sorted(pair for pair in changes.items() if pair != UNSCALED)))
