@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup sweep ui upgrade-store explain reproduce schedule unschedule test test-all torture bench pictures check format clean
+.PHONY: help setup sweep ui explore upgrade-store explain reproduce schedule unschedule test test-all torture bench pictures check format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ sweep: $(READY)  ## run a study and print its tables: make sweep STUDY=convergen
 
 ui: $(READY)  ## look at the runs in MLflow
 	$(PY) -m pipeline.ui
+
+explore: $(READY)  ## move over a map of runs that are trained while one looks
+	@$(PY) -m pipeline.explore
 
 upgrade-store: $(READY)  ## bring a store of an older MLflow to the schema of the installed one; a copy is kept
 	@$(PY) -m pipeline.upgrade

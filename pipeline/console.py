@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train one network, or with -m a sweep of them",
     "summary": "print the tables of recorded sweeps, or write them to a file",
     "explain": "one iteration of backpropagation by hand, with all its numbers",
+    "explore": "a map of runs, trained while one moves over it, on a page of this machine",
     "reproduce": "train recorded results again and compare them to the last bit",
     "push": "record what sweeps have kept because the store did not take it",
     "ui": "open MLflow's pages for the local store",

@@ -36,7 +36,9 @@ def read_axis(settings: Mapping[str, Any], side: str, size: int) -> Axis:
     """An axis to begin with. Raises ConfigError."""
     given = section(settings, side, ("key", "from", "to", "scale"))
     usual = first_axis(text(f"explore.{side}.key", given["key"], "a number of a trial, such as learning_rate"), size)
-    low, high = (own if given[key] is None else as_override(given[key]) for key, own in (("from", usual.low), ("to", usual.high)))
+    low, high = (
+        own if given[key] is None else as_override(given[key]) for key, own in (("from", usual.low), ("to", usual.high))
+    )
     return Axis(usual.name, low, high, given["scale"] or usual.scale, size)
 
 

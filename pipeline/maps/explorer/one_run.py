@@ -23,7 +23,10 @@ MOST_WEIGHTS = 200  # that are shown
 
 @dataclass(frozen=True)
 class OneRun:
-    """A pixel's run. curve: epochs and errors, (K,) each; weights: name, first and last value, at most so many of `parameters`."""
+    """A pixel's run.
+
+    curve: epochs and errors, (K,) each; weights: name, first and last value, of the first of all `parameters`.
+    """
 
     values: tuple[str, str]
     status: str
@@ -39,10 +42,11 @@ class OneRun:
 
     def as_data(self) -> dict[str, Any]:
         """What the page writes out."""
+        epochs = f"{self.epochs:,} {'epoch' if self.epochs == 1 else 'epochs'}"
         return {
             "x": self.values[0],
             "y": self.values[1],
-            "status": f"{self.status} after {self.epochs:,} epochs, with a total error of {self.final_error:.6g}",
+            "status": f"{self.status} after {epochs}, with a total error of {self.final_error:.6g}",
             "words": self.words,
             "weights": self.weights,
             "left_out": self.parameters - len(self.weights),

@@ -10,7 +10,12 @@ from pipeline.backprop.status import Status
 from pipeline.maps.training import MapResult
 
 LAYERS = ("epochs", "status")
-STATUS_COLOURS = {Status.CONVERGED: "#0072b2", Status.STATIONARY: "#f0e442", Status.EXHAUSTED: "#e69f00", Status.DIVERGED: "#7a1f1f"}
+STATUS_COLOURS = {
+    Status.CONVERGED: "#0072b2",
+    Status.STATIONARY: "#f0e442",
+    Status.EXHAUSTED: "#e69f00",
+    Status.DIVERGED: "#7a1f1f",
+}
 
 
 def painted(found: MapResult, layer: str) -> NDArray[np.uint32]:
@@ -27,6 +32,7 @@ def painted(found: MapResult, layer: str) -> NDArray[np.uint32]:
 
 
 def ranks(found: MapResult) -> NDArray[np.float64]:
+    """Ranks from 1 (quickest) to −1."""
     converged, exhausted = found.status == Status.CONVERGED, found.status == Status.EXHAUSTED
     signed: Any = np.where(converged, -1.0 - found.epochs, 1e13 - found.epochs)
     signed[exhausted] = np.maximum(found.final_error[exhausted], 1e-300)

@@ -42,7 +42,7 @@ def every(found: MapResult, step: int) -> MapResult:
 
 
 def filled(found: MapResult, step: int) -> MapResult:
-    """The map while a pass goes on: a pixel that is not trained is as the one of the last pass, `step`, below and left of it."""
+    """The map while a pass goes on: a pixel that is not trained is as that of the last pass, `step`, below and left of it."""
     (rows, columns), trained = found.status.shape, found.status >= 0
     whole = MapResult.empty(found.status.shape)
     for field in fields(MapResult):
@@ -52,31 +52,41 @@ def filled(found: MapResult, step: int) -> MapResult:
     return whole
 
 
-def train_in_passes(grid: Grid, engine: str, check: Check, show: Callable[[MapResult, int], None]) -> None:
-    """Trains a map; what `check` raises ends it.
+class TrainingInPasses:
+    """Trains a map coarse first; what `check` raises ends it.
 
     `show` is called after each pass with its pixels and its step, and with the whole map now and then while a pass goes on.
     """
-    found, train, complete = MapResult.empty(grid.shape), engine_named(engine), 0
-    shown = time.monotonic()
 
-    for step, pixels in passes(grid.shape):
-        for piece in pieces(pixels, grid.network.size):
-            batch = grid.batch(piece)
-            result = BatchResult.empty(batch)
+    def __init__(self, grid: Grid, engine: str, check: Check, show: Callable[[MapResult, int], None]) -> None:
+        self.grid, self.check, self.show = grid, check, show
+        self.engine, self.found = engine_named(engine), MapResult.empty(grid.shape)
+        self.step = STEPS[0]  # of the last pass that is complete, or the first
+        self.shown = time.monotonic()
 
-            def progress(ended: int, epochs: int, piece: Pixels = piece, result: BatchResult = result) -> None:
-                nonlocal shown
-                check()
-                if ended and time.monotonic() - shown > SHOWN_EVERY:
-                    found.insert(piece, result)
-                    show(filled(found, complete or step), complete or step)
-                    shown = time.monotonic()
+    def run(self) -> None:
+        """Trains all passes."""
+        for step, pixels in passes(self.grid.shape):
+            for piece in pieces(pixels, self.grid.network.size):
+                self._train(piece)
+            self.step = step
+            self._show(every(self.found, step))
 
-            check()
-            train(batch, progress, result)
-            found.insert(piece, result)
-        check()
-        complete = step
-        show(every(found, step), step)
-        shown = time.monotonic()
+    def _train(self, pixels: Pixels) -> None:
+        """Trains pixels of a pass, and shows what has ended while others go on."""
+        self.check()
+        result = BatchResult.empty(self.grid.batch(pixels))
+
+        def progress(ended: int, epochs: int) -> None:
+            self.check()
+            if time.monotonic() - self.shown > SHOWN_EVERY:
+                self.found.insert(pixels, result)
+                self._show(filled(self.found, self.step))
+
+        self.engine(result.batch, progress, result)
+        self.found.insert(pixels, result)
+
+    def _show(self, found: MapResult) -> None:
+        self.check()
+        self.show(found, self.step)
+        self.shown = time.monotonic()

@@ -12,26 +12,26 @@ FONT = "system-ui, sans-serif"
 PICKED = "#111111"
 GOAL = "#8a6100"
 LOD_TIMEOUT = 40  # milliseconds after the last movement until the page says where it is: Bokeh's 500 would be waited for
-IMAGE = ("image", "x", "y", "dw", "dh")
 
 
 class MapPlot:
     """The map: a picture in the window of two axes, and a mark on the pixel that was picked."""
 
     def __init__(self) -> None:
-        self.source = models.ColumnDataSource({name: [] for name in IMAGE}, name="picture")
+        self.source = models.ColumnDataSource({name: [] for name in ("image", "x", "y", "dw", "dh")}, name="picture")
         self.picked = models.ColumnDataSource({"x": [], "y": []}, name="picked")
         self.plot = models.Plot(
             x_range=models.Range1d(), y_range=models.Range1d(), name="map", sizing_mode="stretch_both",
-            lod_timeout=LOD_TIMEOUT, toolbar_location="above",
+            lod_timeout=LOD_TIMEOUT, toolbar_location=None, min_border_right=18,
         )  # fmt: skip
-        self.plot.add_glyph(self.source, models.ImageRGBA(**{name: name for name in IMAGE}))
+        self.plot.add_glyph(self.source, models.ImageRGBA(image="image", x="x", y="y", dw="dw", dh="dh"))
         for colour, width in (("#ffffff", 5), (PICKED, 2)):
-            self.plot.add_glyph(self.picked, models.Scatter(marker="circle", size=13, fill_color=None, line_color=colour, line_width=width))
+            self.plot.add_glyph(
+                self.picked, models.Scatter(marker="circle", size=13, fill_color=None, line_color=colour, line_width=width)
+            )
         wheel, pan = models.WheelZoomTool(), models.PanTool()
-        self.plot.add_tools(pan, wheel, models.BoxZoomTool())
+        self.plot.add_tools(pan, wheel)
         self.plot.toolbar.active_scroll, self.plot.toolbar.active_drag = wheel, pan
-        self.plot.toolbar.logo = None
         self.axes = [self._axes("below"), self._axes("left")]
 
     def _axes(self, side: Any) -> dict[str, Any]:
@@ -75,9 +75,10 @@ class CurvePlot:
         self.plot = models.Plot(
             x_range=models.DataRange1d(range_padding=0.02), y_range=models.DataRange1d(range_padding=0.05),
             x_scale=models.LogScale(), y_scale=models.LogScale(), height=260, sizing_mode="stretch_width", name="curves",
-            toolbar_location=None,
+            toolbar_location=None, min_border_right=18,
         )  # fmt: skip
         self.plot.add_glyph(self.source, models.Line(x="x", y="y", line_width=2, line_color="#0072b2"))
+        self.plot.add_glyph(self.source, models.Scatter(x="x", y="y", size=4, fill_color="#0072b2", line_color=None))
         self.plot.add_glyph(self.goal, models.HSpan(y="y", line_dash="dashed", line_color=GOAL, line_width=1.5))
         for side, label, dimension in (("below", "epochs", 0), ("left", "total error", 1)):
             axis = models.LogAxis(axis_label=label)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose
-from pipeline.app.refusals import one_line
-from pipeline.errors import ConfigError, as_override
+from pipeline.app.composition import CONF, compose
+from pipeline.app.refusals import is_refusal, one_line
+from pipeline.errors import ConfigError, as_override, printable
 from pipeline.maps.axis import SCALES, Axis
 from pipeline.maps.command import words_of
 from pipeline.maps.explorer.view import centre_and_width, first_axis
@@ -32,11 +32,9 @@ class Asked:
     engine: str
 
 
-def refusal(error: Exception) -> str:
-    """The one line of an error that a user has made; raises all others."""
-    if isinstance(error, ConfigError | ValueError | COMPOSITION_ERRORS):
-        return str(error) if isinstance(error, ConfigError) else one_line(error)
-    raise error
+def refusal(error: Exception) -> str | None:
+    """The one line that a request is refused with, None for a fault of the program."""
+    return printable(one_line(error)) if is_refusal(error) else None
 
 
 def offered(group: str) -> list[str]:

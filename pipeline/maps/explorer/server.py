@@ -6,6 +6,7 @@ import logging
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,27 @@ from bokeh.application.handlers.function import FunctionHandler
 from bokeh.document import Document
 from bokeh.server.auth_provider import AuthProvider
 from bokeh.server.server import Server
+from tornado.httputil import HTTPServerRequest
 from tornado.web import HTTPError
 
+from pipeline.backprop.engines import engine as engine_named
 from pipeline.errors import ConfigError
-from pipeline.maps.explorer.painting import LAYERS
-from pipeline.maps.explorer.reading import NUMBERS, Asked, offered
+from pipeline.maps.explorer.newest import SupersededError
+from pipeline.maps.explorer.painting import LAYERS, painted
+from pipeline.maps.explorer.passes import passes, pieces
+from pipeline.maps.explorer.reading import NUMBERS, Asked, fields_of, offered
 from pipeline.maps.explorer.session import Session
-from pipeline.maps.explorer.view import FIRST_ENDS
+from pipeline.maps.grid import EXAMPLES
+from pipeline.maps.training import MapResult
 
 PAGE = Path(__file__).parent / "page"
 LOOPBACK = ("127.0.0.1", "localhost")
 ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(PAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    loader=jinja2.FileSystemLoader(PAGE),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
 )
 
 
@@ -38,7 +48,7 @@ class TokenProvider(AuthProvider):
         super().__init__()
 
     @property
-    def get_user(self) -> Callable[[Any], str]:  # type: ignore[override]
+    def get_user(self) -> Callable[[HTTPServerRequest], Any]:
         """A function of Tornado's handler."""
         return self._user
 
@@ -49,7 +59,7 @@ class TokenProvider(AuthProvider):
         return "user"
 
     @property
-    def get_login_url(self) -> Callable[[Any], str]:  # type: ignore[override]
+    def get_login_url(self) -> Callable[[Any], str]:
         """There is no page to log in; nobody comes that far."""
         return lambda handler: "/"
 
@@ -72,6 +82,7 @@ class Explorer:
         except OSError as error:
             raise refused(host, port, error) from None
         shown = f"[{host}]" if ":" in host else socket.gethostname() if host in ("0.0.0.0", "::") else host
+        warm_up(start)
         self.link = f"http://{shown}:{free}/?token={token}"
 
     def run(self) -> None:
@@ -91,7 +102,7 @@ class Explorer:
         document.template = ENVIRONMENT.get_template("explorer.html.jinja")
         document.template_variables.update({
             "tasks": offered("task"), "networks": offered("network"), "starts": offered("initial"), "layers": LAYERS,
-            "numbers": NUMBERS, "axes": [*FIRST_ENDS, "learning_rate.1"],
+            "numbers": NUMBERS, "axes": EXAMPLES,
             "script": (PAGE / "explorer.js").read_text(encoding="utf-8"),
             "style": (PAGE / "explorer.css").read_text(encoding="utf-8"),
         })  # fmt: skip
@@ -102,6 +113,19 @@ class Explorer:
     def _closed(self, session: Session) -> None:
         session.close()
         self.sessions.discard(session)
+
+
+def warm_up(start: Asked) -> None:
+    """Does what is only done once before anybody waits for it: compiling the network, reading the groups of conf/."""
+    fields_of(start.grid.config)
+    *_, (_, pixels) = passes(start.grid.shape)
+
+    def end(ended: int, epochs: int) -> None:
+        raise SupersededError
+
+    with suppress(SupersededError):
+        engine_named(start.engine)(start.grid.batch(pieces(pixels, start.grid.network.size)[0]), end)
+    painted(MapResult.empty(start.grid.shape), LAYERS[0])
 
 
 def quiet() -> None:

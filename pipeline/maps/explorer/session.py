@@ -2,9 +2,10 @@
 
 import json
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,19 +16,19 @@ from bokeh.models import ColumnDataSource
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.maps.axis import Axis, decimal
+from pipeline.maps.explorer import reading
 from pipeline.maps.explorer.newest import Check, Newest
 from pipeline.maps.explorer.one_run import OneRun, train_pixel
 from pipeline.maps.explorer.painting import LAYERS, painted
-from pipeline.maps.explorer.passes import train_in_passes
+from pipeline.maps.explorer.passes import TrainingInPasses
 from pipeline.maps.explorer.plots import CurvePlot, MapPlot
-from pipeline.maps.explorer.reading import (
-    SIDES, TRIAL_FIELDS, Asked, Fields, configuration, fields_of, fields_of_axis, read, read_axis, refusal,
-)  # fmt: skip
+from pipeline.maps.explorer.reading import SIDES, Asked
 from pipeline.maps.explorer.view import from_floats, moved, pixel_at, zoomed
 from pipeline.maps.grid import Grid
 from pipeline.maps.training import MapResult
 from pipeline.trials.checks import choice
 
+FAULT = "this cannot be shown: a fault of the program, see its terminal"
 MOST_SIDE = 1024  # pixels
 MOST_VIEWS = 200  # that «back» remembers
 SECONDS_TO_END = 1.0  # until a thread that was told to end has ended
@@ -52,8 +53,9 @@ class Session:
 
     def __init__(self, document: Document, start: Asked) -> None:
         self.document, self.asked_now, self.layer = document, start, LAYERS[0]
-        self.fields: Fields = fields_of(start.grid.config)
+        self.fields: reading.Fields = reading.fields_of(start.grid.config)
         self.history: list[Asked] = []
+        self.views = 0
         self.picture: Picture | None = None
         self.map, self.curve = MapPlot(), CurvePlot()
         self.asked, self.told = (ColumnDataSource({"json": []}, name=name) for name in ("asked", "told"))
@@ -61,7 +63,7 @@ class Session:
         self.trainer, self.pixel_trainer = Newest(self._failed), Newest(self._failed)
         self.asked.on_change("data", lambda name, old, new: self._answer(new["json"]))
         self.map.plot.on_event(RangesUpdate, self._moved_by_mouse)
-        self.map.plot.on_event(Tap, lambda event: self._guarded(lambda: self.pick(event.x, event.y)))
+        self.map.plot.on_event(Tap, lambda event: self._guarded(partial(self.pick, event.x, event.y)))
         for model in (self.map.plot, self.curve.plot, self.asked, self.told):
             document.add_root(model)
         self.show(start)
@@ -85,11 +87,11 @@ class Session:
         """Shows another map; `keep`: the one before is in the history."""
         if keep:
             self.history = [*self.history, self.asked_now][-MOST_VIEWS:]
-        self.asked_now, grid = asked, asked.grid
+        self.asked_now, grid, self.views = asked, asked.grid, self.views + 1
         if not by_mouse:
             self.map.show(grid.across, grid.down)
-        axes = fields_of_axis("across", grid.across) | fields_of_axis("down", grid.down)
-        self.tell(fields=self.fields | axes, error="", back=bool(self.history))
+        axes = reading.fields_of_axis("across", grid.across) | reading.fields_of_axis("down", grid.down)
+        self.tell(fields=self.fields | axes, error="", back=bool(self.history), view=self.views, step=0)
         self.trainer.ask(lambda check: self._train(asked, check))
 
     def _train(self, asked: Asked, check: Check) -> None:
@@ -102,7 +104,7 @@ class Session:
             check()
             self._later(lambda: self._draw(picture, image if self.layer == layer else None))
 
-        train_in_passes(asked.grid, asked.engine, check, show)
+        TrainingInPasses(asked.grid, asked.engine, check, show).run()
 
     def _draw(self, picture: Picture, image: Any = None) -> None:
         """Shows a picture, unless another map is asked for by now."""
@@ -111,7 +113,7 @@ class Session:
             return
         self.picture = picture
         self.map.draw(painted(picture.found, self.layer) if image is None else image, grid.across, grid.down)
-        self.tell(status=said(picture), step=picture.step, size=list(grid.shape[::-1]))
+        self.tell(status=said(picture), step=picture.step)
 
     def pick(self, x: float, y: float) -> None:
         """Trains the pixel at this place by itself, and shows it."""
@@ -137,22 +139,26 @@ class Session:
         """Does what the page asks for."""
         for message in messages:
             request = json.loads(message)
-            self._guarded(lambda request=request: ACTIONS[request["do"]](self, request))
+            self._guarded(partial(ACTIONS[request["do"]], self, request))
 
     def _guarded(self, action: Callable[[], None]) -> None:
         """Does something for the user, or shows the one line that says why not."""
         try:
             action()
         except Exception as error:
-            self.tell(error=refusal(error), training=False)
+            self.tell(error=reading.refusal(error) or FAULT, training=False)
+            if not reading.refusal(error):
+                traceback.print_exception(error)
 
-    def _moved_by_mouse(self, event: RangesUpdate) -> None:
+    def _moved_by_mouse(self, event: Any) -> None:
         """The plot says where it is."""
         now = self.asked_now.grid.axes
         ends = [(event.x0, event.x1), (event.y0, event.y1)]
         if all(is_there(axis, *end) for axis, end in zip(now, ends, strict=True)):
             return
-        self._guarded(lambda: self._change([from_floats(axis, *end) for axis, end in zip(now, ends, strict=True)], by_mouse=True))
+        self._guarded(
+            lambda: self._change([from_floats(axis, *end) for axis, end in zip(now, ends, strict=True)], by_mouse=True)
+        )
 
     def _change(self, axes: list[Axis], by_mouse: bool = False, keep: bool = True) -> None:
         """Shows the same trials in another window."""
@@ -162,9 +168,9 @@ class Session:
     def read_fields(self, request: Mapping[str, Any]) -> None:
         """What stands in the fields."""
         fields = {str(key): str(text) for key, text in request["fields"].items()}
-        axes = [read_axis(side, fields, axis) for side, axis in zip(SIDES, self.asked_now.grid.axes, strict=True)]
-        trial = {key: fields[key] for key in TRIAL_FIELDS}
-        asked = read(configuration(trial), *axes)
+        axes = [reading.read_axis(side, fields, axis) for side, axis in zip(SIDES, self.asked_now.grid.axes, strict=True)]
+        trial = {key: fields[key] for key in reading.TRIAL_FIELDS}
+        asked = reading.read(reading.configuration(trial), *axes)
         self.fields = trial
         self.show(asked, keep=True)
 
@@ -180,9 +186,11 @@ class Session:
         """To the map before."""
         if self.history:
             asked = self.history.pop()
-            across, down = (replace(axis, size=now.size) for axis, now in zip(asked.grid.axes, self.asked_now.grid.axes, strict=True))
+            across, down = (
+                replace(axis, size=now.size) for axis, now in zip(asked.grid.axes, self.asked_now.grid.axes, strict=True)
+            )
             if asked.grid.config != self.asked_now.grid.config:
-                self.fields = fields_of(asked.grid.config)
+                self.fields = reading.fields_of(asked.grid.config)
             self.show(replace(asked, grid=replace(asked.grid, across=across, down=down)))
 
     def choose_layer(self, request: Mapping[str, Any]) -> None:
@@ -211,7 +219,7 @@ class Session:
 
     def _failed(self, error: Exception) -> None:
         """A thread could not train: the page says why."""
-        self._later(lambda: self._guarded(lambda: raise_again(error)))
+        self._later(lambda: self._guarded(partial(raise_again, error)))
 
 
 ACTIONS: dict[str, Callable[[Session, Mapping[str, Any]], None]] = {
@@ -242,5 +250,6 @@ def said(picture: Picture) -> str:
     number = np.bincount(status[status >= 0], minlength=len(STATUSES))
     shares = [f"{word} {count / max(1, number.sum()):.1%}" for word, count in zip(STATUSES, number, strict=True) if count]
     height, width = picture.grid.shape
-    sharp = f"each of {width} × {height} pixels" if picture.step == 1 else f"every {picture.step}th pixel, more to come"
-    return f"{', '.join(shares)}; {sharp}; {picture.seconds:.2f} s"
+    if picture.step == 1:
+        return f"{', '.join(shares)}; {width} × {height} runs in {picture.seconds:.2f} s"
+    return f"{', '.join(shares)}; {number.sum():,} of {width} × {height} runs so far"

@@ -69,7 +69,7 @@ def from_floats(axis: Axis, low: float, high: float) -> Axis:
 
 
 def rounded(end: Decimal, low: Decimal, high: Decimal, scale: str) -> Decimal:
-    """An end of the window from low to high, rounded to a part of its width, which is that of its place on a logarithmic axis."""
+    """An end of the window from low to high, rounded to a part of its width (of the width there, on a logarithmic axis)."""
     width = high - low
     if scale == "log" and low > 0:
         width = min(end * (high / low).ln(), width)
