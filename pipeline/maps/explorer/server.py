@@ -68,7 +68,7 @@ class Explorer:
     """The server. `link` is the address with the token."""
 
     def __init__(self, start: Asked, host: str, port: int) -> None:
-        self.start, self.sessions = start, set[Session]()
+        self.start, self.fields, self.sessions = start, fields_of(start.grid.config), set[Session]()
         token = secrets.token_urlsafe(24)
         quiet()
         free = port or free_port(host)
@@ -106,7 +106,7 @@ class Explorer:
             "script": (PAGE / "explorer.js").read_text(encoding="utf-8"),
             "style": (PAGE / "explorer.css").read_text(encoding="utf-8"),
         })  # fmt: skip
-        session = Session(document, self.start)
+        session = Session(document, self.start, self.fields)
         self.sessions.add(session)
         document.on_session_destroyed(lambda context: self._closed(session))
 
@@ -116,8 +116,7 @@ class Explorer:
 
 
 def warm_up(start: Asked) -> None:
-    """Does what is only done once before anybody waits for it: compiling the network, reading the groups of conf/."""
-    fields_of(start.grid.config)
+    """Does what is only done once before anybody waits for it: compiling the network, importing libraries."""
     *_, (_, pixels) = passes(start.grid.shape)
 
     def end(ended: int, epochs: int) -> None:

@@ -51,9 +51,9 @@ class Session:
     document: they leave what they found to its loop.
     """
 
-    def __init__(self, document: Document, start: Asked) -> None:
+    def __init__(self, document: Document, start: Asked, fields: reading.Fields) -> None:
         self.document, self.asked_now, self.layer = document, start, LAYERS[0]
-        self.fields: reading.Fields = reading.fields_of(start.grid.config)
+        self.fields = fields
         self.history: list[Asked] = []
         self.views = 0
         self.picture: Picture | None = None
