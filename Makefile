@@ -1,6 +1,7 @@
 # `make help` lists the targets. Each sets up .venv by itself where that is needed.
 PYTHON ?= python3
 STUDY ?= convergence
+MAP ?= worked_example
 VENV := .venv
 READY := $(VENV)/.ready
 PY := $(VENV)/bin/python
@@ -10,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup sweep ui explore upgrade-store explain reproduce schedule unschedule test test-all torture bench pictures check format clean
+.PHONY: help setup sweep map explore ui upgrade-store explain reproduce schedule unschedule test test-all torture bench pictures check format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' $(MAKEFILE_LIST)
@@ -27,6 +28,9 @@ $(READY): pyproject.toml constraints.txt
 
 sweep: $(READY)  ## run a study and print its tables: make sweep STUDY=convergence
 	$(PY) -m pipeline.train -m study=$(STUDY)
+
+map: $(READY)  ## train and draw a map, a run for each pixel: make map MAP=worked_example
+	$(PY) -m pipeline.map map=$(MAP)
 
 ui: $(READY)  ## look at the runs in MLflow
 	$(PY) -m pipeline.ui

@@ -10,6 +10,7 @@ from pipeline import __version__
 COMMANDS = {
     "train": "train one network, or with -m a sweep of them",
     "summary": "print the tables of recorded sweeps, or write them to a file",
+    "map": "a picture of two continuous axes, a run for each pixel",
     "explain": "one iteration of backpropagation by hand, with all its numbers",
     "explore": "a map of runs, trained while one moves over it, on a page of this machine",
     "reproduce": "train recorded results again and compare them to the last bit",

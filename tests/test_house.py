@@ -33,7 +33,7 @@ ROOMS = {
     "report": ("stats results trials backprop errors", "numpy pandas matplotlib jinja2 markupsafe bokeh rich"),
     "walkthrough": ("report trials backprop errors", "numpy matplotlib"),
     "sweeps": ("store report stats results trials backprop app errors", "numpy pandas pyarrow dask distributed"),
-    "maps": ("sweeps store report results trials backprop app errors", "numpy matplotlib PIL bokeh"),
+    "maps": ("sweeps store report stats results trials backprop app errors", "numpy matplotlib PIL bokeh"),
     "reproducibility": ("maps sweeps store results trials backprop app errors", "numpy pandas pyarrow"),
     "commands": ("any", "matplotlib numpy pandas"),  # the files in pipeline/ other than errors.py
     "hydra_plugins": ("app sweeps", "hydra omegaconf"),

@@ -128,6 +128,16 @@ def multirun_tags() -> dict[str, str]:
     return {}
 
 
+def output_folder() -> Path:
+    """Hydra's output folder of the job that runs."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def words() -> list[str]:
+    """The overrides on the command line of the job that runs."""
+    return list(HydraConfig.get().overrides.task)
+
+
 def job_words() -> str:
     """The number of a job and its overrides."""
     config: Any = HydraConfig.instance().cfg

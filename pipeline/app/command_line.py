@@ -13,6 +13,7 @@ from pipeline.app.help import help_of
 from pipeline.errors import ConfigError, as_override
 
 QUOTED = re.compile(r"""(\w+=)('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|null)?""")  # what Hydra reads as it is
+SECTIONS = {("reproduce", "map"): "map.run"}
 CONDITIONS = "where="  # keys of text that Hydra's grammar has no words for
 
 
@@ -38,8 +39,14 @@ def flags_first(arguments: Sequence[str], command: str) -> list[str]:
         print(help_of(command))
         sys.exit(0)
     flags = flag_words(parser, known)
-    overrides = [as_text(word) for word in (*known.overrides, *unknown, *after)]
+    overrides = [as_text(spelled_out(word, command)) for word in (*known.overrides, *unknown, *after)]
     return [*flags, *(["--"] if any(word.startswith("-") for word in overrides) else []), *overrides]
+
+
+def spelled_out(word: str, command: str) -> str:
+    """An override whose key is the name of a group, too, which Hydra would take for a choice, with the key of a section."""
+    key, equals, value = word.partition("=")
+    return f"{SECTIONS.get((command, key), key)}{equals}{value}"
 
 
 def as_text(word: str) -> str:

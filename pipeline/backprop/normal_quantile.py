@@ -56,7 +56,7 @@ def normal(uniform: Array) -> Array:
 def quantile(centred: Array) -> Array:
     """The x for which the standard normal distribution function is ½ + centred, elementwise, for centred within ±½."""
     square = CENTRE_SQUARE - centred * centred
-    result: Array = centred * ratio(CENTRAL, square)
+    result = centred * ratio(CENTRAL, square)
     tail = np.abs(centred) > CENTRE
     if tail.any():
         result[tail] = np.where(centred[tail] < 0.0, -1.0, 1.0) * upper_quantile(0.5 - np.abs(centred[tail]))
@@ -76,4 +76,5 @@ def ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Array) -
     for above, below in zip(*(one[1:] for one in coefficients), strict=True):
         numerator = numerator * x + above
         denominator = denominator * x + below
-    return numerator / denominator
+    result: Array = numerator / denominator
+    return result

@@ -13,6 +13,7 @@ from pipeline.errors import ConfigError, as_override
 
 SCALES = ("linear", "log")
 DIGITS = Context(prec=60)  # float64 needs 17; what is left is for zooming into a part of a part
+WINDOW_DIGITS = Context(prec=30)  # of the ends of a window that is given by its centre
 MOST_PIXELS = 65_536  # along an axis
 LONGEST = 100  # characters of a number
 
@@ -56,12 +57,12 @@ class Axis:
             raise ConfigError("width", width, "must be greater than 0")
         if scale == "log" and middle <= 0:
             raise ConfigError("centre", centre, "must be greater than 0 on a logarithmic axis")
-        with localcontext(DIGITS):
+        with localcontext(WINDOW_DIGITS):
             if scale == "log":
                 low, high = (((sign * wide / 2) * Decimal(10).ln()).exp() * middle for sign in (-1, 1))
             else:
                 low, high = (middle + sign * wide / 2 for sign in (-1, 1))
-        return cls(name, as_text(low), as_text(high), scale, size)
+            return cls(name, as_text(low), as_text(high), scale, size)
 
     def edge(self, pixel: int) -> Decimal:
         """The lower end of a pixel; of `size`, the upper end of the window."""
@@ -71,7 +72,8 @@ class Axis:
 
     def part(self, first: int, end: int, size: int | None = None) -> "Axis":
         """The window of the pixels from `first` up to `end`, without `size` with the same pixels."""
-        low, high = (as_text(self.edge(pixel)) for pixel in (first, end))
+        with localcontext(DIGITS):
+            low, high = (as_text(self.edge(pixel)) for pixel in (first, end))
         return Axis(self.name, low, high, self.scale, end - first if size is None else size)
 
     @cached_property

@@ -3,7 +3,7 @@
 import copy
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,10 +16,13 @@ from pipeline.backprop.network import Network
 from pipeline.errors import ConfigError, unknown_key
 from pipeline.maps.axis import Axis
 from pipeline.maps.command import words_of
+from pipeline.results.run_result import weight_arrays
+from pipeline.sweeps.chunks import Patterns
 from pipeline.trials.batching import make_batch, network_of, rates_by_layer
 from pipeline.trials.changes import OFFSET, SET, changed, is_change
 from pipeline.trials.configuration import TRIAL_KEYS, read_batch_key, read_trial
-from pipeline.trials.initial_weights import initial_parameters
+from pipeline.trials.initial_choice import nested
+from pipeline.trials.initial_weights import given, initial_parameters
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, InitialChoice, Trial
 
@@ -77,6 +80,12 @@ class Grid:
         """What all pixels have in common."""
         return read_batch_key(self.config)
 
+    @property
+    def patterns(self) -> Patterns:
+        """The patterns of the task."""
+        task = load(self.batch_key.task)
+        return task.inputs, task.targets
+
     @cached_property
     def network(self) -> Network:
         """The network of all pixels."""
@@ -97,18 +106,18 @@ class Grid:
         """The words after `python -m pipeline.train` that train a pixel's trial."""
         return words_of(self.configuration(y, x))
 
-    def batch(self, pixels: Pixels, curve_points: int = 2) -> Batch:
+    def batch(self, pixels: Pixels, curve_points: int = 2, patterns: Patterns | None = None) -> Batch:
         """The batch of these pixels. Those that differ in the threshold alone share a training."""
         rows, columns = np.divmod(pixels, self.across.size)
         place = {self.across.name: columns, self.down.name: rows}
         threshold = self._numbers("threshold", place, self.base.threshold)
         training, first = shared_trainings(place)
         place = {name: codes[first] for name, codes in place.items()}
-        key, task = self.batch_key, load(self.batch_key.task)
+        key, (inputs, targets) = self.batch_key, patterns or self.patterns
         return Batch(
             network=self.network,
-            inputs=task.inputs,
-            targets=task.targets,
+            inputs=inputs,
+            targets=targets,
             initial_parameters=self._parameters(place),
             learning_rate=self._rates(place),
             momentum=self._numbers("momentum", place, self.base.momentum),
@@ -143,7 +152,7 @@ class Grid:
 
     def _parameters(self, place: Mapping[str, Pixels]) -> Array:
         """The initial parameters (N, T)."""
-        choices, starts = self._starts
+        choices, starts = self.starts
         size, code = len(place[self.across.name]), next((place[name] for name in place if is_start(name)), None)
         if code is None:
             code, parameters = np.zeros(size, np.int64), np.repeat(starts, size, axis=1)
@@ -157,12 +166,13 @@ class Grid:
         return parameters
 
     @cached_property
-    def _starts(self) -> tuple[list[InitialChoice], Array]:
+    def starts(self) -> tuple[list[InitialChoice], Array]:
         """The starts without changes, one or as many as the axis that they depend on has values; their parameters (N, S)."""
         choices = [self.base.initial]
         for axis in self.axes:
             if is_start(axis.name):
                 choices = [self._start(axis.name, value) for value in axis.values.tolist()]
+        choices = [with_values(choice, self.network) for choice in choices]
         return choices, initial_parameters([(choice, self.base.seed) for choice in choices], self.network)
 
     def _start(self, name: str, value: float) -> InitialChoice:
@@ -170,6 +180,15 @@ class Grid:
         config = self.configuration(0, 0)
         set_number(config, name, value, self.network.layers)
         return read_trial(config).initial
+
+
+def with_values(choice: InitialChoice, network: Network) -> InitialChoice:
+    """The choice with the weights that its direction goes to one by one, as their file is not everywhere."""
+    if choice.direction is None or choice.direction.to is None:
+        return choice
+    arrays = weight_arrays(network, *2 * [given(choice.direction.to, network)])
+    values = tuple(sorted((name, nested(arrays[name].tolist(), tuple)) for name in arrays if name in network.names))
+    return replace(choice, direction=replace(choice.direction, to=InitialChoice("explicit", values=values)))
 
 
 def is_start(name: str) -> bool:

@@ -53,12 +53,23 @@ def train(
     result = known.copy() if known else MapResult.empty(grid.shape)
     wanted = np.zeros(grid.shape, bool)
     wanted[::step, ::step] = True
-    pixels = np.flatnonzero(wanted & (result.status < 0))
+    train_pixels(grid, np.flatnonzero(wanted & (result.status < 0)), result, engine, progress, threads)
+    return result
+
+
+def train_pixels(
+    grid: Grid,
+    pixels: Pixels,
+    result: MapResult,
+    engine: str = "compiled",
+    progress: Progress | None = None,
+    threads: int | None = None,
+) -> None:
+    """Trains these pixels into the result."""
     size = batch_pixels(grid)
     for start in range(0, len(pixels), size):
         some = pixels[start : start + size]
         result.insert(some, engine_named(engine)(grid.batch(some), progress, None, threads))
-    return result
 
 
 def batch_pixels(grid: Grid) -> int:

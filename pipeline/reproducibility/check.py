@@ -15,7 +15,7 @@ from pipeline.errors import ConfigError, printable
 from pipeline.reproducibility import baselines, drift
 from pipeline.reproducibility.drift import Check, ExpectedRun, compare, train_again
 from pipeline.results.csv_tables import write_csv
-from pipeline.trials.checks import choice, integer, refuse_unknown, text
+from pipeline.trials.checks import choice, integer, refuse_unknown, section, text
 from pipeline.trials.settings import Tracking, read_engine, read_tracking
 
 MOST_DRIFTS = 10  # that are printed
@@ -28,11 +28,12 @@ NOTE = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is checked (the baselines of a folder, or a sweep; `sample` of the runs, None: all) or updated, and by whom."""
+    """What is checked (the baselines of a folder, a sweep or a map; `sample` of its runs, None: all) or updated; by whom."""
 
     baseline: str  # check, or update
     folder: Path
     sweep: str | None
+    map: str | None
     sample: int | None
     seed: int
     engines: Sequence[str]
@@ -43,6 +44,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     """The settings, checked; raises ConfigError."""
     refuse_unknown(config, tuple(field.name for field in fields(Settings)))
     folder, sweep, size, engines = (config[key] for key in ("folder", "sweep", "sample", "engines"))
+    of_map = section(config, "map", ("run",))["run"]
     engines = list(ENGINES) if engines is None else engines if isinstance(engines, list) else [engines]
     if not engines:
         raise ConfigError("engines", engines, f"must be some of {', '.join(ENGINES)}")
@@ -50,14 +52,17 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         baseline=choice("baseline", config["baseline"], ("check", "update")),
         folder=baselines.FOLDER if folder is None else Path(text("folder", folder, "a folder of CSV files")),
         sweep=None if sweep is None else text("sweep", str(sweep), "latest, a parent run's id, or null"),
+        map=None if of_map is None else text("map", str(of_map), "latest, the id of a map's run, or null"),
         sample=None if size is None else integer("sample", size, 1),
         seed=integer("seed", config["seed"], 0, 2**64 - 1),
         engines=list(dict.fromkeys(read_engine("engines", engine) for engine in engines)),
         tracking=read_tracking(config),
     )
-    for key in ("sweep", "sample"):
-        if settings.baseline == "update" and config[key] is not None:
-            raise ConfigError(key, config[key], "must be null with baseline=update, which writes the baselines anew")
+    if sweep is not None and of_map is not None:
+        raise ConfigError("map", of_map, "must be null where sweep is given")
+    for key, value in (("sweep", sweep), ("map", of_map), ("sample", size)):
+        if settings.baseline == "update" and value is not None:
+            raise ConfigError(key, value, "must be null with baseline=update, which writes the baselines anew")
     return settings
 
 

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -41,7 +41,7 @@ OWN_ARTIFACTS = (
     r"\.(csv|parquet)|summary\.txt)?)|(figures/([a-z_]+(_by_[\w.+@-]+)?\.(svg|png))?)|(weights/([0-9]{10,19}\.npz)?))?"
 )
 OWN = re.compile(rf"{LOCK}|sweep\.json|{FILE_NAME.pattern}|{DRAFTS}|{ARTIFACTS}(-[0-9]+)?/{OWN_ARTIFACTS}")
-LAST = {DESCRIPTION: 1, LOCK: 2}  # to be removed
+LAST = {DESCRIPTION: 1, "map.json": 1, LOCK: 2}  # to be removed
 MOST_NAMED, LONGEST_NAME = 3, 60
 
 
@@ -51,6 +51,11 @@ class SpoolInUseError(Exception):
 
 class Spool:
     """The folder of one sweep, locked. Raises OSError where it cannot be written, or is none."""
+
+    description = DESCRIPTION  # the name of that file
+    own = OWN  # the names of all that may be there
+    artifact_names = OWN_ARTIFACTS
+    verified: Callable[[Path], RunRows] = staticmethod(verified_file)
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -66,7 +71,7 @@ class Spool:
             raise
 
     @classmethod
-    def new(cls, sweep_folder: Path) -> "Spool":
+    def new(cls, sweep_folder: Path) -> Self:
         """A new one inside the sweep's output folder."""
         sweep_folder.mkdir(parents=True, exist_ok=True)
         return cls(new_folder(sweep_folder.absolute(), NAME))
@@ -104,7 +109,7 @@ class Spool:
         opened.cache_clear()
         if not self._is_here():
             say(f"{self.path}: not removed: it is not the folder any more that this process has locked")
-        elif left := remove_own(self.path, OWN, lambda name: LAST.get(name, 0)):
+        elif left := remove_own(self.path, self.own, lambda name: LAST.get(name, 0)):
             more = f" and {len(left) - MOST_NAMED:,} more" if len(left) > MOST_NAMED else ""
             say(f"{self.path}: not removed: it has {', '.join(left[:MOST_NAMED])}{more}")
         else:
@@ -113,7 +118,7 @@ class Spool:
 
     def describe(self, description: str) -> None:
         """Writes the description of the sweep, as JSON."""
-        with whole_file(self.path / DESCRIPTION) as file:
+        with whole_file(self.path / self.description) as file:
             file.write(description.encode())
 
     def add(self, table: pa.Table) -> RunRows:
@@ -143,14 +148,14 @@ class Spool:
     def artifacts(self) -> Path:
         """An empty folder for the artifacts; what an earlier process had left of them is removed."""
         for folder in self.path.glob(f"{ARTIFACTS}*"):
-            if OWN.fullmatch(f"{folder.name}/") and not folder.is_symlink() and folder.is_dir():
-                remove_own(self.path, re.compile(rf"{folder.name}/{OWN_ARTIFACTS}"))
+            if self.own.fullmatch(f"{folder.name}/") and not folder.is_symlink() and folder.is_dir():
+                remove_own(self.path, re.compile(rf"{folder.name}/{self.artifact_names}"))
         return new_folder(self.path, ARTIFACTS)
 
     def _open(self, file: Path) -> None:
         """Takes the rows in a file, or sets it aside."""
         try:
-            rows = verified_file(file)
+            rows = self.verified(file)
         except DamagedError as error:
             self._set_aside(file, error)
         else:

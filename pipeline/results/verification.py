@@ -39,8 +39,8 @@ def file_name(table: pa.Table, checksum: str) -> str:
     return f"{table.column('place')[0].as_py():010d}-{checksum[:CHECKSUM_DIGITS]}.arrow"
 
 
-def verified_file(path: Path) -> RunRows:
-    """The rows in a file, which is whole and has the form that `run_table` gives. Raises DamagedError for any other file."""
+def verified_file(path: Path, verify: Callable[[pa.Table], None] | None = None) -> RunRows:
+    """The rows in a whole file, of the form that `run_table` gives, or that `verify` takes. Raises DamagedError for another."""
     name = FILE_NAME.fullmatch(path.name)
     if not name:
         raise DamagedError("has no checksum in its name")
@@ -50,7 +50,7 @@ def verified_file(path: Path) -> RunRows:
         if checksum[:CHECKSUM_DIGITS] != name[2]:
             raise DamagedError("does not have its checksum")
         rows = RunRows(path)
-        verify_form(rows.table)
+        (verify or verify_form)(rows.table)
     except FORBIDDEN_ERRORS as error:
         raise DamagedError(f"cannot be read: {(str(error).splitlines() or [''])[0]}") from None
     if rows.indices[0] != int(name[1]):

@@ -21,14 +21,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
-from pipeline.backprop.arithmetic import Array
-
 MOST_JSON, MOST_YAML = 2**23, 2**22  # bytes
 MOST_EVENTS = 200_000  # of YAML: a value, or the beginning or end of some; 15 µs each
 MOST_NESTED, MOST_INTEGER = 32, 2**64
 MOST_CELLS, MOST_COLUMNS = 2**24, 1000  # of a table; more cells only if its file has as many more bytes
 MOST_BYTES, MOST_INFLATED = 2**28, 64  # in memory; or so many times the size of the file
 MOST_ARRAYS = 1000
+NAMES = {"f": "floats", "fi": "numbers"}
 ARRAY_HEADERS: dict[tuple[int, int], Callable[..., Any]] = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -169,8 +168,8 @@ def decoded(table: pa.Table, most: int) -> pa.Table:
     return table
 
 
-def read_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of floats in an .npz file, by name. Raises DamagedError."""
+def read_arrays(path: Path, kinds: str = "f") -> dict[str, Any]:
+    """The arrays in an .npz file, by name: of floats, or with `fi` of integers too, as they are. Raises DamagedError."""
     if not path.is_file():
         raise DamagedError("is not a file")
     with damage("an .npz file of numbers"), zipfile.ZipFile(path) as archive:
@@ -178,15 +177,16 @@ def read_arrays(path: Path) -> dict[str, Array]:
         most = max(MOST_BYTES, MOST_INFLATED * path.stat().st_size)
         if len(members) > MOST_ARRAYS or sum(member.file_size for member in members) > most:
             raise DamagedError(f"has more than {MOST_ARRAYS:,} arrays, or would have more than {most:,} bytes")
-        return {member.filename.removesuffix(".npy"): read_array(archive.read(member)) for member in members}
+        return {member.filename.removesuffix(".npy"): read_array(archive.read(member), kinds) for member in members}
 
 
-def read_array(content: bytes) -> Array:
-    """The array of floats that is all of an .npy file's content."""
+def read_array(content: bytes, kinds: str = "f") -> Any:
+    """The array that is all of an .npy file's content."""
     file = BytesIO(content)
     shape, in_columns, kind = ARRAY_HEADERS[np.lib.format.read_magic(file)](file)
     start = file.tell()
-    if kind.kind != "f" or math.prod(shape) * kind.itemsize != len(content) - start:
-        raise DamagedError("has an array that is not of floats, or of another size than it says")
+    if kind.kind not in kinds or math.prod(shape) * kind.itemsize != len(content) - start:
+        raise DamagedError(f"has an array that is not of {NAMES[kinds]}, or of another size than it says")
     flat = np.frombuffer(content, kind, offset=start)
-    return flat.reshape(shape, order="F" if in_columns else "C").astype(float)
+    array = flat.reshape(shape, order="F" if in_columns else "C")
+    return array.astype(float) if kind.kind == "f" else array

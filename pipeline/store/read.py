@@ -32,6 +32,7 @@ from pipeline.store.sqlite import readable_sqlite
 T = TypeVar("T")
 PAGE = 1000  # runs of one answer
 FINISHED = "attributes.status = 'FINISHED'"
+ID_OF = {"sweep": "a parent run's id", "map": "a map's run id"}
 
 
 class LocalClient(MlflowClient):
@@ -61,22 +62,27 @@ def reader(uri: str | None) -> tuple[MlflowClient, str]:
 
 def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
     """The parent run of the sweep with that run id, or of the latest finished one. Raises ConfigError if there is none."""
+    return find_run(uri, which, "sweep", "the parent run of a sweep")
+
+
+def find_run(uri: str | None, which: str, kind: str, name: str) -> tuple[MlflowClient, Run]:
+    """The run of that kind, which has this name, with that id, or the latest finished one. Raises ConfigError."""
     client, uri = reader(uri)
     try:
         if which != "latest":
             run = client.get_run(which)
-            if run.data.tags.get("kind") != "sweep":
-                raise ConfigError("sweep", which, "is a run, but not the parent run of a sweep")
+            if run.data.tags.get("kind") != kind:
+                raise ConfigError(kind, which, f"is a run, but not {name}")
             return client, run
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
         latest = ["attributes.start_time DESC"]
-        runs = client.search_runs(experiments, f"tags.kind = 'sweep' and {FINISHED}", max_results=1, order_by=latest)
+        runs = client.search_runs(experiments, f"tags.kind = '{kind}' and {FINISHED}", max_results=1, order_by=latest)
     except MlflowException as error:
         if which != "latest" and error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            raise ConfigError("sweep", which, f"no such run in {uri}; give a parent run's id, or latest") from None
+            raise ConfigError(kind, which, f"no such run in {uri}; give {ID_OF[kind]}, or latest") from None
         raise unusable(uri, error) from None
     if not runs:
-        raise ConfigError("sweep", which, f"there is no finished sweep in {uri}")
+        raise ConfigError(kind, which, f"there is no finished {kind} in {uri}")
     return client, runs[0]
 
 
@@ -104,9 +110,14 @@ def artifact(client: MlflowClient, run: Run, name: str) -> Iterator[Path]:
             path = Path(client.download_artifacts(run.info.run_id, name, folder))
         except (MlflowException, OSError) as error:
             if is_absent(error):
-                raise AbsentError("sweep", run.info.run_id, f"has no artifact {name}") from None
-            raise ConfigError("sweep", run.info.run_id, f"{name} cannot be read: {reason(error)}") from None
+                raise AbsentError(kind_of(run), run.info.run_id, f"has no artifact {name}") from None
+            raise ConfigError(kind_of(run), run.info.run_id, f"{name} cannot be read: {reason(error)}") from None
         yield path
+
+
+def kind_of(run: Run) -> str:
+    """The key that a message about a run has."""
+    return "map" if run.data.tags.get("kind") == "map" else "sweep"
 
 
 def is_absent(error: Exception) -> bool:
@@ -121,7 +132,7 @@ def contents(client: MlflowClient, run: Run, name: str, read: Callable[[Path], T
         try:
             return read(path)
         except DamagedError as error:
-            raise ConfigError("sweep", run.info.run_id, f"{name} {error}") from None
+            raise ConfigError(kind_of(run), run.info.run_id, f"{name} {error}") from None
 
 
 def contents_if_present(client: MlflowClient, run: Run, name: str, read: Callable[[Path], T]) -> T | None:

@@ -1,7 +1,11 @@
 """Chunks: trials of one batch key, trained by one call. A chunk is a pure function of its trials, and its result a table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
+import numpy as np
+
+from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch, BatchResult, Progress
 from pipeline.backprop.causes.of_batch import causes
 from pipeline.backprop.engines import engine
@@ -14,6 +18,39 @@ from pipeline.trials.trial import BatchKey
 CHUNK_OPERATIONS = 4e11  # multiply-adds, about, if all is trained to max_epochs: up to a minute on one core
 CHUNK_BYTES = 64 * 2**20  # of its result
 SMALLEST, LARGEST = 128, 16_384  # trainings
+
+
+Patterns = tuple[Array, Array]  # inputs (P, I) and targets (P, O)
+
+
+class Work(Protocol):
+    """What an executor trains: trials by their indices. Workers elsewhere get it without the patterns, which they get once."""
+
+    @property
+    def indices(self) -> Indices:
+        """The indices of the trials."""
+
+    @property
+    def batch(self) -> Batch:
+        """Their batch."""
+
+    def train(
+        self, progress: Progress | None = None, threads: int | None = None, result: BatchResult | None = None
+    ) -> BatchResult:
+        """The result of the batch. Where `progress` raises an exception, `result` has what had ended until then."""
+
+    def rows(self, result: BatchResult) -> RunRows:
+        """The rows of the trials that have ended."""
+
+    @property
+    def patterns(self) -> Patterns:
+        """The patterns of the task."""
+
+    def with_patterns(self, patterns: Patterns) -> "Work":
+        """The same with these patterns, for example none."""
+
+
+NO_PATTERNS: Patterns = (np.empty((0, 0)), np.empty((0, 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +72,15 @@ class Chunk:
         """The rows of the trials that have ended."""
         found = causes(result) if self.with_causes else None
         return RunRows(run_table(self.indices, result, self.engine, found))
+
+    @property
+    def patterns(self) -> Patterns:
+        """The patterns of the task."""
+        return self.batch.inputs, self.batch.targets
+
+    def with_patterns(self, patterns: Patterns) -> "Chunk":
+        """The same with these patterns, for example none."""
+        return replace(self, batch=replace(self.batch, inputs=patterns[0], targets=patterns[1]))
 
 
 def chunk_trainings(key: BatchKey, curve_points: int, trials: float) -> int:

@@ -18,12 +18,15 @@ from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
 from pipeline.sweeps.chunks import Chunk, chunk_trainings
 from pipeline.trials.batching import Column, batch_of, columns_of, distinct, make_batch, network_of, trainings, trials_of
+from pipeline.trials.changes import OFFSET, SET
 from pipeline.trials.configuration import TRIAL_KEYS, fixed_keys, independent, read_trial
 from pipeline.trials.fingerprint import keys
 from pipeline.trials.memory import check_size
 from pipeline.trials.settings import Settings
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, Trial
+
+LONG = 10  # characters of a number
 
 
 @dataclass(frozen=True)
@@ -138,11 +141,11 @@ class Plan:
 
     def names(self, indices: Indices) -> list[str]:
         """What varies, shortly, as the names of runs: `learning_rate=0.5 range=1 seed=3`."""
-        last = [name.rpartition(".")[2] for name in self.axes]
+        last = [in_a_word(name) for name in self.axes]
         short = [part if last.count(part) == 1 else name for name, part in zip(self.axes, last, strict=True)]
         columns = []
         for name, axis in zip(short, self.axes.values(), strict=True):
-            texts = [f"{name}={as_override(value)}" for value in axis.values]
+            texts = [f"{name}={text}" for text in in_short(axis.values)]
             columns.append([texts[digit] for digit in self.digit(axis, indices)])
         return [" ".join(parts) for parts in zip(*columns, strict=True)] if columns else ["trial"] * len(indices)
 
@@ -237,6 +240,25 @@ class Plan:
 def keys_of(trials: Sequence[Trial]) -> list[str]:
     """The key of each of these trials."""
     return [keys(make_batch([trial]))[0] for trial in trials]
+
+
+def in_a_word(name: str) -> str:
+    """An axis without the sections above it; a weight that is set has its name."""
+    if name.startswith(OFFSET):
+        return name.removeprefix("initial.")
+    return name.removeprefix(SET) if name.startswith(SET) else name.rpartition(".")[2]
+
+
+def in_short(values: Sequence[Any]) -> list[str]:
+    """Values as text; long numbers have as many digits, but 6 at least, as tell these values apart."""
+    texts = list(map(as_override, values))
+    if max(map(len, texts)) <= LONG or not all(isinstance(value, float | int) for value in values):
+        return texts
+    for digits in range(6, 17):
+        rounded = [as_override(float(f"{value:.{digits}g}")) for value in values]
+        if len(set(rounded)) == len(set(texts)):
+            return rounded
+    return texts
 
 
 def sha256(data: Any) -> str:

@@ -26,7 +26,7 @@ from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors
 from pipeline.store.records import table_tags
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
 from pipeline.sweeps.artifacts import NO_RUN, RESULTS, write_artifacts, write_results
-from pipeline.sweeps.chunks import Chunk
+from pipeline.sweeps.chunks import Work
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import Executor
 from pipeline.sweeps.plan import Plan
@@ -120,7 +120,7 @@ class SweepSession:
     interrupts: Interrupts
     kept: Callable[[RunRows], None] | None = None
 
-    def run(self, executor: Executor | None = None, work: Iterable[Chunk] = ()) -> Summary | None:
+    def run(self, executor: Executor | None = None, work: Iterable[Work] = ()) -> Summary | None:
         """Trains the work (with an executor), records and sums up; gives the summary, or None if not all is trained.
 
         Raises NotRecordedError if the store does not take all of it, and ConfigError if it does not answer at the start.
@@ -164,13 +164,13 @@ class SweepSession:
         done, path = self.spool.done, self.spool.path
         return f"{done:,} of {len(self.plan):,} runs are kept in {path}; the same command resumes from there"
 
-    def work(self, pieces: Sequence[Indices], settings: Settings) -> Iterator[Chunk]:
+    def work(self, pieces: Sequence[Indices], settings: Settings) -> Iterator[Work]:
         """The chunks of the trials that are not trained yet, each made while the one before is trained."""
         missing = self.spool.missing(len(self.plan))
         remaining = (piece[missing[piece]] for piece in pieces)
         return ahead(self.plan.chunk(indices, settings) for indices in remaining if len(indices))
 
-    def _train(self, executor: Executor, work: Iterable[Chunk], recorder: Recorder) -> None:
+    def _train(self, executor: Executor, work: Iterable[Work], recorder: Recorder) -> None:
         """Trains chunk by chunk; writes each result to the spool at once, and has it recorded."""
         with progress_bar() as bar:
             progress = bar("runs", len(self.plan), self.spool.done)
@@ -201,7 +201,7 @@ class SweepSession:
                 raise NotRecordedError(self.spool.path, error) from None
 
 
-def ahead(items: Iterator[Chunk]) -> Iterator[Chunk]:
+def ahead(items: Iterator[Work]) -> Iterator[Work]:
     """The items, each made while the one before is used."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, items, None)

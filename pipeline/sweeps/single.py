@@ -2,18 +2,20 @@
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from pipeline.app.progress import progress_bar
+from pipeline.backprop.batch import BatchResult
 from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import as_override
 from pipeline.report.announcement import announce
 from pipeline.report.causes import why
 from pipeline.results.columns import HELD_OUT
+from pipeline.results.rows import RunRows
 from pipeline.sweeps.chunks import Chunk
 from pipeline.trials.batching import make_batch, network_of
 from pipeline.trials.memory import check_size
@@ -49,22 +51,15 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> float:
     rows = chunk.rows(result)
     [run] = records([trial], rows, [f"{key.task.name} {setting(trial)}"], tags)
     run_id = store.record(run)
-    epochs, errors = result.curve(0)
-    print(f"task {key.task.name}, network {'-'.join(map(str, chunk.batch.network.units))}, {setting(trial)}")
-    goal = f"{key.criterion} threshold {as_override(trial.threshold)}"
-    print(f"{STATUSES[result.status[0]]} after {result.epochs[0]:,} epochs, {goal}")
-    [ended] = rows.scalars.to_pylist()
-    if word := ended.get("cause"):
-        numbers = [ended[name] for name in ("cause_number", "final_error", "cause_goal", "k_star")]
-        print(why(Cause[word.upper()], *(math.nan if number is None else number for number in numbers)))
-    print("error by epoch")
-    for point in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
-        print(f"{epochs[point]:>12,}  {errors[point]:.12g}")
+    for line in told(trial, chunk, rows, result):
+        print(line)
     for name, score in run.metrics.items():
         if name in HELD_OUT:
             print(f"{name} {score:.6g}")
     print(f"recorded as run {run_id} in {store.uri}; {store.how_to_look(run_id)}")
-    return objective(settings.objective, Status(result.status[0]), int(result.epochs[0]), float(errors[-1]), key.max_epochs)
+    return objective(
+        settings.objective, Status(result.status[0]), int(result.epochs[0]), float(result.final_error[0]), key.max_epochs
+    )
 
 
 def objective(name: str, status: Status, epochs: int, error: float, max_epochs: int) -> float:
@@ -75,6 +70,22 @@ def objective(name: str, status: Status, epochs: int, error: float, max_epochs: 
     if name == "final_error":
         return error if math.isfinite(error) else sys.float_info.max
     return float(epochs if status is Status.CONVERGED else PENALTY * max(1, max_epochs))
+
+
+def told(trial: Trial, chunk: Chunk, rows: RunRows, result: BatchResult) -> Iterator[str]:
+    """How the one run of a chunk ended: its trial, its end, its cause, and its curve, in lines."""
+    key = trial.batch_key
+    yield f"task {key.task.name}, network {'-'.join(map(str, chunk.batch.network.units))}, {setting(trial)}"
+    goal = f"{key.criterion} threshold {as_override(trial.threshold)}"
+    yield f"{STATUSES[result.status[0]]} after {result.epochs[0]:,} epochs, {goal}"
+    [ended] = rows.scalars.to_pylist()
+    if word := ended.get("cause"):
+        numbers = [ended[name] for name in ("cause_number", "final_error", "cause_goal", "k_star")]
+        yield why(Cause[word.upper()], *(math.nan if number is None else number for number in numbers))
+    yield "error by epoch"
+    epochs, errors = result.curve(0)
+    for point in sorted({0, 1, *np.linspace(0, len(epochs) - 1, 8).astype(int)} & set(range(len(epochs)))):
+        yield f"{epochs[point]:>12,}  {errors[point]:.12g}"
 
 
 def setting(trial: Trial) -> str:

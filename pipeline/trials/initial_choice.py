@@ -167,7 +167,7 @@ def read_direction(config: Mapping[str, Any], value: object) -> tuple[Direction 
     along = [(key, read_change(key, given[name])) for key in ALONG if (name := key.rpartition(".")[2]) in given]
     if "seed" in given and "to" in given:
         raise ConfigError(
-            "initial.direction.seed", given["seed"], "leave it out, or initial.direction.to: there is one direction"
+            "initial.direction.seed", given["seed"], "leave out this or initial.direction.to: one direction is enough"
         )
     if along and not given.keys() & {"seed", "to"}:
         raise ConfigError(*along[0], "needs a direction: initial.direction.seed, or initial.direction.to")

@@ -49,18 +49,19 @@ def initial_parameters(starts: Sequence[tuple[InitialChoice, int]], network: Net
 
     A start depends on its choice and its seed alone: of each seed a stream of PCG64.
     """
-    parameters, members = np.empty((network.size, len(starts))), dict[InitialChoice, list[int]]()
-    for column, (choice, _) in enumerate(starts):
-        members.setdefault(choice, []).append(column)
+    parameters = np.empty((network.size, len(starts)))
+    columns: dict[InitialChoice, list[int]] = {}
     seeds: dict[int, int] = {}
-    seed_of = [seeds.setdefault(seed, len(seeds)) if choice.drawn else 0 for choice, seed in starts]
-    numbers = pcg64.uniform(list(seeds), network.size) if seeds else None
-    for choice, columns in members.items():
-        if numbers is None or not choice.drawn:
-            parameters[:, columns] = given(choice, network)[:, None]
-            continue
-        some = drawn(choice, network, numbers[:, [seed_of[column] for column in columns]])
-        parameters[:, columns] = some if choice.start is None else given(choice.start, network)[:, None] + some
+    for column, (choice, seed) in enumerate(starts):
+        if choice.drawn:
+            columns.setdefault(choice, []).append(column)
+            seeds.setdefault(seed, len(seeds))
+        else:
+            parameters[:, column] = given(choice, network)
+    numbers = pcg64.uniform(list(seeds), network.size) if seeds else np.empty((network.size, 0))
+    for choice, some in columns.items():
+        weights = drawn(choice, network, numbers[:, [seeds[starts[column][1]] for column in some]])
+        parameters[:, some] = weights if choice.start is None else given(choice.start, network)[:, None] + weights
     return parameters
 
 

@@ -18,11 +18,14 @@ KEYS = (
     "network.activation", "network.output_activation", "network.bias", "network.train_bias", "initial", "initial.range",
     "initial.kind", "initial.path", "initial.values", "learning_rate", "momentum", "update", "criterion", "threshold",
     "max_epochs", "gradient_tolerance", "seed", "curve_points", "engine", "objective", "resume", "limits.memory", "limits.disk",
+    "initial.set", "initial.set.w5", "initial.set.weights_1.0.1", "initial.offset.b1", "initial.scale", "initial.direction",
+    "initial.direction.seed", "initial.direction.distance", "initial.direction.to", "initial.start", "initial.layers",
     "tracking", "tracking.runs", "tracking.curves", "executor", "executor.chunk", "study", "limits", "sed", "a.b", "", "@", "~",
 )  # fmt: skip
 VALUES = (
     "0", "1", "2", "-1", "0.5", "1e-3", "1e308", "1e309", "1e400", "-0", "nan", "inf", "-inf", "true", "null", "???", "", "''",
     "xor", "parity", "encoder", "symmetry", "iris", "seed_example", "uniform", "explicit", "file", "published", "trained",
+    "perturbed", "layers", "sphere", "he", "zero", "{w5:1}", "[{kind:he}]",
     "sigmoid", "tanh", "relu", "identity", "shared", "per_unit", "none", "batch", "online", "numpy", "compiled", "dask",
     "local",
     "bipolar", "binary", "minmax", "standard", "total_error", "worst_output", "convergence", "final_error", "epochs", "all",

@@ -26,6 +26,8 @@ AXES = (
     *("learning_rate=0.5,1,0.50", "learning_rate=[0.5,1],2", "momentum=0,0.9", "seed=range(3)", "threshold=1e-2,1e-3"),
     *("initial=uniform,published", "initial=uniform", "network.bias=shared,none", "max_epochs=3,4", "engine=numpy"),
     *("network.hidden=[2],[2,2]", "momentum=${threshold}", "task=xor,seed_example", "seed=7"),
+    *("initial.set.w5=0.5,1,0.50", "initial.set.weights_1.0.1=-1,1", "initial.offset.w3=range(2)", "initial.scale=1,0.5"),
+    *("initial.set.b1=7", "initial.direction={seed:3,distance:1}", "initial=normal,perturbed", "initial.scale=2"),
 )
 
 
@@ -56,8 +58,8 @@ def test_a_plan_has_the_trials_of_its_jobs(multirun, arguments):
                                              (plan.axes[name].values.index(job.axes[name]) for job in jobs)]  # fmt: skip
 
     def training(trial):
-        seed = trial.seed if trial.initial.kind == "uniform" else None
-        return (trial.batch_key, trial.initial, trial.learning_rate, trial.momentum, seed)
+        seed = trial.seed if trial.initial.drawn else None
+        return (trial.batch_key, trial.initial, trial.changes, trial.learning_rate, trial.momentum, seed)
 
     numbers = plan.trainings(indices)
     by_number = {}

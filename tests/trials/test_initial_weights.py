@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pipeline.backprop.network import BIASES, Network
 from pipeline.errors import ConfigError, as_override
-from pipeline.trials.configuration import read_range
-from pipeline.trials.initial_weights import from_file, initial_parameters, named, uniform
+from pipeline.trials.initial_choice import read_range
+from pipeline.trials.initial_weights import from_file, initial_parameters, named
 from pipeline.trials.trial import InitialChoice
 
 EXAMPLE = Network((2, 2, 2))
@@ -57,7 +57,8 @@ def test_another_bias_mode_leaves_the_weights_alone(seed):
 
 
 def test_another_range_stretches_the_same_numbers():
-    narrow, wide, other = uniform(np.array([-1.0, -4.0, -4.0]), np.array([1.0, 4.0, 4.0]), 9, [7, 7, 8]).T
+    starts = [(InitialChoice("uniform", range=(-r, r)), seed) for r, seed in ((1.0, 7), (4.0, 7), (4.0, 8))]
+    narrow, wide, other = initial_parameters(starts, EXAMPLE).T
     assert (wide == 4 * narrow).all()
     assert (wide != other).all()
 

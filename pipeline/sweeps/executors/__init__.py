@@ -6,7 +6,7 @@ from typing import Protocol
 from pipeline.app.interrupts import Interrupts
 from pipeline.backprop.batch import Progress
 from pipeline.results.rows import RunRows
-from pipeline.sweeps.chunks import Chunk
+from pipeline.sweeps.chunks import Work
 from pipeline.sweeps.executors.local import Local
 from pipeline.trials.settings import ExecutorChoice
 
@@ -14,7 +14,7 @@ from pipeline.trials.settings import ExecutorChoice
 class Executor(Protocol):
     """Trains chunks; `progress` is called with the numbers of ended runs and trained epochs. To be closed after use."""
 
-    def train(self, chunks: Iterable[Chunk], progress: Progress) -> Iterator[RunRows]:
+    def train(self, chunks: Iterable[Work], progress: Progress) -> Iterator[RunRows]:
         """The results of the chunks."""
 
     def close(self) -> None:

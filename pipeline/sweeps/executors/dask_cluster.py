@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from dataclasses import replace
 from multiprocessing import active_children, resource_tracker
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Progress
 from pipeline.errors import ConfigError
 from pipeline.results.rows import RunRows
-from pipeline.sweeps.chunks import Chunk
+from pipeline.sweeps.chunks import NO_PATTERNS, Patterns, Work
 from pipeline.trials.settings import ExecutorChoice
 
 try:
@@ -87,12 +86,12 @@ def differences(expected: dict[str, str]) -> str:
     return ", ".join(f"{name} {IDENTITY.get(name)}, not {it}" for name, it in expected.items() if IDENTITY.get(name) != it)
 
 
-def patterns(inputs: Array, targets: Array) -> tuple[Array, Array]:
+def patterns(inputs: Array, targets: Array) -> Patterns:
     """The patterns that chunks share: a task, since scattered data is gone with the only worker that has it."""
     return inputs, targets
 
 
-def train_chunk(expected: dict[str, str], pickled: bytes, shared: tuple[Array, Array]) -> tuple[pa.Table, int]:
+def train_chunk(expected: dict[str, str], pickled: bytes, shared: Patterns) -> tuple[pa.Table, int]:
     """On a worker, by one thread: the results of a chunk and the number of epochs. Raises StoppedError if it is cancelled."""
     worker = distributed.get_worker()
     if different := differences(expected):
@@ -106,8 +105,8 @@ def train_chunk(expected: dict[str, str], pickled: bytes, shared: tuple[Array, A
         if task is None or task.state == "cancelled":
             raise StoppedError
 
-    chunk: Chunk = pickle.loads(pickled)
-    chunk = replace(chunk, batch=replace(chunk.batch, inputs=shared[0], targets=shared[1]))
+    work: Work = pickle.loads(pickled)
+    chunk = work.with_patterns(shared)
     return chunk.rows(chunk.train(count, threads=1)).table, trained
 
 
@@ -185,7 +184,7 @@ class Cluster:
         except (ImportError, AttributeError) as error:
             raise self._refusal(f"the scheduler cannot import the project ({error})") from None
 
-    def train(self, chunks: Iterable[Chunk], progress: Progress) -> Iterator[RunRows]:
+    def train(self, chunks: Iterable[Work], progress: Progress) -> Iterator[RunRows]:
         """The results of the chunks as they come."""
         self.results = distributed.as_completed(loop=self.client.loop, with_results=True, raise_errors=False)
         for chunk in chunks:
@@ -210,11 +209,10 @@ class Cluster:
         worker = min(self.threads, key=lambda address: busy[address] / self.threads[address], default=None)
         return worker if worker and busy[worker] < CHUNKS_PER_THREAD * self.threads[worker] else None
 
-    def _send(self, chunk: Chunk, worker: str) -> None:
-        none = np.empty((0, 0))
-        pickled = pickle.dumps(replace(chunk, batch=replace(chunk.batch, inputs=none, targets=none)))
+    def _send(self, chunk: Work, worker: str) -> None:
+        pickled = pickle.dumps(chunk.with_patterns(NO_PATTERNS))
         with self.interrupts.deferred():
-            shared = self.client.submit(patterns, chunk.batch.inputs, chunk.batch.targets)
+            shared = self.client.submit(patterns, *chunk.patterns)
             self.shared[shared.key] = shared  # Dask forgets what nobody holds
             where = {"workers": [worker], "allow_other_workers": True}
             future = self.client.submit(train_chunk, IDENTITY, pickled, shared, pure=False, **where)

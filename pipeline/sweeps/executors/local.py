@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.app.interrupts import Interrupts
 from pipeline.backprop.batch import BatchResult, Progress
 from pipeline.results.rows import RunRows
-from pipeline.sweeps.chunks import Chunk
+from pipeline.sweeps.chunks import Work
 
 
 class Local:
@@ -16,7 +16,7 @@ class Local:
     def __init__(self, interrupts: Interrupts) -> None:
         self.interrupts = interrupts
 
-    def train(self, chunks: Iterable[Chunk], progress: Progress) -> Iterator[RunRows]:
+    def train(self, chunks: Iterable[Work], progress: Progress) -> Iterator[RunRows]:
         """The results of the chunks, one by one; of an interrupted one what had ended."""
 
         def interruptible(runs: int, epochs: int) -> None:

@@ -1,0 +1,1 @@
+"""Pictures of maps: colours, layers, labelled figures, pixel-exact files."""

@@ -1,0 +1,168 @@
+"""A map that is requested: read from a configuration and checked, with what it takes. Needs nothing that is slow to import."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ConfigError, as_override, unknown_key
+from pipeline.maps.axis import MOST_PIXELS, SCALES, Axis
+from pipeline.maps.grid import Grid
+from pipeline.maps.recording.stripes import ROW_BYTES, stripe_pixels
+from pipeline.report.numbers import count
+from pipeline.sweeps.estimate import PROGRAM, free_disk, refuse_above, size
+from pipeline.trials.changes import OFFSET, SET
+from pipeline.trials.checks import choice, integer, refuse_unknown, section, text
+from pipeline.trials.configuration import TRIAL_KEYS
+from pipeline.trials.initial_choice import BRACKETS
+from pipeline.trials.memory import check_size, free_memory
+from pipeline.trials.settings import DEFAULTS, RUN_KEYS, Settings, read_settings
+
+MAP_KEYS = ("name", "across", "down", "size", "colours", "pixel")
+COLOURS = ("pretty", "safe")  # of `maps.pictures.colours`, which is slow to import
+AXIS_KEYS = ("key", "from", "to", "centre", "width", "scale")
+# Bytes, measured: of a pixel in memory, its result and what pictures are made from; of a pixel of a stripe.
+PIXEL_IN_MEMORY, PIXEL_ON_DISK, PICTURES = 60, ROW_BYTES + 20, 8 * 2**20
+COPIES = 3  # of a stripe's arrays
+
+
+@dataclass(frozen=True)
+class MapRequest:
+    """A map with its name, how it is trained, and the pixel [x, y] that alone is asked for, if one is."""
+
+    name: str
+    grid: Grid
+    settings: Settings
+    configuration: Mapping[str, Any]
+    colours: str = "pretty"
+    pixel: tuple[int, int] | None = None
+
+    @property
+    def memory(self) -> int:
+        """The bytes of memory that it may take."""
+        executor = self.settings.executor
+        workers = executor.workers if executor.name == "dask" and not executor.address else 1
+        stripe = stripe_pixels(self.grid, self.pixels, executor) * 8 * (4 * self.grid.network.size + 16)
+        return PROGRAM * workers + self.pixels * PIXEL_IN_MEMORY + COPIES * min(stripe, self.pixels * 1024) * workers
+
+    @property
+    def disk(self) -> int:
+        """The bytes of disk that it may take."""
+        return self.pixels * PIXEL_ON_DISK + PICTURES
+
+    @property
+    def pixels(self) -> int:
+        """H · W."""
+        height, width = self.grid.shape
+        return height * width
+
+    def __str__(self) -> str:
+        """What is trained, and what it takes, in a line."""
+        height, width = self.grid.shape
+        axes = " and ".join(
+            f"{axis.name} {axis.low} to {axis.high}{' (log)' if axis.scale == 'log' else ''}" for axis in self.grid.axes
+        )
+        takes = f"up to {size(self.memory)} of memory and {size(self.disk)} of disk"
+        return f"{count(self.pixels, 'run')}, {width} × {height}: {axes}; {takes}"
+
+
+def read_map(config: Mapping[str, Any]) -> MapRequest:
+    """The map that a resolved configuration describes. Raises ConfigError."""
+    config = {**DEFAULTS, **config}
+    refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS, "map"))
+    settings = read_settings(config)
+    node = section(config, "map", MAP_KEYS)
+    width, height = read_size(node["size"])
+    across, down = read_axis("map.across", node["across"], width), read_axis("map.down", node["down"], height)
+    try:
+        grid = Grid({key: config[key] for key in TRIAL_KEYS}, across, down)
+    except ConfigError as error:
+        if error.key != "key":
+            raise
+        raise ConfigError(f"map.{'across' if error.value == across.name else 'down'}.key", error.value, error.allowed) from None
+    check_size(grid.network, len(grid.patterns[0]), config["limits"])
+    return MapRequest(
+        name=text("map.name", node["name"], "the name of the map"),
+        grid=grid,
+        settings=settings,
+        configuration=config,
+        colours=choice("map.colours", node["colours"], COLOURS),
+        pixel=None if node["pixel"] is None else read_pixel(node["pixel"], width, height),
+    )
+
+
+def read_size(value: object) -> tuple[int, int]:
+    """Width and height, in pixels: one number, or [width, height]."""
+    sizes = value if isinstance(value, list | tuple) else [value, value]
+    try:
+        width, height = (integer("map.size", one, 2, MOST_PIXELS) for one in sizes)
+    except (ConfigError, ValueError):
+        raise ConfigError("map.size", value, f"must be a whole number, 2 to {MOST_PIXELS}, or [width, height]") from None
+    return width, height
+
+
+def read_pixel(value: object, width: int, height: int) -> tuple[int, int]:
+    """The place [x, y] of a pixel."""
+    try:
+        x, y = (integer("map.pixel", *one) for one in zip(value, (0, 0), (width - 1, height - 1), strict=True))  # type: ignore
+        return x, y
+    except (ConfigError, ValueError, TypeError):
+        allowed = f"must be [x, y], x from 0 to {width - 1} and y from 0 (the lowest row) to {height - 1}, or null"
+        raise ConfigError("map.pixel", value, allowed) from None
+
+
+def read_axis(where: str, value: object, size: int) -> Axis:
+    """An axis of a configuration: its key, from and to or centre and width, its scale. Raises ConfigError."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(where, value, f"must have the keys {', '.join(AXIS_KEYS)}")
+    node = {**dict.fromkeys(AXIS_KEYS[1:]), **value}
+    if node["scale"] is None:
+        node["scale"] = "linear"
+    for key in node:
+        if key not in AXIS_KEYS:
+            raise ConfigError(f"{where}.{key}", node[key], unknown_key(str(key), AXIS_KEYS))
+    name = text(f"{where}.key", node.get("key"), "a number of a trial, such as learning_rate or initial.set.w5")
+    if name.startswith((SET, OFFSET)):
+        name = BRACKETS.sub(lambda match: "." + match[1].replace(" ", "").replace(",", "."), name)
+    scale = choice(f"{where}.scale", node["scale"], SCALES)
+    ends, middle = (given(where, node, keys) for keys in (("from", "to"), ("centre", "width")))
+    if ends and middle:
+        other = f"{where}.{next(iter(middle))}"
+        raise ConfigError(f"{where}.{next(iter(ends))}", next(iter(ends.values())), f"must be null where {other} is given")
+    wanted = ("centre", "width") if middle else ("from", "to")
+    for key in wanted:
+        if key not in {**ends, **middle}:
+            raise ConfigError(f"{where}.{key}", None, f"must be a number: {' and '.join(wanted)} belong together")
+    try:
+        if middle:
+            return Axis.around(name, middle["centre"], middle["width"], scale, size)
+        return Axis(name, ends["from"], ends["to"], scale, size)
+    except ConfigError as error:
+        raise ConfigError(f"{where}.{error.key}", error.value, error.allowed) from None
+
+
+def given(where: str, node: Mapping[str, Any], keys: Sequence[str]) -> dict[str, str]:
+    """Those of the numbers that are given, as decimal text."""
+    found = {}
+    for key in keys:
+        value = node[key]
+        if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+            raise ConfigError(f"{where}.{key}", value, "must be a number")
+        if value is not None:
+            found[key] = as_override(value)
+    return found
+
+
+def check_map(config: Mapping[str, Any]) -> None:
+    """Refuses, by ConfigError, what could not be trained or recorded."""
+    request = read_map(config)
+    if request.pixel is not None:
+        return
+    folder = Path.cwd()
+    refuse_above("limits.memory", request.pixels, request.memory, request.settings.memory, free_memory(), "of memory are free")
+    where = f"are free in {folder}"
+    refuse_above("limits.disk", request.pixels, request.disk, request.settings.disk, free_disk(folder), where)
+    from pipeline.store.write import Store  # MLflow takes a second to import: a wrong value is refused before that
+
+    tracking = request.settings.tracking
+    Store(tracking.uri, tracking.experiment, tracking.artifacts)
