@@ -35,8 +35,8 @@ map: $(READY)  ## train and draw a map, a run for each pixel: make map MAP=worke
 ui: $(READY)  ## look at the runs in MLflow
 	$(PY) -m pipeline.ui
 
-explore: $(READY)  ## move over a map of runs that are trained while one looks
-	@$(PY) -m pipeline.explore
+explore: $(READY)  ## move over a map whose runs are trained while one looks: make explore MAP=worked_example
+	@$(PY) -m pipeline.explore map=$(MAP)
 
 upgrade-store: $(READY)  ## bring a store of an older MLflow to the schema of the installed one; a copy is kept
 	@$(PY) -m pipeline.upgrade

@@ -26,7 +26,7 @@ from pipeline.maps.explorer.session import Session
 from pipeline.maps.explorer.view import bounds, first_axis, from_floats, moved, pixel_at, zoomed
 from pipeline.maps.training import MapResult, train
 from pipeline.trials.configuration import read_trial
-from tests.maps.grids import small_grid
+from tests.maps.grids import WORKED, small_grid
 
 RATE = Axis("learning_rate", "0.1", "10000", "log", 600)
 WEIGHT = Axis("initial.set.w5", "-20", "20", "linear", 600)
@@ -241,7 +241,7 @@ def test_training_ends_when_a_newer_view_waits():
 @pytest.fixture
 def session():
     grid = small_grid()
-    opened = Session(Document(), Asked(grid, "numpy"), fields_of(grid.config))
+    opened = Session(Document(), Asked(grid, {**compose([]), **grid.config, "engine": "numpy"}), fields_of(compose(WORKED)))
     yield opened
     opened.close()
     opened.join()
@@ -307,7 +307,7 @@ def test_fields_and_buttons_move_the_map_and_back_undoes_them(session):
 def test_a_pixel_outside_the_picture_is_refused(session):
     assert ask(session, do="pixel", x="0.01", y="0.5")["error"] == "learning_rate=0.01: must be in the picture, 0.1 to 1000"
     assert ask(session, do="pixel", x="1", y="")["error"] == "momentum=: must be a finite number of at most 100 characters"
-    assert ask(session, do="layer", layer="nothing")["error"].startswith("layer=nothing: must be one of")
+    assert ask(session, do="look", layer="nothing", colours="safe")["error"].startswith("layer=nothing: must be one of")
 
 
 def test_two_sessions_have_maps_of_their_own(session):

@@ -12,6 +12,9 @@ from http.client import HTTPConnection
 import pytest
 from mlflow import MlflowClient
 
+from pipeline.app.composition import compose
+from pipeline.maps.digest import map_key
+from pipeline.maps.recording.request import read_map
 from tests.browsers import MARKS, SERIOUS, axe_core, chromium
 from tests.maps.explorers import explorer
 from tests.stores import runs_of
@@ -110,8 +113,7 @@ def test_the_first_picture_is_there_and_has_as_many_pixels_as_there_is_room(page
     }""")
     assert width > 500
     status = page.locator("#status").inner_text()
-    assert f"{width} × {height} runs in " in status
-    assert status.startswith("converged 67.")
+    assert f"{width} × {height} runs, trained in " in status
 
 
 @pytest.mark.parametrize("page", [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")], indirect=True, ids=str)
@@ -219,9 +221,33 @@ def test_a_wrong_override_shows_its_line_and_breaks_nothing(page):
 
 
 def test_another_layer_has_a_colour_for_each_status(page):
-    page.locator("#layer").select_option("status")
+    page.get_by_label("what").select_option("status")
     until(page, "new Set(Bokeh.documents[0].get_model_by_name('picture').data.image[0]).size < 5")
     assert colours(page) == 2
+
+
+def test_a_view_is_recorded_as_a_map_by_the_command_that_is_shown(page, store, folder):
+    """In the folder in which the explorer was started, which the store's address in the field leads away from."""
+    view = sharp(page)
+    field(page, "more").fill(f"tracking.uri=sqlite:///{store}")
+    field(page, "across.from").fill("1")
+    page.keyboard.press("Enter")
+    sharp(page, view)
+    page.get_by_role("button", name="Record this view").click()
+    page.get_by_text("recorded as run").wait_for(timeout=60_000)
+    client, [run], _ = runs_of(store)
+    assert run.info.run_id in page.locator("#recorded").inner_text()
+    assert run.info.status == "FINISHED"
+
+    words = shlex.split(page.locator("#record-command").inner_text())
+    assert words[:3] == ["python", "-m", "pipeline.map"]
+    grid = read_map(compose(words[3:], "map")).grid
+    assert run.data.tags["map.key"] == map_key(grid)
+    assert [axis.low for axis in grid.axes] == ["1", "-20"]
+    assert list(grid.shape) == page.evaluate("""() => {
+        const { image } = Bokeh.documents[0].get_model_by_name("picture").data;
+        return image[0].shape;
+    }""")
 
 
 def test_two_windows_do_not_disturb_each_other(page, browser, link):
@@ -234,7 +260,7 @@ def test_two_windows_do_not_disturb_each_other(page, browser, link):
     field(other, "more").fill("seed=3")
     other.keyboard.press("Enter")
     sharp(other, view)
-    assert other.locator("#status").inner_text() != page.locator("#status").inner_text()
+    assert other.locator("#legend").inner_text() != page.locator("#legend").inner_text()
     other.get_by_role("button", name="zoom in").click()
     page.get_by_role("button", name="zoom in").click()
     sharp(page, 1)

@@ -7,6 +7,7 @@ from bokeh import models
 
 from pipeline.maps.axis import Axis
 from pipeline.maps.explorer.view import bounds
+from pipeline.maps.pictures.axis_labels import marks
 
 FONT = "system-ui, sans-serif"
 PICKED = "#111111"
@@ -32,29 +33,30 @@ class MapPlot:
         wheel, pan = models.WheelZoomTool(), models.PanTool()
         self.plot.add_tools(pan, wheel)
         self.plot.toolbar.active_scroll, self.plot.toolbar.active_drag = wheel, pan
-        self.axes = [self._axes("below"), self._axes("left")]
-
-    def _axes(self, side: Any) -> dict[str, Any]:
-        """Both kinds of axis of one side, of which one is shown at a time."""
-        kinds: dict[str, Any] = {"linear": models.LinearAxis(), "log": models.LogAxis()}
-        for axis in kinds.values():
-            axis.visible = False
-            self.plot.add_layout(axis, side)
+        self.axes = [models.LinearAxis(), models.LinearAxis()]
+        for axis, side in zip(self.axes, ("below", "left"), strict=True):
             plain_axis(axis)
-        return kinds
+            self.plot.add_layout(axis, side)  # type: ignore[arg-type]
 
     def show(self, across: Axis, down: Axis) -> None:
         """Moves the window to these axes."""
         ranges, sides = (self.plot.x_range, self.plot.y_range), ("x_scale", "y_scale")
-        for kinds, side, extent, axis in zip(self.axes, sides, ranges, (across, down), strict=True):
+        for side, extent, axis in zip(sides, ranges, (across, down), strict=True):
             kind = models.LogScale if axis.scale == "log" else models.LinearScale
             if not isinstance(getattr(self.plot, side), kind):
                 setattr(self.plot, side, kind())
-            for scale, one in kinds.items():
-                one.visible, one.axis_label = scale == axis.scale, axis.name
-            lowest, highest = bounds(axis.name)
-            limits = None if axis.scale == "log" or (lowest, highest) == (None, None) else (lowest, highest)
+            limits = None if axis.scale == "log" or bounds(axis.name) == (None, None) else bounds(axis.name)
             extent.update(bounds=limits, start=float(axis.low), end=float(axis.high))
+
+    def label(self, across: Axis, down: Axis) -> None:
+        """Writes exact numbers beside the axes, at exact places."""
+        for model, axis in zip(self.axes, (across, down), strict=True):
+            found = marks(axis)
+            ticks = [value_at(axis, place) for place in found.places]
+            model.update(
+                axis_label=found.label, ticker=models.FixedTicker(ticks=ticks),
+                major_label_overrides=dict(zip(ticks, found.texts, strict=True)),
+            )  # fmt: skip
 
     def draw(self, image: np.ndarray[Any, np.dtype[np.uint32]], across: Axis, down: Axis) -> None:
         """Puts a picture (H, W) into the window of these axes."""
@@ -90,6 +92,12 @@ class CurvePlot:
         """Draws another curve."""
         self.source.data = {"x": epochs, "y": errors}
         self.goal.data = {"y": [] if threshold is None else [threshold]}
+
+
+def value_at(axis: Axis, place: float) -> float:
+    """The number at a place of the axis, in pixels from its low end."""
+    low, high, part = float(axis.low), float(axis.high), place / axis.size
+    return float(low * (high / low) ** part if axis.scale == "log" else low + (high - low) * part)
 
 
 def plain_axis(axis: Any) -> None:

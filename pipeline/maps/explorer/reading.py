@@ -9,15 +9,17 @@ from pipeline.app.composition import CONF, compose
 from pipeline.app.refusals import is_refusal, one_line
 from pipeline.errors import ConfigError, as_override, printable
 from pipeline.maps.axis import SCALES, Axis
-from pipeline.maps.command import words_of
+from pipeline.maps.command import differences, words_of
 from pipeline.maps.explorer.view import centre_and_width, first_axis
 from pipeline.maps.grid import Grid
 from pipeline.trials.checks import choice
-from pipeline.trials.settings import read_run
+from pipeline.trials.configuration import TRIAL_KEYS
+from pipeline.trials.settings import read_engine, read_run
 
 CHOICES = ("task", "network", "initial")
 NUMBERS = ("learning_rate", "momentum", "threshold", "max_epochs")
 TRIAL_FIELDS = (*CHOICES, *NUMBERS, "more")
+RUN_KEYS = ("engine", "tracking")  # of those that decide no result, what the explorer needs
 AXIS_FIELDS = ("key", "scale", "from", "to", "centre", "width")
 SIDES = ("across", "down")
 
@@ -26,10 +28,15 @@ Fields = dict[str, str]
 
 @dataclass(frozen=True)
 class Asked:
-    """What the page shows: a map, and the engine that trains it."""
+    """What the page shows: a map, and the configuration that it belongs to, with the engine that trains it."""
 
     grid: Grid
-    engine: str
+    config: Mapping[str, Any]
+
+    @property
+    def engine(self) -> str:
+        """The engine's name."""
+        return read_engine("engine", self.config["engine"])
 
 
 def refusal(error: Exception) -> str | None:
@@ -57,13 +64,20 @@ def fields_of(config: Mapping[str, Any]) -> Fields:
     fields = {"task": config["task"]["name"], "network": "example", "initial": config["initial"]["kind"]}
     fields |= {key: as_override(config[key]) for key in NUMBERS}
     more = []
-    for word in words_of(config):
+    for word in (*words_of(config), *run_words(config)):
         key, _, value = word.partition("=")
         if key in fields:
             fields[key] = value
         else:
             more.append(word)
     return {**fields, "more": shlex.join(more)}
+
+
+def run_words(config: Mapping[str, Any]) -> list[str]:
+    """The words that say where and by which engine, as far as they are not the usual ones."""
+    usual = compose([])
+    found = [value for key in RUN_KEYS for value in differences(key, config[key], usual[key])]
+    return [f"{key}={as_override(value, quoted=True)}" for key, value in found]
 
 
 def fields_of_axis(side: str, axis: Axis) -> Fields:
@@ -93,6 +107,6 @@ def read_axis(side: str, fields: Mapping[str, str], now: Axis) -> Axis:
 
 
 def read(config: Mapping[str, Any], across: Axis, down: Axis) -> Asked:
-    """The map of a configuration over two axes, and its engine. Raises ConfigError."""
-    _, settings = read_run(config)
-    return Asked(Grid(config, across, down), settings.engine)
+    """The map of a configuration over two axes. Raises ConfigError."""
+    read_run(config)
+    return Asked(Grid({key: config[key] for key in TRIAL_KEYS}, across, down), config)

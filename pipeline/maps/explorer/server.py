@@ -5,7 +5,7 @@ import hmac
 import logging
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ from tornado.web import HTTPError
 from pipeline.backprop.engines import engine as engine_named
 from pipeline.errors import ConfigError
 from pipeline.maps.explorer.newest import SupersededError
-from pipeline.maps.explorer.painting import LAYERS, painted
+from pipeline.maps.explorer.painting import COLOURS, LAYERS, Look
 from pipeline.maps.explorer.passes import passes, pieces
 from pipeline.maps.explorer.reading import NUMBERS, Asked, fields_of, offered
 from pipeline.maps.explorer.session import Session
 from pipeline.maps.grid import EXAMPLES
+from pipeline.maps.recording.request import MapRequest
 from pipeline.maps.training import MapResult
 
 PAGE = Path(__file__).parent / "page"
@@ -48,11 +49,11 @@ class TokenProvider(AuthProvider):
         super().__init__()
 
     @property
-    def get_user(self) -> Callable[[HTTPServerRequest], Any]:
-        """A function of Tornado's handler."""
+    def get_user_async(self) -> Callable[[HTTPServerRequest], Awaitable[Any]]:
+        """A function of Tornado's handler. It is called before a socket is opened, while `get_user` is called after that."""
         return self._user
 
-    def _user(self, handler: Any) -> str:
+    async def _user(self, handler: Any) -> str:
         given = handler.get_query_argument("token", "")
         if not hmac.compare_digest(given.encode(), self.token.encode()):
             raise HTTPError(403)
@@ -67,8 +68,9 @@ class TokenProvider(AuthProvider):
 class Explorer:
     """The server. `link` is the address with the token."""
 
-    def __init__(self, start: Asked, host: str, port: int) -> None:
-        self.start, self.fields, self.sessions = start, fields_of(start.grid.config), set[Session]()
+    def __init__(self, request: MapRequest, host: str, port: int) -> None:
+        self.start = Asked(request.grid, request.configuration)
+        self.fields, self.colours, self.sessions = fields_of(request.configuration), request.colours, set[Session]()
         token = secrets.token_urlsafe(24)
         quiet()
         free = port or free_port(host)
@@ -82,7 +84,7 @@ class Explorer:
         except OSError as error:
             raise refused(host, port, error) from None
         shown = f"[{host}]" if ":" in host else socket.gethostname() if host in ("0.0.0.0", "::") else host
-        warm_up(start)
+        warm_up(self.start)
         self.link = f"http://{shown}:{free}/?token={token}"
 
     def run(self) -> None:
@@ -101,12 +103,13 @@ class Explorer:
         document.title = "Which runs converge?"
         document.template = ENVIRONMENT.get_template("explorer.html.jinja")
         document.template_variables.update({
-            "tasks": offered("task"), "networks": offered("network"), "starts": offered("initial"), "layers": LAYERS,
+            "tasks": offered("task"), "networks": offered("network"), "starts": offered("initial"),
+            "layers": list(LAYERS), "colours": COLOURS,
             "numbers": NUMBERS, "axes": EXAMPLES,
             "script": (PAGE / "explorer.js").read_text(encoding="utf-8"),
             "style": (PAGE / "explorer.css").read_text(encoding="utf-8"),
         })  # fmt: skip
-        session = Session(document, self.start, self.fields)
+        session = Session(document, self.start, self.fields, self.colours)
         self.sessions.add(session)
         document.on_session_destroyed(lambda context: self._closed(session))
 
@@ -124,7 +127,7 @@ def warm_up(start: Asked) -> None:
 
     with suppress(SupersededError):
         engine_named(start.engine)(start.grid.batch(pieces(pixels, start.grid.network.size)[0]), end)
-    painted(MapResult.empty(start.grid.shape), LAYERS[0])
+    Look().of(MapResult.empty(start.grid.shape))
 
 
 def quiet() -> None:

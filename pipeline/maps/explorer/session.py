@@ -4,7 +4,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,18 +13,19 @@ from bokeh.document import Document
 from bokeh.events import RangesUpdate, Tap
 from bokeh.models import ColumnDataSource
 
-from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.maps.axis import Axis, decimal
 from pipeline.maps.explorer import reading
 from pipeline.maps.explorer.newest import Check, Newest
 from pipeline.maps.explorer.one_run import OneRun, train_pixel
-from pipeline.maps.explorer.painting import LAYERS, painted
+from pipeline.maps.explorer.painting import COLOURS, LAYERS, Look, legend, pixels
 from pipeline.maps.explorer.passes import TrainingInPasses
 from pipeline.maps.explorer.plots import CurvePlot, MapPlot
 from pipeline.maps.explorer.reading import SIDES, Asked
+from pipeline.maps.explorer.recording import map_words, record
 from pipeline.maps.explorer.view import from_floats, moved, pixel_at, zoomed
 from pipeline.maps.grid import Grid
+from pipeline.maps.pictures.layers import Layer
 from pipeline.maps.training import MapResult
 from pipeline.trials.checks import choice
 
@@ -51,8 +52,8 @@ class Session:
     document: they leave what they found to its loop.
     """
 
-    def __init__(self, document: Document, start: Asked, fields: reading.Fields) -> None:
-        self.document, self.asked_now, self.layer = document, start, LAYERS[0]
+    def __init__(self, document: Document, start: Asked, fields: reading.Fields, colours: str = "pretty") -> None:
+        self.document, self.asked_now, self.look = document, start, Look(colours=colours)
         self.fields = fields
         self.history: list[Asked] = []
         self.views = 0
@@ -90,30 +91,31 @@ class Session:
         self.asked_now, grid, self.views = asked, asked.grid, self.views + 1
         if not by_mouse:
             self.map.show(grid.across, grid.down)
+        self.map.label(grid.across, grid.down)
         axes = reading.fields_of_axis("across", grid.across) | reading.fields_of_axis("down", grid.down)
-        self.tell(fields=self.fields | axes, error="", back=bool(self.history), view=self.views, step=0)
+        self.tell(fields=self.fields | axes, error="", back=bool(self.history), view=self.views, step=0, look=asdict(self.look))
         self.trainer.ask(lambda check: self._train(asked, check))
 
     def _train(self, asked: Asked, check: Check) -> None:
         """Trains a map in passes, in the trainer's thread."""
-        started, layer = time.monotonic(), self.layer
+        started, look = time.monotonic(), self.look
 
         def show(found: MapResult, step: int) -> None:
             picture = Picture(asked.grid, found, step, time.monotonic() - started)
-            image = painted(found, layer)
+            layer = look.of(found)
             check()
-            self._later(lambda: self._draw(picture, image if self.layer == layer else None))
+            self._later(lambda: self._draw(picture, layer if self.look == look else self.look.of(found)))
 
         TrainingInPasses(asked.grid, asked.engine, check, show).run()
 
-    def _draw(self, picture: Picture, image: Any = None) -> None:
+    def _draw(self, picture: Picture, layer: Layer) -> None:
         """Shows a picture, unless another map is asked for by now."""
         grid = picture.grid
         if grid is not self.asked_now.grid:
             return
         self.picture = picture
-        self.map.draw(painted(picture.found, self.layer) if image is None else image, grid.across, grid.down)
-        self.tell(status=said(picture), step=picture.step)
+        self.map.draw(pixels(layer), grid.across, grid.down)
+        self.tell(status=said(picture), step=picture.step, legend=legend(layer))
 
     def pick(self, x: float, y: float) -> None:
         """Trains the pixel at this place by itself, and shows it."""
@@ -189,16 +191,29 @@ class Session:
             across, down = (
                 replace(axis, size=now.size) for axis, now in zip(asked.grid.axes, self.asked_now.grid.axes, strict=True)
             )
-            if asked.grid.config != self.asked_now.grid.config:
-                self.fields = reading.fields_of(asked.grid.config)
+            if asked.config != self.asked_now.config:
+                self.fields = reading.fields_of(asked.config)
             self.show(replace(asked, grid=replace(asked.grid, across=across, down=down)))
 
-    def choose_layer(self, request: Mapping[str, Any]) -> None:
-        """Another layer of the same runs."""
-        self.layer = choice("layer", request["layer"], LAYERS)
-        self.tell(layer=self.layer)
+    def choose_look(self, request: Mapping[str, Any]) -> None:
+        """Another layer of the same runs, or other colours."""
+        self.look = Look(choice("layer", request["layer"], LAYERS), choice("colours", request["colours"], COLOURS))
+        self.tell(look=asdict(self.look), error="")
         if self.picture:
-            self._draw(self.picture)
+            self._draw(self.picture, self.look.of(self.picture.found))
+
+    def record(self, request: Mapping[str, Any]) -> None:
+        """Makes the view a map in MLflow."""
+        if self.telling.get("recording"):
+            return
+        asked = self.asked_now
+        command = record(map_words(asked.grid, asked.config, self.look.colours), self._recorded)
+        self.tell(recording=True, recorded="being recorded …", record_command=command, error="")
+
+    def _recorded(self, line: str, is_recorded: bool) -> None:
+        """The recording has ended."""
+        parts = {"recorded": line} if is_recorded else {"recorded": "not recorded", "error": line}
+        self._later(lambda: self.tell(recording=False, **parts))
 
     def resize(self, request: Mapping[str, Any]) -> None:
         """As many pixels as the page has room for."""
@@ -227,7 +242,8 @@ ACTIONS: dict[str, Callable[[Session, Mapping[str, Any]], None]] = {
     "move": Session.move,
     "zoom": Session.zoom,
     "back": Session.back,
-    "layer": Session.choose_layer,
+    "look": Session.choose_look,
+    "record": Session.record,
     "size": Session.resize,
     "pixel": Session.pick_by_text,
 }
@@ -245,11 +261,8 @@ def is_there(axis: Axis, start: float, end: float) -> bool:
 
 
 def said(picture: Picture) -> str:
-    """How the runs of a picture have ended, in a line."""
-    status = picture.found.status
-    number = np.bincount(status[status >= 0], minlength=len(STATUSES))
-    shares = [f"{word} {count / max(1, number.sum()):.1%}" for word, count in zip(STATUSES, number, strict=True) if count]
+    """How many runs of a picture are trained."""
     height, width = picture.grid.shape
     if picture.step == 1:
-        return f"{', '.join(shares)}; {width} × {height} runs in {picture.seconds:.2f} s"
-    return f"{', '.join(shares)}; {number.sum():,} of {width} × {height} runs so far"
+        return f"{width} × {height} runs, trained in {picture.seconds:.2f} s"
+    return f"{(picture.found.status >= 0).sum():,} of {width} × {height} runs so far"

@@ -28,7 +28,11 @@
     document.body.dataset.step = state.step || "";
     document.body.dataset.view = state.view || "";
     if (state.legend) legend(state.legend);
-    if (state.layer) element("layer").value = state.layer;
+    for (const [name, value] of Object.entries(state.look)) element("look").elements[name].value = value;
+    element("record").disabled = Boolean(state.recording);
+    element("recorded").textContent = state.recorded || "";
+    element("record-command").textContent = state.record_command || "";
+    element("record-command").hidden = !state.record_command;
     if (state.pixel) run(state.pixel);
     element("run").setAttribute("aria-busy", state.training ? "true" : "false");
     write.before = state;
@@ -41,12 +45,12 @@
   }
 
   function legend(entries) {
-    element("legend").replaceChildren(...entries.map(({ colours, text }) => {
-      const entry = document.createElement("span");
+    element("legend").replaceChildren(...entries.map(({ colours, text, along, unit }) => {
+      const entry = document.createElement("li");
       const swatch = document.createElement("i");
       if (colours.length > 1) swatch.className = "wide";
       swatch.style.background = colours.length > 1 ? `linear-gradient(to right, ${colours.join(", ")})` : colours[0];
-      entry.append(swatch, text);
+      entry.append(swatch, text, along.length ? `; ${along.join(" … ")} ${unit}` : "");
       return entry;
     }));
   }
@@ -75,6 +79,7 @@
     const [ink, quiet, line] = ["--ink", "--quiet", "--line"].map((name) => style.getPropertyValue(name).trim());
     for (const plot of [map, curves]) {
       plot.setv({ background_fill_color: null, border_fill_color: null, outline_line_color: line });
+      for (const grid of plot.center) grid.grid_line_color = line;
       for (const axis of [...plot.below, ...plot.left]) {
         axis.setv({
           major_label_text_color: quiet, axis_label_text_color: ink, axis_line_color: line,
@@ -118,7 +123,8 @@
     if (target.dataset.zoom) ask({ do: "zoom", factor: target.dataset.zoom });
   });
   element("back").addEventListener("click", () => ask({ do: "back" }));
-  element("layer").addEventListener("change", ({ target }) => ask({ do: "layer", layer: target.value }));
+  element("look").addEventListener("change", () => ask({ do: "look", ...Object.fromEntries(new FormData(element("look"))) }));
+  element("record").addEventListener("click", () => ask({ do: "record" }));
   element("copy").addEventListener("click", copy);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
 
