@@ -64,9 +64,11 @@ class TrainingInPasses:
         self.step = STEPS[0]  # of the last pass that is complete, or the first
         self.shown = time.monotonic()
 
-    def run(self) -> None:
-        """Trains all passes."""
+    def run(self, last: int = 1) -> None:
+        """Trains the passes up to the one with this step."""
         for step, pixels in passes(self.grid.shape):
+            if step < last:
+                return
             for piece in pieces(pixels, self.grid.network.size):
                 self._train(piece)
             self.step = step

@@ -31,6 +31,7 @@ from pipeline.trials.checks import choice
 
 FAULT = "this cannot be shown: a fault of the program, see its terminal"
 MOST_SIDE = 1024  # pixels
+FIRST_STEP = 4  # pixels from one run to the next until the page has said how much room there is
 MOST_VIEWS = 200  # that «back» remembers
 SECONDS_TO_END = 1.0  # until a thread that was told to end has ended
 
@@ -56,7 +57,7 @@ class Session:
         self.document, self.asked_now, self.look = document, start, Look(colours=colours)
         self.fields = fields
         self.history: list[Asked] = []
-        self.views = 0
+        self.views, self.has_size = 0, False
         self.picture: Picture | None = None
         self.map, self.curve = MapPlot(), CurvePlot()
         self.asked, self.told = (ColumnDataSource({"json": []}, name=name) for name in ("asked", "told"))
@@ -98,7 +99,7 @@ class Session:
 
     def _train(self, asked: Asked, check: Check) -> None:
         """Trains a map in passes, in the trainer's thread."""
-        started, look = time.monotonic(), self.look
+        started, look, last = time.monotonic(), self.look, 1 if self.has_size else FIRST_STEP
 
         def show(found: MapResult, step: int) -> None:
             picture = Picture(asked.grid, found, step, time.monotonic() - started)
@@ -106,7 +107,7 @@ class Session:
             check()
             self._later(lambda: self._draw(picture, layer if self.look == look else self.look.of(found)))
 
-        TrainingInPasses(asked.grid, asked.engine, check, show).run()
+        TrainingInPasses(asked.grid, asked.engine, check, show).run(last)
 
     def _draw(self, picture: Picture, layer: Layer) -> None:
         """Shows a picture, unless another map is asked for by now."""
@@ -219,7 +220,8 @@ class Session:
         """As many pixels as the page has room for."""
         sizes = [min(max(int(size), 16), MOST_SIDE) for size in (request["width"], request["height"])]
         axes = self.asked_now.grid.axes
-        if sizes != [axis.size for axis in axes]:
+        if not self.has_size or sizes != [axis.size for axis in axes]:
+            self.has_size = True
             self._change([replace(axis, size=size) for axis, size in zip(axes, sizes, strict=True)], by_mouse=True, keep=False)
 
     def pick_by_text(self, request: Mapping[str, Any]) -> None:
