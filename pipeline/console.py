@@ -1,6 +1,7 @@
 """`backprop`: all commands under one name. `backprop train …` is the same as `python -m pipeline.train …`."""
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
@@ -28,6 +29,18 @@ backprop COMMAND --help has the command's keys. Completion of commands, keys and
 or zsh; fish: backprop completion fish | source"""
 
 
+def weights(overrides: Sequence[str]) -> list[str]:
+    """The names of the weights and biases of the network that these overrides describe, as far as they have one value."""
+    from pipeline.app.composition import compose
+    from pipeline.trials.batching import network_of
+    from pipeline.trials.configuration import TRIAL_KEYS, read_batch_key
+    from pipeline.trials.weight_names import names
+
+    shape = [one for one in overrides if one.startswith(("task", "network"))]
+    config = compose(shape)
+    return names(network_of(read_batch_key({key: config[key] for key in TRIAL_KEYS})))
+
+
 def main() -> NoReturn:
     """Runs the command that the first argument names; exits with its code, or with 2 if there is no such command."""
     name, *arguments = sys.argv[1:] or ["--help"]
@@ -39,7 +52,7 @@ def main() -> NoReturn:
     if name == "completion":
         from pipeline.app.completion import completion
 
-        sys.exit(completion(arguments, tuple(COMMANDS)))
+        sys.exit(completion(arguments, tuple(COMMANDS), weights))
     if name in ("--help", "-h"):
         print(HELP.format(commands="\n".join(f"  {name:10}{what}" for name, what in COMMANDS.items())))
         sys.exit(0)

@@ -1,7 +1,7 @@
 """Completion in shells, which call `backprop completion query LINE` with the line up to the cursor."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline.errors import unknown_key
 
@@ -35,11 +35,14 @@ complete -c backprop -f -a '(backprop completion query (commandline -cp | string
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
 
-def completion(arguments: Sequence[str], commands: Sequence[str]) -> int:
+Weights = Callable[[Sequence[str]], Sequence[str]]  # names of the weights and biases of the network that overrides describe
+
+
+def completion(arguments: Sequence[str], commands: Sequence[str], weights: Weights) -> int:
     """Prints the script for a shell, or the completions of a line; gives the exit code."""
     match arguments:
         case ["query", line]:
-            print("\n".join(complete(line, commands)))
+            print("\n".join(complete(line, commands, weights)))
             return 0
         case [shell] if shell in SCRIPTS:
             print(SCRIPTS[shell].strip())
@@ -50,7 +53,7 @@ def completion(arguments: Sequence[str], commands: Sequence[str]) -> int:
             return 2
 
 
-def complete(line: str, commands: Sequence[str]) -> list[str]:
+def complete(line: str, commands: Sequence[str], weights: Weights = lambda overrides: ()) -> list[str]:
     """The completions of the last word of a line: commands, or keys or values of the command before it."""
     before, _, word = line.lstrip().rpartition(" ")
     words = before.split()
@@ -64,11 +67,13 @@ def complete(line: str, commands: Sequence[str]) -> list[str]:
     from hydra._internal.utils import get_args_parser
     from hydra.plugins.completion_plugin import DefaultCompletionPlugin
 
-    from pipeline.app.composition import COMPOSITION_ERRORS, loader
+    from pipeline.app.composition import COMPOSITION_ERRORS, OPEN, loader
 
     if word.startswith("-"):
         return [option for option in get_args_parser()._option_string_actions if option.startswith(word)]
     try:
+        if open_section := next((section for section in OPEN if word.startswith(section)), None):
+            return [entry for name in weights(overrides) if (entry := f"{open_section}{name}=").startswith(word)]
         entries = DefaultCompletionPlugin(loader())._query(config_name=name, line=" ".join([*overrides, word]))
     except COMPOSITION_ERRORS:
         return []

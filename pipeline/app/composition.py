@@ -33,15 +33,12 @@ OmegaConf.register_new_resolver("logspace", logspace, replace=True)
 OmegaConf.register_new_resolver("linspace", linspace, replace=True)
 OmegaConf.register_new_resolver("statuses", lambda: "\n".join(f"  {one.word}: {one.meaning}" for one in Status), replace=True)
 
-# What can be said of initial weights whatever they are; `set` and `offset` have the names of weights as keys, which only a
-# network knows: so Hydra takes any there, without +.
-CHANGES = OmegaConf.create(
-    {"scale": 1, "direction": {"seed": None, "to": None, "fraction": None, "distance": None}, "offset": {}, "set": {}}
-)
+# The names of weights are keys of these sections, and only a network knows them: so Hydra takes any key there, without +.
 OPEN = ("initial.offset.", "initial.set.")
-for section in (CHANGES.offset, CHANGES.set):
+ANY_NAME = OmegaConf.create({"offset": {}, "set": {}})
+for section in ANY_NAME.values():
     OmegaConf.set_struct(section, False)
-ConfigStore.instance().store(name="changes_of_weights", node=CHANGES, package="initial")
+ConfigStore.instance().store(name="any_name", node=ANY_NAME, package="initial")
 
 
 def project_folder(name: str) -> Path:

@@ -34,10 +34,16 @@ def help_of(command: str) -> str:
 def own(path: Path) -> dict[str, object]:
     """The content of a file, with that of the commands' files which it starts from."""
     content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    for entry in content.get("defaults", []):
-        if isinstance(entry, str) and entry != "_self_":
-            content = {**own(path.with_name(f"{entry}.yaml")), **content}
+    for other in above(path):
+        content = {**own(other), **content}
     return content
+
+
+def above(path: Path) -> list[Path]:
+    """The files that a file starts from."""
+    entries = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("defaults", [])
+    files = [path.with_name(f"{entry}.yaml") for entry in entries if isinstance(entry, str)]
+    return [file for file in files if file.is_file()]
 
 
 def header(path: Path) -> str:
@@ -53,8 +59,7 @@ def header(path: Path) -> str:
 
 def keys_of(path: Path) -> list[str]:
     """The keys of a file with their comments, those of the file that it starts from first; without Hydra's."""
-    above = [entry for entry in yaml.safe_load(path.read_text(encoding="utf-8")).get("defaults", []) if isinstance(entry, str)]
-    lines = [line for name in above if name != "_self_" for line in keys_of(path.with_name(f"{name}.yaml"))]
+    lines = [line for file in above(path) for line in keys_of(file)]
     hidden = False
     for line in path.read_text(encoding="utf-8").splitlines():
         if re.match(r"\w+:", line):
@@ -69,8 +74,8 @@ def choices_of(path: Path) -> Iterator[tuple[str, str]]:
     for line in path.read_text(encoding="utf-8").splitlines():
         if match := re.match(r"  - (\w+): \w+\s*(?:# (.*?)(?:: see conf/.*)?)?$", line):
             yield match[1], match[2] or ""
-        elif (match := re.match(r"  - (\w+)\s*(#.*)?$", line)) and match[1] != "_self_":
-            yield from choices_of(path.with_name(f"{match[1]}.yaml"))
+        elif (match := re.match(r"  - (\w+)\s*(#.*)?$", line)) and (file := path.with_name(f"{match[1]}.yaml")).is_file():
+            yield from choices_of(file)
 
 
 def options(group: str) -> list[str]:

@@ -126,8 +126,9 @@ def misread(override: str, told: str) -> str:
             return f"{character!r} is not {LOOKALIKES[character]!r}: write it as the keyboard has it"
     if not (equals and key.strip()) and not key.startswith("~"):
         return "an override is written key=value, with no spaces around =; a value with spaces in quotes"
-    if element := re.fullmatch(r"(.+)\[(\d+)\]", key):
-        return f"an element of a list is written {element[1]}.{element[2]}={value}"
+    if element := re.fullmatch(r"(.+)\[(\d+(?:, ?\d+)*)\]", key):
+        indices = re.sub(", ?", ".", element[2])
+        return f"an element of a list is written {element[1]}.{indices}={value}"
     if not KEY.fullmatch(key):
         return "a key is made of letters, digits, _ and dots"
     function = re.search(r"Unknown function '(\w+)'", told)

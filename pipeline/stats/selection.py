@@ -19,7 +19,10 @@ from pipeline.errors import as_override, unknown_key
 from pipeline.stats.arrays import Booleans
 
 MOST_CHARACTERS = 1000
-TOKEN = re.compile(r"""(?P<text>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|`(?P<name>[^`]+)`|(?P<other>[=!<>:]=)|=""")
+TOKEN = re.compile(
+    r"""(?P<text>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|`(?P<name>[^`]+)`|(?P<other>[=!<>:]=)|="""
+    r"""|(?<![\w.])(?P<address>[A-Za-z_]\w*(?:\.\w+)*?\.[0-9]+(?:\.\w+)*)"""  # of a weight: initial.set.weights_1.0.1
+)
 CONSTANTS = {"true": True, "false": False, "null": None, "inf": np.inf, "nan": None}
 OPERATORS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne,
@@ -126,9 +129,9 @@ def matching(table: pd.DataFrame, condition: str) -> tuple[Booleans, list[str]]:
     quoted: list[str] = []
 
     def as_python(token: re.Match[str]) -> str:
-        if token["name"] is None:
+        if not (name := token["name"] or token["address"]):
             return token["text"] or token["other"] or "=="
-        quoted.append(token["name"])
+        quoted.append(name)
         return f"_quoted_{len(quoted) - 1}_"
 
     try:

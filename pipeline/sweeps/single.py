@@ -17,6 +17,7 @@ from pipeline.report.causes import why
 from pipeline.results.columns import HELD_OUT
 from pipeline.results.rows import RunRows
 from pipeline.sweeps.chunks import Chunk
+from pipeline.sweeps.plan import in_a_word
 from pipeline.trials.batching import make_batch, network_of
 from pipeline.trials.memory import check_size
 from pipeline.trials.settings import read_run
@@ -24,6 +25,7 @@ from pipeline.trials.tasks import load
 from pipeline.trials.trial import Trial
 
 PENALTY = 10
+MOST_CHANGES = 3  # of initial weights, that the name of a run has
 
 
 def check_run(config: Mapping[str, Any]) -> None:
@@ -90,4 +92,6 @@ def told(trial: Trial, chunk: Chunk, rows: RunRows, result: BatchResult) -> Iter
 
 def setting(trial: Trial) -> str:
     """A trial's most telling values, as the name of its run."""
-    return f"learning_rate={as_override(trial.learning_rate if len(trial.learning_rate) > 1 else trial.learning_rate[0])}"
+    rates = trial.learning_rate if len(trial.learning_rate) > 1 else trial.learning_rate[0]
+    changes = [f"{in_a_word(key)}={as_override(value)}" for key, value in trial.changes[:MOST_CHANGES]]
+    return " ".join([f"learning_rate={as_override(rates)}", *changes, *["…"] * (len(trial.changes) > MOST_CHANGES)])

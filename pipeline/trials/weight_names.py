@@ -33,6 +33,12 @@ def weight_at(key: str, value: object, name: str, network: Network) -> int:
     raise ConfigError(key, value, f"unknown weight; known are {known(network)}")
 
 
+def names(network: Network) -> list[str]:
+    """The names w1, w2, …, b1, b2, … of all weights and biases."""
+    weights = sum(map(prod, network.shapes[: network.layers]))
+    return [f"w{n}" if n <= weights else f"b{n - weights}" for n in range(1, network.size + 1)]
+
+
 def known(network: Network) -> str:
     """The names that weights and biases of a network have, in short."""
     weights = sum(map(prod, network.shapes[: network.layers]))

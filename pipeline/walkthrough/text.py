@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.network import Network
-from pipeline.trials.trial import Trial
+from pipeline.trials.trial import InitialChoice, Trial
 from pipeline.walkthrough import numbers as walkthrough
 from pipeline.walkthrough.numbers import PARAMETERS, UNITS, Unit, Walkthrough, connection, few, place, unit_name
 
@@ -260,7 +260,7 @@ def lesson(walk: Walkthrough, trial: Trial, ended: str | None = None) -> Iterato
     yield from introduction(walk, trial, ended)
     for step in (forward_pass, backward_pass, all_gradients, update):
         yield from step(walk)
-    example = walk.network == Network((2, 2, 2)) and trial.initial.kind == "published"
+    example = walk.network == Network((2, 2, 2)) and trial.initial == InitialChoice("published") and not trial.changes
     if example and trial.learning_rate == (0.5,) and walk.iteration == 1:
         names, values, here = zip(*walkthrough.published(walk), strict=True)
         yield "## The published numbers"

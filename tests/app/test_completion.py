@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.app.completion import complete
-from pipeline.console import COMMANDS
+from pipeline.console import COMMANDS, weights
 
 COMPLETIONS = {  # what is typed before Tab: what the line becomes
     "tra": "train ",
@@ -44,12 +44,21 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def lines(line: str) -> set[str]:
     """What the whole line may become."""
-    return {line[: line.rfind(" ") + 1] + entry for entry in complete(line, tuple(COMMANDS))}
+    return {line[: line.rfind(" ") + 1] + entry for entry in complete(line, tuple(COMMANDS), weights)}
 
 
 @pytest.mark.parametrize("typed", COMPLETIONS)
 def test_the_last_word_is_completed(typed):
     assert lines(f"backprop {typed}") == {f"backprop {COMPLETIONS[typed].rstrip()}"}
+
+
+def test_the_weights_of_the_network_are_offered():
+    typed = "backprop train -m initial=uniform network.hidden=[3] learning_rate=1,2 initial.set."
+    assert lines(typed) == {f"{typed}{name}=" for name in (*(f"w{n}" for n in range(1, 13)), "b1", "b2")}
+    assert lines(f"{typed}w7") == {f"{typed}w7="}
+    assert lines("backprop train network.bias=none initial.offset.b") == set()
+    assert lines("backprop train task=nothing initial.set.w") == set()
+    assert lines("backprop train initial.di") == {"backprop train initial.direction."}
 
 
 def test_everything_there_is_is_offered():

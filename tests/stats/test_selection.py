@@ -13,6 +13,7 @@ RUNS = pd.DataFrame(
     {
         "initial.range": [0.5, 1, 2, 2, np.nan],
         "seed": [1, 20, 3, 4, 5],
+        "initial.set.weights_1.0.1": [0.5, 1, 2, 2, 1.5],
         "network.hidden": ["[2]", "[16]", "[2]", "[2]", "[2]"],
         "update": ["batch", "online", "batch", "batch", "online"],
         "network.train_bias": [True, False, True, True, False],
@@ -21,6 +22,7 @@ RUNS = pd.DataFrame(
     }
 )
 NUMBERS = {"seed": st.integers(-2, 25), "initial.range": st.sampled_from([0.5, 1, 1.5, 2, -1e300, 1e-5])}
+NUMBERS |= {"initial.set.weights_1.0.1": NUMBERS["initial.range"]}
 TEXTS = {"update": st.sampled_from(["batch", "online"]), "status": st.sampled_from(["converged", "diverged", "exhausted"])}
 
 

@@ -1,5 +1,7 @@
 """A weight, an offset, a scale or a distance is an axis like any other: of a sweep, its tables, its figures, its run names."""
 
+import re
+import shlex
 import time
 
 import mlflow
@@ -12,6 +14,7 @@ from pipeline.errors import ConfigError
 from pipeline.sweeps.plan import Plan, in_short
 from pipeline.sweeps.request import read_sweep
 from pipeline.trials.batching import batch_of
+from tests import ROOT
 
 FREE = (
     "learning_rate=0.5,2", "initial.set.w5=range(3)", "initial.offset.weights_1.0.1=0.1,-0.1", "initial.scale=1,0.5",
@@ -49,7 +52,7 @@ def test_a_quarter_of_a_million_trials_are_planned_and_made_batches_at_once(mult
 
 
 def test_values_are_numbers_in_their_order():
-    sweep = bp.sweep("initial.set.w5=10,9,-1,2.5", "learning_rate=1,2", "max_epochs=3")
+    sweep = bp.sweep("initial.set.w5=10,9,-1,2.5", "learning_rate=1,2", "max_epochs=3", "engine=numpy")
     assert list(sweep.by("initial.set.w5")["initial.set.w5"]) == [-1, 2.5, 9, 10]
     assert len(sweep.where("initial.set.w5>=9 and learning_rate=2").results) == 2
 
@@ -82,6 +85,21 @@ def test_a_sweep_that_cannot_be_is_refused_before_it_begins(multirun, arguments,
     assert str(refusal.value).startswith(message)
 
 
+EXAMPLES = [
+    shlex.split(line)[3:] for line in (ROOT / "docs" / "starts.md").read_text().splitlines() if line.startswith("python ")
+]
+KEYS = re.findall(
+    r"`(initial\.[^`]+)`", (ROOT / "docs" / "starts.md").read_text().partition("## Changes")[2].partition("##")[0]
+)
+
+
+@pytest.mark.parametrize("words", [*EXAMPLES, *map(str.split, KEYS)], ids=" ".join)
+def test_examples_of_the_documentation_can_run(multirun, folder, words):
+    np.savez("w.npz", weights_1=np.eye(2), bias_1=[0.5], weights_2=np.ones((2, 2)), bias_2=[-1.0])
+    plan = plan_of(multirun, *(word for word in words if word != "-m"))
+    assert len(plan) > 1 or "-m" not in words
+
+
 SWEEP = ("initial.set.w5=-1,1", "initial.offset.bias_1.0=0,0.1", "max_epochs=20", "initial=perturbed", "seed=7")
 
 
@@ -90,6 +108,7 @@ def runs_of(experiment):
     return found[found["tags.trial.key"].notna()] if len(found) else found
 
 
+@pytest.mark.slow
 def test_both_sweepers_train_the_same_trials_which_are_reproduced(store, command, monkeypatch):
     monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_, **__: {})
     assert command("train", "-m", *SWEEP).err == ""
@@ -101,5 +120,5 @@ def test_both_sweepers_train_the_same_trials_which_are_reproduced(store, command
     assert sorted(by_batch["params.initial.set.w5"]) == ["-1", "-1", "1", "1"]
     assert sorted(by_batch["params.initial.offset.bias_1.0"]) == ["0", "0", "0.1", "0.1"]
     assert "4 of 4" in command("reproduce", "sweep=latest").out
-    table = command("summary", "by=initial.set.w5", "where=initial.offset.bias_1.0=0.1", "format=csv").out
-    assert [line.partition(",")[0] for line in table.splitlines()[1:]] == ["-1", "1"]
+    table = command("summary", "by=initial.set.w5", "where='initial.offset.bias_1.0=0.1'", "format=csv").out
+    assert [line.split(",")[:2] for line in table.splitlines()[1:]] == [["-1", "1"], ["1", "1"]]

@@ -51,6 +51,11 @@ def rounds_to(token: str, published: str) -> bool:
     return abs(float(token) - float(published)) <= 0.5000001 * 10.0**-digits
 
 
+def test_changed_weights_are_not_told_to_be_the_published_ones(command):
+    for changes in ("initial.set.w5=0.3", "initial.scale=2"):
+        assert "published" not in command("explain", changes).out.lower()
+
+
 @pytest.mark.parametrize("style", ["text", "markdown"])
 def test_the_worked_example_is_told_with_all_published_values_in_their_order(style, command):
     told = command("explain", f"explain.format={style}")

@@ -114,6 +114,7 @@ class Order:
 
     values: Floats
     place: Floats
+    middle: int  # the index of the median
     falling: bool
 
     @classmethod
@@ -125,7 +126,8 @@ class Order:
         if not len(chosen):
             chosen = values[members][:1].astype(float)
         distinct, number = np.unique(chosen, return_counts=True)
-        return cls(distinct, (np.cumsum(number) - number / 2) / number.sum(), falling)
+        upto = np.cumsum(number)
+        return cls(distinct, (upto - number / 2) / upto[-1], int(np.searchsorted(2 * upto, upto[-1])), falling)
 
     def places(self, values: NDArray[np.generic], colours: int) -> NDArray[np.intp]:
         """The index of the colour of each value."""
@@ -137,8 +139,7 @@ class Order:
     def along(self, by: str) -> tuple[tuple[float, str], ...]:
         """The smallest, the middle and the largest value, with their places on the ramp."""
         text: Callable[[float], str] = (lambda value: f"{value:,.0f}") if by == "epochs" else in_short
-        chosen = [0, int(np.searchsorted(self.place, 0.5)), len(self.values) - 1]
-        texts = [text(float(self.values[min(index, len(self.values) - 1)])) for index in chosen]
+        texts = [text(float(self.values[index])) for index in (0, self.middle, -1)]
         texts = texts[::-1] if self.falling else texts
         if texts[0] == texts[-1]:
             return ((0.5, texts[0]),)

@@ -47,7 +47,7 @@ def write_artifacts(folder: Path, request: MapRequest, result: MapResult, found:
     text = yaml.safe_dump(dict(request.configuration), sort_keys=False, allow_unicode=True)
     (folder / CONFIGURATION).write_text(text, encoding="utf-8")
     grid = request.grid
-    title = f"Where {named(request)} converges within {grid.batch_key.max_epochs:,} epochs"
+    title = f"Where {named(request)} converges{goal(grid)} within {grid.batch_key.max_epochs:,} epochs"
     caption = " ".join(f"{text[0].upper()}{text[1:]}." for text in (held_fixed(grid), *found.sentences))
     write_pictures(folder, result, grid.across, grid.down, title=title, caption=caption, scale=request.colours)
 
@@ -112,15 +112,18 @@ def named(request: MapRequest) -> str:
     return f"{grid.batch_key.task.name} ({'-'.join(map(str, grid.network.units))})"
 
 
+def goal(grid: Grid) -> str:
+    """To what the runs are to converge, where that is the same for all."""
+    if "threshold" in (grid.across.name, grid.down.name):
+        return ""
+    return f" to a {grid.batch_key.criterion} of {as_override(grid.base.threshold)}"
+
+
 def question(request: MapRequest) -> str:
     """What a map asks."""
-    grid, key = request.grid, request.grid.batch_key
-    is_axis = "threshold" in (grid.across.name, grid.down.name)
-    goal = "" if is_axis else f", to a {key.criterion} of {as_override(grid.base.threshold)}"
-    return (
-        f"For which {grid.across.name} and {grid.down.name} does {named(request)} converge "
-        f"within {key.max_epochs:,} epochs{goal}?"
-    )
+    grid = request.grid
+    within = f"within {grid.batch_key.max_epochs:,} epochs"
+    return f"For which {grid.across.name} and {grid.down.name} does {named(request)} converge{goal(grid)} {within}?"
 
 
 def note(request: MapRequest, result: MapResult, found: Finding, run_id: str, command: str) -> str:

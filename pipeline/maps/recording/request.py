@@ -22,7 +22,7 @@ MAP_KEYS = ("name", "across", "down", "size", "colours", "pixel")
 COLOURS = ("pretty", "safe")  # of `maps.pictures.colours`, which is slow to import
 AXIS_KEYS = ("key", "from", "to", "centre", "width", "scale")
 # Bytes, measured: of a pixel in memory, its result and what pictures are made from; of a pixel of a stripe.
-PIXEL_IN_MEMORY, PIXEL_ON_DISK, PICTURES = 60, ROW_BYTES + 20, 8 * 2**20
+PIXEL_IN_MEMORY, PIXEL_ON_DISK, PICTURES = 32, ROW_BYTES + 20, 8 * 2**20
 COPIES = 3  # of a stripe's arrays
 
 

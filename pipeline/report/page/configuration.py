@@ -11,13 +11,18 @@ TELLING = (
     "task.name", "network.hidden", "network.activation", "network.output_activation", "network.bias", "initial.kind",
     "initial.range", "learning_rate", "momentum", "update", "criterion", "threshold", "max_epochs", "seed",
 )  # fmt: skip
+NEUTRAL = {  # what says that initial weights are not changed
+    ("initial.scale", "1"), ("initial.offset", "{}"), ("initial.set", "{}"),
+    *((f"initial.direction.{key}", "null") for key in ("seed", "to", "fraction", "distance")),
+}  # fmt: skip
 SECRET = "tracking"  # says where runs are stored, perhaps with a password: not part of the experiment
 
 
 def fixed(summary: Summary, configuration: Configuration) -> list[tuple[str, str]]:
     """Keys and values that all runs share."""
     pairs = flat(configuration)
-    return [(key, value) for key, value in pairs if key.partition(".")[0] != SECRET and key not in summary.axes]
+    shown = (pair for pair in pairs if pair not in NEUTRAL)
+    return [(key, value) for key, value in shown if key.partition(".")[0] != SECRET and key not in summary.axes]
 
 
 def flat(configuration: Configuration, above: str = "") -> Iterator[tuple[str, str]]:
