@@ -26,7 +26,7 @@ from pipeline.maps.explorer.session import Session
 from pipeline.maps.explorer.view import bounds, first_axis, from_floats, moved, pixel_at, zoomed
 from pipeline.maps.training import MapResult, train
 from pipeline.trials.configuration import read_trial
-from tests.maps.grids import WORKED, small_grid
+from tests.maps.grids import WORKED, grid, small_grid
 
 RATE = Axis("learning_rate", "0.1", "10000", "log", 600)
 WEIGHT = Axis("initial.set.w5", "-20", "20", "linear", 600)
@@ -64,6 +64,8 @@ def test_a_window_stays_where_there_are_trials():
     assert (zoomed(momentum, "2").low, zoomed(momentum, "2").high) == ("0", "1")
     assert moved(momentum, "0.5").high == "1"
     assert from_floats(Axis("threshold", "0.1", "1", "linear", 10), -0.3, 0.4).low == "0"
+    with pytest.raises(ConfigError, match="to=inf: must be a finite number"):
+        from_floats(WEIGHT, -1e308, float("inf"))
     assert bounds("learning_rate.2") == (0, None)
     assert bounds("initial.set.w1") == (None, None)
 
@@ -106,7 +108,7 @@ def test_pieces_are_all_pixels_and_small_where_networks_are_large():
 
 
 def test_a_map_trained_in_passes_is_that_of_one_call_and_trains_each_pixel_once(monkeypatch):
-    grid, shown, trained = small_grid(), [], []
+    pixels, shown, trained = small_grid(), [], []
 
     def counting(name):
         def count(batch, *others):
@@ -116,10 +118,10 @@ def test_a_map_trained_in_passes_is_that_of_one_call_and_trains_each_pixel_once(
         return count
 
     monkeypatch.setattr(passes_module, "engine_named", counting)
-    TrainingInPasses(grid, "numpy", never, lambda found, step: shown.append((found, step))).run()
-    whole = train(grid, "numpy")
+    TrainingInPasses(pixels, "numpy", never, lambda found, step: shown.append((found, step))).run()
+    whole = train(pixels, "numpy")
     assert [step for _, step in shown] == [8, 4, 2, 1]
-    assert sum(trained) == grid.shape[0] * grid.shape[1]
+    assert sum(trained) == pixels.shape[0] * pixels.shape[1]
     for found, step in shown:
         for field in fields(MapResult):
             np.testing.assert_array_equal(getattr(found, field.name), getattr(every(whole, step), field.name))
@@ -174,6 +176,8 @@ def test_of_an_axis_what_was_typed_counts():
     assert (other.name, other.low, other.high, other.scale, other.size) == ("momentum", "0", "1", "linear", 600)
     kept = read_axis("across", changed(RATE, key="learning_rate.1", to="5"), RATE)
     assert (kept.name, kept.high) == ("learning_rate.1", "5")
+    weight = read_axis("across", changed(WEIGHT, key="initial.set.weights_1[0, 1]"), WEIGHT)
+    assert (weight.name, weight.low) == ("initial.set.weights_1.0.1", "-20")
     with pytest.raises(ConfigError, match=r"across\.to=0\.01: must be greater than from=0\.1"):
         read_axis("across", changed(RATE, to="0.01"), RATE)
     with pytest.raises(ConfigError, match=r"across\.centre=x: must be a finite number"):
@@ -181,9 +185,9 @@ def test_of_an_axis_what_was_typed_counts():
 
 
 def test_a_pixels_command_makes_its_digest():
-    grid = small_grid()
+    pixels = small_grid()
     for y, x in ((0, 0), (4, 7)):
-        run = train_pixel(grid, y, x, "numpy", never)
+        run = train_pixel(pixels, y, x, "numpy", never)
         again = train_one(*run.command.split()[3:])
         assert (again.digest, again.status, again.epochs) == (run.digest, run.status, run.epochs)
         assert len(run.weights) == run.parameters == 10
@@ -224,6 +228,35 @@ def test_a_newer_job_interrupts_an_older_one_and_the_newest_of_those_that_wait_i
     assert not newest._thread.is_alive()
 
 
+@pytest.mark.slow
+def test_a_newer_view_interrupts_compiled_training_within_a_tenth_of_a_second():
+    failed, shown = [], threading.Event()
+    newest = Newest(failed.append)
+    endless = grid(RATE, WEIGHT, ("threshold=1e-30", "max_epochs=1000000000"))
+    training = []
+
+    def train_it(check):
+        training.append(TrainingInPasses(endless, "compiled", check, lambda found, step: shown.set()))
+        training[0].run()
+
+    newest.ask(train_it)
+    assert shown.wait(60)  # compiled, and what ended early is seen
+    waited = []
+    for _ in range(5):
+        started, taken = time.perf_counter(), threading.Event()
+        newest.ask(lambda check, taken=taken: taken.set())
+        assert taken.wait(5)
+        waited.append(time.perf_counter() - started)
+        shown.clear()
+        training.clear()
+        newest.ask(train_it)
+        assert shown.wait(60)
+    newest.close()
+    newest.join(5)
+    assert not failed
+    assert min(waited) < 0.15  # of a machine that may be busy; 0.1 s between two looks
+
+
 def test_training_ends_when_a_newer_view_waits():
     calls = []
 
@@ -240,8 +273,8 @@ def test_training_ends_when_a_newer_view_waits():
 
 @pytest.fixture
 def session():
-    grid = small_grid()
-    opened = Session(Document(), Asked(grid, {**compose([]), **grid.config, "engine": "numpy"}), fields_of(compose(WORKED)))
+    pixels = small_grid()
+    opened = Session(Document(), Asked(pixels, {**compose([]), **pixels.config, "engine": "numpy"}), fields_of(compose(WORKED)))
     yield opened
     opened.close()
     opened.join()

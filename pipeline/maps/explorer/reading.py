@@ -8,11 +8,11 @@ from typing import Any
 from pipeline.app.composition import CONF, compose
 from pipeline.app.refusals import is_refusal, one_line
 from pipeline.errors import ConfigError, as_override, printable
-from pipeline.maps.axis import SCALES, Axis
+from pipeline.maps.axis import Axis
 from pipeline.maps.command import differences, words_of
 from pipeline.maps.explorer.view import centre_and_width, first_axis
 from pipeline.maps.grid import Grid
-from pipeline.trials.checks import choice
+from pipeline.maps.recording.request import read_axis as axis_of
 from pipeline.trials.configuration import TRIAL_KEYS
 from pipeline.trials.settings import read_engine, read_run
 
@@ -95,15 +95,13 @@ def read_axis(side: str, fields: Mapping[str, str], now: Axis) -> Axis:
     given = {key: fields.get(f"{side}.{key}", "").strip() for key in AXIS_FIELDS}
     shown = fields_of_axis(side, now)
     changed = {key for key in AXIS_FIELDS if given[key] != shown[f"{side}.{key}"]}
-    try:
-        scale = choice("scale", given["scale"], SCALES)
-        if "key" in changed and not changed & {"from", "to", "centre", "width"}:
-            return first_axis(given["key"], now.size)
-        if changed & {"centre", "width"} and not changed & {"from", "to"}:
-            return Axis.around(given["key"], given["centre"], given["width"], scale, now.size)
-        return Axis(given["key"], given["from"], given["to"], scale, now.size)
-    except ConfigError as error:
-        raise ConfigError(f"{side}.{error.key}", error.value, error.allowed) from None
+    numbers: Fields = {key: given[key] for key in ("from", "to")}
+    if changed & {"centre", "width"} and not changed & {"from", "to"}:
+        numbers = {key: given[key] for key in ("centre", "width")}
+    if "key" in changed and not changed & {"from", "to", "centre", "width"}:
+        first = first_axis(given["key"], now.size)
+        numbers, given["scale"] = {"from": first.low, "to": first.high}, first.scale
+    return axis_of(side, {"key": given["key"], "scale": given["scale"], **numbers}, now.size)
 
 
 def read(config: Mapping[str, Any], across: Axis, down: Axis) -> Asked:

@@ -56,8 +56,8 @@ class Session:
     def __init__(self, document: Document, start: Asked, fields: reading.Fields, colours: str = "pretty") -> None:
         self.document, self.asked_now, self.look = document, start, Look(colours=colours)
         self.fields = fields
-        self.history: list[Asked] = []
-        self.views, self.has_size = 0, False
+        self.history: list[tuple[Mapping[str, Any], Axis, Axis]] = []  # grids may be large
+        self.views, self.has_size, self.closed = 0, False, False
         self.picture: Picture | None = None
         self.map, self.curve = MapPlot(), CurvePlot()
         self.asked, self.told = (ColumnDataSource({"json": []}, name=name) for name in ("asked", "told"))
@@ -72,6 +72,7 @@ class Session:
 
     def close(self) -> None:
         """Ends the threads."""
+        self.closed = True
         for thread in (self.trainer, self.pixel_trainer):
             thread.close()
 
@@ -88,7 +89,7 @@ class Session:
     def show(self, asked: Asked, keep: bool = False, by_mouse: bool = False) -> None:
         """Shows another map; `keep`: the one before is in the history."""
         if keep:
-            self.history = [*self.history, self.asked_now][-MOST_VIEWS:]
+            self.history = [*self.history, (self.asked_now.config, *self.asked_now.grid.axes)][-MOST_VIEWS:]
         self.asked_now, grid, self.views = asked, asked.grid, self.views + 1
         if not by_mouse:
             self.map.show(grid.across, grid.down)
@@ -188,13 +189,12 @@ class Session:
     def back(self, request: Mapping[str, Any]) -> None:
         """To the map before."""
         if self.history:
-            asked = self.history.pop()
-            across, down = (
-                replace(axis, size=now.size) for axis, now in zip(asked.grid.axes, self.asked_now.grid.axes, strict=True)
-            )
-            if asked.config != self.asked_now.config:
-                self.fields = reading.fields_of(asked.config)
-            self.show(replace(asked, grid=replace(asked.grid, across=across, down=down)))
+            config, *before = self.history.pop()
+            sizes = (axis.size for axis in self.asked_now.grid.axes)
+            across, down = (replace(axis, size=size) for axis, size in zip(before, sizes, strict=True))
+            if config != self.asked_now.config:
+                self.fields = reading.fields_of(config)
+            self.show(reading.read(config, across, down))
 
     def choose_look(self, request: Mapping[str, Any]) -> None:
         """Another layer of the same runs, or other colours."""
@@ -231,8 +231,9 @@ class Session:
         self.pick(x, y)
 
     def _later(self, change: Callable[[], None]) -> None:
-        """Changes the document from its own loop."""
-        self.document.add_next_tick_callback(change)
+        """Changes the document from its own loop, as long as its window is open."""
+        if not self.closed:
+            self.document.add_next_tick_callback(change)
 
     def _failed(self, error: Exception) -> None:
         """A thread could not train: the page says why."""

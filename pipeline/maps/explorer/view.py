@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 
 from pipeline.app.sequences import as_text
+from pipeline.errors import ConfigError
 from pipeline.maps.axis import DIGITS, Axis
 
 SHARPNESS = 5  # digits to which an end is written, of the width of the window: far below a pixel
@@ -64,7 +65,10 @@ def between(axis: Axis, low: Decimal, high: Decimal) -> Axis:
 
 
 def from_floats(axis: Axis, low: float, high: float) -> Axis:
-    """The window that a plot shows, whose ends are floats."""
+    """The window that a plot shows, whose ends are floats. Raises ConfigError."""
+    for key, end in (("from", low), ("to", high)):
+        if not math.isfinite(end):
+            raise ConfigError(key, end, "must be a finite number")
     return between(axis, Decimal(low), Decimal(high))
 
 
