@@ -118,11 +118,12 @@ def test_a_map_trained_in_passes_is_that_of_one_call_and_trains_each_pixel_once(
         return count
 
     monkeypatch.setattr(passes_module, "engine_named", counting)
-    TrainingInPasses(pixels, "numpy", never, lambda found, step: shown.append((found, step))).run()
+    TrainingInPasses(pixels, "numpy", never, lambda found, step, trained: shown.append((found, step, trained))).run()
     whole = train(pixels, "numpy")
-    assert [step for _, step in shown] == [8, 4, 2, 1]
+    assert [step for _, step, _ in shown] == [8, 4, 2, 1]
     assert sum(trained) == pixels.shape[0] * pixels.shape[1]
-    for found, step in shown:
+    for found, step, number in shown:
+        assert number == found.status.size
         for field in fields(MapResult):
             np.testing.assert_array_equal(getattr(found, field.name), getattr(every(whole, step), field.name))
 
@@ -161,27 +162,29 @@ def read_trial_of(config):
     return read_trial({key: config[key] for key in TRIAL_KEYS})
 
 
-def changed(axis: Axis, **texts: str) -> dict[str, str]:
-    """The fields of the axis across with other texts."""
-    return fields_of_axis("across", axis) | {f"across.{key.strip('_')}": text for key, text in texts.items()}
+def typed(axis: Axis, **texts: str) -> Axis:
+    """The axis across that is asked for by typing other texts into the fields of this one."""
+    shown = fields_of_axis("across", axis)
+    fields = shown | {f"across.{key.strip('_')}": text for key, text in texts.items()}
+    return read_axis("across", fields, shown, axis.size)
 
 
 def test_of_an_axis_what_was_typed_counts():
-    assert read_axis("across", changed(RATE), RATE) == RATE
-    assert read_axis("across", changed(RATE, to="100"), RATE).high == "100"
-    around = read_axis("across", changed(WEIGHT, centre="1.5", width="1e-6"), WEIGHT)
+    assert typed(RATE) == RATE
+    assert typed(RATE, to="100").high == "100"
+    around = typed(WEIGHT, centre="1.5", width="1e-6")
     assert (around.low, around.high) == ("1.4999995", "1.5000005")
-    assert read_axis("across", changed(WEIGHT, centre="1"), WEIGHT).low == "-19"
-    other = read_axis("across", changed(RATE, key="momentum"), RATE)
+    assert typed(WEIGHT, centre="1").low == "-19"
+    other = typed(RATE, key="momentum")
     assert (other.name, other.low, other.high, other.scale, other.size) == ("momentum", "0", "1", "linear", 600)
-    kept = read_axis("across", changed(RATE, key="learning_rate.1", to="5"), RATE)
+    kept = typed(RATE, key="learning_rate.1", to="5")
     assert (kept.name, kept.high) == ("learning_rate.1", "5")
-    weight = read_axis("across", changed(WEIGHT, key="initial.set.weights_1[0, 1]"), WEIGHT)
+    weight = typed(WEIGHT, key="initial.set.weights_1[0, 1]")
     assert (weight.name, weight.low) == ("initial.set.weights_1.0.1", "-20")
     with pytest.raises(ConfigError, match=r"across\.to=0\.01: must be greater than from=0\.1"):
-        read_axis("across", changed(RATE, to="0.01"), RATE)
+        typed(RATE, to="0.01")
     with pytest.raises(ConfigError, match=r"across\.centre=x: must be a finite number"):
-        read_axis("across", changed(RATE, centre="x"), RATE)
+        typed(RATE, centre="x")
 
 
 def test_a_pixels_command_makes_its_digest():
@@ -236,7 +239,7 @@ def test_a_newer_view_interrupts_compiled_training_within_a_tenth_of_a_second():
     training = []
 
     def train_it(check):
-        training.append(TrainingInPasses(endless, "compiled", check, lambda found, step: shown.set()))
+        training.append(TrainingInPasses(endless, "compiled", check, lambda *picture: shown.set()))
         training[0].run()
 
     newest.ask(train_it)
@@ -267,7 +270,7 @@ def test_training_ends_when_a_newer_view_waits():
 
     shown = []
     with pytest.raises(SupersededError):
-        TrainingInPasses(small_grid(), "numpy", check, lambda found, step: shown.append(step)).run()
+        TrainingInPasses(small_grid(), "numpy", check, lambda found, step, trained: shown.append(step)).run()
     assert shown == [8]
 
 
@@ -282,6 +285,7 @@ def session():
 
 def ask(session: Session, **request) -> dict:
     """What the page is told when it has asked for this."""
+    request["shown"] = json.loads(session.told.data["json"][0])["fields"]
     session.asked.data = {"json": [json.dumps(request)]}
     return json.loads(session.told.data["json"][0])
 

@@ -226,6 +226,7 @@ def test_another_layer_has_a_colour_for_each_status(page):
     assert colours(page) == 2
 
 
+@pytest.mark.parametrize("page", [(390, "light")], indirect=True, ids=["390"])
 def test_a_view_is_recorded_as_a_map_by_the_command_that_is_shown(page, store, folder):
     """In the folder in which the explorer was started, which the store's address in the field leads away from."""
     view = sharp(page)
@@ -287,22 +288,30 @@ def test_only_this_machine_is_listened_to(link):
             socket.create_connection((address, port_of(link)), 2)
 
 
-def test_ctrl_c_ends_it_at_once_and_a_taken_port_is_refused(browser, folder):
-    slow = ("threshold=1e-30", "max_epochs=1000000000")
-    with explorer(*slow) as (address, program):
+def test_ctrl_c_ends_it_at_once(browser, folder):
+    with explorer("threshold=1e-30", "max_epochs=1000000000") as (address, program):
         page = browser.new_page()
         page.goto(address)
-        page.locator("body[data-ready]").wait_for()
-        port = port_of(address)
-        command = [sys.executable, "-m", "pipeline.explore", f"explore.port={port}"]
-        other = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert (other.returncode, other.stdout) == (2, "")
-        assert other.stderr == (
-            f"explore.port={port}: another program listens there: choose another, or 0 for any that is free\n"
-        )
+        until(page, "document.body.dataset.step")
         started = time.monotonic()
         program.send_signal(signal.SIGINT)
         assert program.wait(10) == 130
         assert time.monotonic() - started < 2
         assert program.stderr.read() == "interrupted\n"
         page.close()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("port", None, "explore.port={port}: another program listens there: choose another, or 0 for any that is free"),
+        ("port", "70000", "explore.port=70000: must be a whole number, 0 to 65535"),
+        ("host", "192.0.2.1", "explore.host=192.0.2.1: is no address of this machine"),
+    ],
+)
+def test_where_it_cannot_listen_it_says_so_in_one_line(command, folder, key, value, line):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ended = command("explore", f"explore.{key}={value or port}")
+    assert (ended.code, ended.out, ended.err) == (2, "", line.format(port=port) + "\n")
+    assert list(folder.iterdir()) == []

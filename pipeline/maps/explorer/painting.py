@@ -35,10 +35,15 @@ def pixels(layer: Layer) -> NDArray[np.uint32]:
     return table.view(np.uint32)[:, 0][layer.codes]
 
 
-def legend(layer: Layer) -> list[dict[str, Any]]:
-    """The lines of the legend for the page: text, colours, numbers along them and their unit."""
+def legend(layer: Layer, with_counts: bool) -> list[dict[str, Any]]:
+    """The lines of the legend for the page: text (with how many runs, or without), colours, numbers along them, their unit."""
     return [
-        {"text": entry.text, "colours": stops(layer, entry), "along": [text for _, text in entry.along], "unit": entry.unit}
+        {
+            "text": entry.text if with_counts else entry.text.partition(":")[0],
+            "colours": stops(layer, entry),
+            "along": [text for _, text in entry.along],
+            "unit": entry.unit,
+        }
         for entry in layer.legend
         if entry.first > 0
     ]

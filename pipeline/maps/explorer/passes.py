@@ -55,10 +55,11 @@ def filled(found: MapResult, step: int) -> MapResult:
 class TrainingInPasses:
     """Trains a map coarse first; what `check` raises ends it.
 
-    `show` is called after each pass with its pixels and its step, and with the whole map now and then while a pass goes on.
+    `show` is called after each pass with its pixels, and with the whole map now and then while a pass goes on; with the step of
+    the last pass, and how many runs have been trained.
     """
 
-    def __init__(self, grid: Grid, engine: str, check: Check, show: Callable[[MapResult, int], None]) -> None:
+    def __init__(self, grid: Grid, engine: str, check: Check, show: Callable[[MapResult, int, int], None]) -> None:
         self.grid, self.check, self.show = grid, check, show
         self.engine, self.found = engine_named(engine), MapResult.empty(grid.shape)
         self.step = STEPS[0]  # of the last pass that is complete, or the first
@@ -90,5 +91,5 @@ class TrainingInPasses:
 
     def _show(self, found: MapResult) -> None:
         self.check()
-        self.show(found, self.step)
+        self.show(found, self.step, int((self.found.status >= 0).sum()))
         self.shown = time.monotonic()

@@ -67,6 +67,10 @@ class MapPlot:
         """Marks a pixel."""
         self.picked.data = {"x": [x], "y": [y]}
 
+    def unmark(self) -> None:
+        """Marks none."""
+        self.picked.data = {"x": [], "y": []}
+
 
 class CurvePlot:
     """The error curve of one run, both axes logarithmic, and its threshold."""

@@ -87,21 +87,20 @@ def fields_of_axis(side: str, axis: Axis) -> Fields:
     return {f"{side}.{key}": value for key, value in zip(AXIS_FIELDS, values, strict=True)}
 
 
-def read_axis(side: str, fields: Mapping[str, str], now: Axis) -> Axis:
-    """The axis that the fields ask for, where what has been changed counts: the key, both ends, or centre and width.
+def read_axis(side: str, fields: Mapping[str, str], shown: Mapping[str, str], size: int) -> Axis:
+    """The axis that the fields ask for. Against those that were shown, what has been changed counts: ends, or centre and width.
 
     Raises ConfigError.
     """
     given = {key: fields.get(f"{side}.{key}", "").strip() for key in AXIS_FIELDS}
-    shown = fields_of_axis(side, now)
-    changed = {key for key in AXIS_FIELDS if given[key] != shown[f"{side}.{key}"]}
+    changed = {key for key in AXIS_FIELDS if given[key] != shown.get(f"{side}.{key}")}
     numbers: Fields = {key: given[key] for key in ("from", "to")}
     if changed & {"centre", "width"} and not changed & {"from", "to"}:
         numbers = {key: given[key] for key in ("centre", "width")}
     if "key" in changed and not changed & {"from", "to", "centre", "width"}:
-        first = first_axis(given["key"], now.size)
+        first = first_axis(given["key"], size)
         numbers, given["scale"] = {"from": first.low, "to": first.high}, first.scale
-    return axis_of(side, {"key": given["key"], "scale": given["scale"], **numbers}, now.size)
+    return axis_of(side, {"key": given["key"], "scale": given["scale"], **numbers}, size)
 
 
 def read(config: Mapping[str, Any], across: Axis, down: Axis) -> Asked:

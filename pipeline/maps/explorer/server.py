@@ -69,8 +69,9 @@ class Explorer:
     """The server. `link` is the address with the token."""
 
     def __init__(self, request: MapRequest, host: str, port: int) -> None:
-        self.start = Asked(request.grid, request.configuration)
-        self.fields, self.colours, self.sessions = fields_of(request.configuration), request.colours, set[Session]()
+        config = {key: value for key, value in request.configuration.items() if key != "map"}
+        self.start, self.fields = Asked(request.grid, config), fields_of(config)
+        self.colours, self.sessions = request.colours, set[Session]()
         token = secrets.token_urlsafe(24)
         quiet()
         free = port or free_port(host)

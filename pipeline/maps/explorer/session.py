@@ -38,12 +38,18 @@ SECONDS_TO_END = 1.0  # until a thread that was told to end has ended
 
 @dataclass(frozen=True)
 class Picture:
-    """What is trained of a map: the pixels of a pass, `step` apart."""
+    """What is trained of a map: so many runs, seen as the pixels of a pass, `step` apart."""
 
     grid: Grid
     found: MapResult
     step: int
+    trained: int
     seconds: float
+
+    @property
+    def is_sharp(self) -> bool:
+        """Whether each of its runs is trained."""
+        return self.step == 1
 
 
 class Session:
@@ -88,6 +94,8 @@ class Session:
 
     def show(self, asked: Asked, keep: bool = False, by_mouse: bool = False) -> None:
         """Shows another map; `keep`: the one before is in the history."""
+        if asked.config != self.asked_now.config or names_of(asked) != names_of(self.asked_now):
+            self.map.unmark()
         if keep:
             self.history = [*self.history, (self.asked_now.config, *self.asked_now.grid.axes)][-MOST_VIEWS:]
         self.asked_now, grid, self.views = asked, asked.grid, self.views + 1
@@ -102,8 +110,8 @@ class Session:
         """Trains a map in passes, in the trainer's thread."""
         started, look, last = time.monotonic(), self.look, 1 if self.has_size else FIRST_STEP
 
-        def show(found: MapResult, step: int) -> None:
-            picture = Picture(asked.grid, found, step, time.monotonic() - started)
+        def show(found: MapResult, step: int, trained: int) -> None:
+            picture = Picture(asked.grid, found, step, trained, time.monotonic() - started)
             layer = look.of(found)
             check()
             self._later(lambda: self._draw(picture, layer if self.look == look else self.look.of(found)))
@@ -117,7 +125,7 @@ class Session:
             return
         self.picture = picture
         self.map.draw(pixels(layer), grid.across, grid.down)
-        self.tell(status=said(picture), step=picture.step, legend=legend(layer))
+        self.tell(status=said(picture), step=picture.step, legend=legend(layer, picture.is_sharp))
 
     def pick(self, x: float, y: float) -> None:
         """Trains the pixel at this place by itself, and shows it."""
@@ -160,9 +168,18 @@ class Session:
         ends = [(event.x0, event.x1), (event.y0, event.y1)]
         if all(is_there(axis, *end) for axis, end in zip(now, ends, strict=True)):
             return
-        self._guarded(
-            lambda: self._change([from_floats(axis, *end) for axis, end in zip(now, ends, strict=True)], by_mouse=True)
-        )
+        by_side = dict(zip(SIDES, ends, strict=True))
+        self._guarded(lambda: self._each(lambda side, axis: from_floats(axis, *by_side[side]), by_mouse=True))
+
+    def _each(self, change: Callable[[str, Axis], Axis], by_mouse: bool = False) -> None:
+        """Changes each of the axes. Raises ConfigError, with the axis in its key."""
+        axes = []
+        for side, axis in zip(SIDES, self.asked_now.grid.axes, strict=True):
+            try:
+                axes.append(change(side, axis))
+            except ConfigError as error:
+                raise ConfigError(f"{side}.{error.key}", error.value, error.allowed) from None
+        self._change(axes, by_mouse)
 
     def _change(self, axes: list[Axis], by_mouse: bool = False, keep: bool = True) -> None:
         """Shows the same trials in another window."""
@@ -172,7 +189,8 @@ class Session:
     def read_fields(self, request: Mapping[str, Any]) -> None:
         """What stands in the fields."""
         fields = {str(key): str(text) for key, text in request["fields"].items()}
-        axes = [reading.read_axis(side, fields, axis) for side, axis in zip(SIDES, self.asked_now.grid.axes, strict=True)]
+        shown, sizes = request["shown"], (axis.size for axis in self.asked_now.grid.axes)
+        axes = [reading.read_axis(side, fields, shown, size) for side, size in zip(SIDES, sizes, strict=True)]
         trial = {key: fields[key] for key in reading.TRIAL_FIELDS}
         asked = reading.read(reading.configuration(trial), *axes)
         self.fields = trial
@@ -180,11 +198,11 @@ class Session:
 
     def move(self, request: Mapping[str, Any]) -> None:
         """A part of the window to the right, and upwards."""
-        self._change([moved(axis, request[side]) for side, axis in zip(SIDES, self.asked_now.grid.axes, strict=True)])
+        self._each(lambda side, axis: moved(axis, request[side]))
 
     def zoom(self, request: Mapping[str, Any]) -> None:
         """Both axes, around the centre."""
-        self._change([zoomed(axis, request["factor"]) for axis in self.asked_now.grid.axes])
+        self._each(lambda side, axis: zoomed(axis, request["factor"]))
 
     def back(self, request: Mapping[str, Any]) -> None:
         """To the map before."""
@@ -257,6 +275,11 @@ def raise_again(error: Exception) -> None:
     raise error
 
 
+def names_of(asked: Asked) -> list[str]:
+    """What the axes are."""
+    return [axis.name for axis in asked.grid.axes]
+
+
 def is_there(axis: Axis, start: float, end: float) -> bool:
     """Whether a plot's ends are those of the axis."""
     low, high = float(axis.low), float(axis.high)
@@ -266,6 +289,6 @@ def is_there(axis: Axis, start: float, end: float) -> bool:
 def said(picture: Picture) -> str:
     """How many runs of a picture are trained."""
     height, width = picture.grid.shape
-    if picture.step == 1:
+    if picture.is_sharp:
         return f"{width} × {height} runs, trained in {picture.seconds:.2f} s"
-    return f"{(picture.found.status >= 0).sum():,} of {width} × {height} runs so far"
+    return f"{picture.trained:,} of {width} × {height} runs so far"

@@ -109,7 +109,7 @@
 
   fields.addEventListener("submit", (event) => {
     event.preventDefault();
-    ask({ do: "fields", fields: Object.fromEntries(new FormData(fields)) });
+    ask({ do: "fields", fields: Object.fromEntries(new FormData(fields)), shown: JSON.parse(fill.last) });
   });
   pixel.addEventListener("submit", (event) => {
     event.preventDefault();
