@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup sweep map explore ui upgrade-store explain reproduce schedule unschedule test test-all torture bench pictures check format clean
+.PHONY: help setup sweep map explore ui upgrade-store explain lesson reproduce schedule unschedule test test-all torture bench pictures gallery check format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ upgrade-store: $(READY)  ## bring a store of an older MLflow to the schema of th
 explain: $(READY)  ## the worked example, step by step, with all its numbers
 	@$(PY) -m pipeline.explain
 
+lesson: $(READY)  ## why training does not converge: each cause once, and what helps, for teaching
+	@$(PY) -m docs.lesson
+
 reproduce: $(READY)  ## train the baselines again and compare them to the last bit
 	@$(PY) -m pipeline.reproduce
 
@@ -73,6 +76,9 @@ bench: $(READY)  ## time the engine against its peers: make bench BENCH=training
 
 pictures: $(READY)  ## make the README's picture and its numbers again
 	@$(PY) -m docs.pictures
+
+gallery: $(READY)  ## make the maps of docs/gallery.md again
+	@$(PY) -m docs.gallery
 
 check: $(READY)  ## lint, format and types
 	$(VENV)/bin/ruff check .

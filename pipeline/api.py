@@ -11,7 +11,8 @@ Keys are those of the command line. One with a dot is given as text, `"network.h
 A wrong key or value raises `ConfigError`, in one line that names the key, the value and what is allowed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,11 +24,13 @@ import pandas as pd
 
 from pipeline.app.composition import COMPOSITION_ERRORS, compose, compose_multirun
 from pipeline.app.refusals import one_line
-from pipeline.backprop.causes.of_batch import causes
+from pipeline.backprop.batch import BatchResult
+from pipeline.backprop.causes.of_batch import Causes, causes
 from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override, printable
 from pipeline.report.answer import answer
+from pipeline.report.causes import why
 from pipeline.report.documents import rows_where, runs_where, together
 from pipeline.report.tables import report
 from pipeline.report.text_tables import readable
@@ -40,6 +43,7 @@ from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import fixed_keys
 from pipeline.trials.settings import Tracking, read_run
 from pipeline.trials.tasks import load as load_task
+from pipeline.trials.unreachable import warnings_of_unreachable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,9 +58,9 @@ def train(*overrides: str, **values: Any) -> "Run":
         assignments = [f"{key}={as_override(value, quoted=True)}" for key, value in values.items()]
         trial, settings = read_run(compose([*overrides, *assignments]))
         batch = make_batch([trial], settings.curve_points)
+        warn(warnings_of_unreachable([(trial.batch_key, trial.threshold)], settings.on_unreachable))
     [result] = RunResult.of_batch(engine(settings.engine)(batch))
     task = load_task(trial.batch_key.task)
-    found = causes(result.batch_result)
     by_name = scores(result.batch_result.batch.network, result.batch_result.parameters, task)
     return Run(
         trial=fixed_keys(trial),
@@ -64,13 +68,12 @@ def train(*overrides: str, **values: Any) -> "Run":
         epochs=result.epochs,
         final_error=result.final_error,
         gradient_norm=result.gradient_norm,
-        cause=Cause(int(found.code[0])).word,
-        cause_number=float(found.number[0]),
         held_out={name: float(score[0]) for name, score in by_name.items()},
         curve=pd.DataFrame(dict(zip(("epoch", "error"), result.curve, strict=True))),
         weights=result.weights,
         key=result.key,
         digest=result.digest,
+        _result=result.batch_result,
     )
 
 
@@ -86,6 +89,7 @@ def sweep(*overrides: str, record: bool = False, **axes: Any) -> "Sweep":
     with errors_in_one_line():
         multirun = compose_multirun([*overrides, *(f"{key}={as_axis(value)}" for key, value in axes.items())])
         request = read_sweep(multirun)
+        warn(request.unreached)
         if record:
             from pipeline.sweeps.multirun import run
 
@@ -110,6 +114,12 @@ def load(which: str | Sequence[str] = "latest", uri: str | None = None, experime
         table = together(sweeps)
         results = SweepResults(table, tuple(Summary(table).axes), " and ".join(one.name for one in sweeps))
     return Sweep(results, RecordedCurves(tracking, results))
+
+
+def warn(lines: Iterable[str]) -> None:
+    """Prints what is no error, as commands do."""
+    for line in lines:
+        print(line, file=sys.stderr)
 
 
 @contextmanager
@@ -148,13 +158,34 @@ class Run:
     epochs: int
     final_error: float
     gradient_norm: float
-    cause: str  # why it did not converge: one of `backprop.causes.rules.Cause`; none if it did
-    cause_number: float  # what that cause's number is, such as the epochs that are left; NaN without one
     held_out: Mapping[str, float]  # test_error, train_accuracy, test_accuracy; empty if no patterns are held out
     curve: pd.DataFrame
     weights: Mapping[str, Any]
     key: str
     digest: str
+    _result: BatchResult
+
+    @property
+    def cause(self) -> str:
+        """Why it did not converge: one of `backprop.causes.rules.Cause`; none if it did, or is stationary."""
+        return Cause(int(self._causes.code[0])).word
+
+    @property
+    def cause_number(self) -> float:
+        """What that cause's number is, such as the epochs that are left; NaN without one."""
+        return float(self._causes.number[0])
+
+    @property
+    def why(self) -> str:
+        """The cause in a line, with its number and what helps; empty without one."""
+        cause, found = Cause(int(self._causes.code[0])), self._causes
+        numbers = found.number[0], self.final_error, found.goal[0], found.k_star[0], found.rho[0]
+        return why(cause, *map(float, numbers)) if cause else ""
+
+    @cached_property
+    def _causes(self) -> Causes:
+        """Computed when it is asked for: of a large network that takes a second."""
+        return causes(self._result)
 
     def __repr__(self) -> str:
         return f"{self.status} after {self.epochs:,} epochs, error {self.final_error:.6g}"
@@ -193,10 +224,14 @@ class Sweep:
     @cached_property
     def summary(self) -> Summary:
         """All statistics of the sweep, each table computed once."""
-        from pipeline.report.start_properties import properties_of
+        from pipeline.report.starts.first_steps import first_steps_of, steps_in
+        from pipeline.report.starts.properties import properties_of
 
         runs = self._curves
-        return Summary(self._observations, properties_of(runs) if isinstance(runs, Runs) else None)
+        if not isinstance(runs, Runs):
+            return Summary(self._observations)
+        steps = steps_in(self.results)
+        return Summary(self._observations, properties_of(runs), first_steps_of(runs, steps) if steps else None)
 
     def by(self, *axes: str) -> pd.DataFrame:
         """A row for each combination of values of these axes, with rate, ERT and quartiles and their intervals."""
@@ -236,9 +271,9 @@ class Sweep:
     def figure(self, name: str, *axes: str) -> "Figure":
         """A figure of the report by its name, over these axes, or over the most telling ones if none is given.
 
-        Names: rate_map, heat_maps, start_outcomes, cost, error_curves, fixed_target, fixed_budget, survival, run_lengths,
-        restart_cutoffs, profiles, partial_dependence; and, for a sweep that was trained in this process, start_effects and
-        weights. Raises ConfigError where this sweep has nothing to show in it.
+        Names: rate_map, heat_maps, main_causes, start_outcomes, cost, error_curves, fixed_target, fixed_budget, survival,
+        run_lengths, restart_cutoffs, profiles, partial_dependence; and, for a sweep that was trained in this process,
+        start_effects and weights. Raises ConfigError where this sweep has nothing to show in it.
         """
         from pipeline.report.figures.files import drawings
         from pipeline.report.figures.trajectories import weights_of

@@ -12,7 +12,7 @@ COMMANDS = {
     "train": "train one network, or with -m a sweep of them",
     "summary": "print the tables of recorded sweeps, or write them to a file",
     "map": "a picture of two continuous axes, a run for each pixel",
-    "explain": "one iteration of backpropagation by hand, with all its numbers",
+    "explain": "one iteration of backpropagation by hand, with all its numbers; or why a run did not converge",
     "explore": "a map of runs, trained while one moves over it, on a page of this machine",
     "reproduce": "train recorded results again and compare them to the last bit",
     "push": "record what sweeps have kept because the store did not take it",
@@ -34,7 +34,7 @@ def weights(overrides: Sequence[str]) -> list[str]:
     from pipeline.app.composition import compose
     from pipeline.trials.batching import network_of
     from pipeline.trials.configuration import TRIAL_KEYS, read_batch_key
-    from pipeline.trials.weight_names import names
+    from pipeline.trials.starts.weight_names import names
 
     shape = [one for one in overrides if one.startswith(("task", "network"))]
     config = compose(shape)

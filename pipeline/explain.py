@@ -1,33 +1,101 @@
-"""`python -m pipeline.explain` walks through one iteration of backpropagation with all its numbers, in three steps."""
+"""`python -m pipeline.explain` walks through one iteration of backpropagation with all its numbers, in three steps.
 
-import errno
+With `explain.at=end` it tells how a run ended, and why it did not converge; with `run=<id>`, of a recorded run. Exit code 1:
+that run, trained again, is not what was recorded.
+"""
+
 import os
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pipeline.app.application import run
-from pipeline.errors import ConfigError
-from pipeline.results.whole_file import write_output
+from pipeline.app.composition import compose
+from pipeline.app.progress import progress_bar
+from pipeline.backprop.batch import Batch
+from pipeline.backprop.engines import engine
+from pipeline.errors import ConfigError, printable
+from pipeline.results.run_result import RunResult
 from pipeline.trials.batching import make_batch, network_of
 from pipeline.trials.checks import choice, integer, refuse_unknown, section, text
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
+from pipeline.trials.fingerprint import keys
 from pipeline.trials.memory import check_size
-from pipeline.trials.settings import RUN_KEYS
+from pipeline.trials.settings import RUN_KEYS, read_engine, read_tracking
 from pipeline.trials.tasks import load
+from pipeline.trials.trial import Trial
+from pipeline.walkthrough import advice, story
 from pipeline.walkthrough import numbers as walkthrough
+from pipeline.walkthrough.end import RunEnd, end_of
 from pipeline.walkthrough.text import FORMATS, Block, lesson, with_pictures
 
+if TYPE_CHECKING:
+    from pipeline.reproducibility.drift import ExpectedRun
 
-def main(config: dict[str, Any]) -> None:
-    """Prints the walk, or writes it to a file."""
-    refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS, "explain"))
-    settings = section(config, "explain", ("weight", "pattern", "iteration", "format", "output"))
-    trial = read_trial({key: config[key] for key in TRIAL_KEYS})
+KEYS = ("at", "weight", "pattern", "iteration", "format", "output", "figure")
+OF_START = {"weight": None, "pattern": 1, "iteration": 1}  # keys that belong to an iteration, and what they are by themselves
+PICTURES = (".svg", ".png")
+NETWORKS = ("example", "trained")
+
+
+def main(config: dict[str, Any]) -> int:
+    """Prints the walk or the story, or writes it to a file; gives the exit code."""
+    refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS, "explain", "run"))
+    settings = section(config, "explain", KEYS)
+    settings["at"] = read_place(settings, config["run"] is not None)
+    style = choice("explain.format", settings["format"], FORMATS)
+    output = settings["output"] and text("explain.output", settings["output"], "the name of a file, or null")
+    expected = None
+    if config["run"] is None:
+        trial = read_trial({key: config[key] for key in TRIAL_KEYS})
+        points = integer("curve_points", config["curve_points"], 2, 1000)
+    else:
+        expected, points = recorded(config)
+        trial = expected.trial
     check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), config["limits"])
-    batch = make_batch([trial])
+    batch = make_batch([trial], points)
+    if settings["at"] == "start":
+        if expected and expected.key != keys(batch)[0]:
+            raise ConfigError("run", config["run"], "is of another trial: its task or its initial weights have changed")
+        return at_start(batch, trial, settings, style, output)
+    return at_end(batch, trial, expected, config, style, output)
+
+
+def read_place(settings: dict[str, Any], is_recorded: bool) -> str:
+    """Which of start and end is told, checked with the keys that belong to the other one."""
+    at = settings["at"]
+    at = choice("explain.at", at, ("start", "end")) if at is not None else "end" if is_recorded else "start"
+    for key, usual in OF_START.items():
+        if at == "end" and settings[key] != usual:
+            raise ConfigError(f"explain.{key}", settings[key], "belongs to an iteration: use explain.at=start")
+    figure = settings["figure"]
+    if figure is not None:
+        if at == "start":
+            raise ConfigError("explain.figure", figure, "belongs to the end of a run: use explain.at=end")
+        if Path(text("explain.figure", figure, "the name of a file, or null")).suffix not in PICTURES:
+            raise ConfigError("explain.figure", figure, f"must end in {' or '.join(PICTURES)}")
+    return at
+
+
+def recorded(config: dict[str, Any]) -> tuple["ExpectedRun", int]:
+    """The recorded run of `run`, and its curve points. Raises ConfigError."""
+    which, usual = config["run"], compose([], "explain")
+    if isinstance(which, float):  # 12e45678
+        raise ConfigError("run", which, """was read as a number: write it as text, 'run="<id>"'""")
+    if given := [key for key in (*TRIAL_KEYS, "curve_points") if config[key] != usual[key]]:
+        raise ConfigError("run", which, f"has a trial of its own: leave out {', '.join(given)}")
+    tracking = read_tracking(config)
+    from pipeline.reproducibility.one_run import one_run  # MLflow takes a second to import
+
+    return one_run(tracking.uri, text("run", str(which), "a run's id, <sweep's id>:<place>, or null"))
+
+
+def at_start(batch: Batch, trial: Trial, settings: dict[str, Any], style: str, output: str | None) -> int:
+    """One iteration by hand."""
     layers, weight = batch.network.layers, settings["weight"]
     first, last = (walkthrough.weights_before(batch.network, layer) for layer in (layers, layers + 1))
     if weight is None:
@@ -36,33 +104,78 @@ def main(config: dict[str, Any]) -> None:
         raise ConfigError("explain.weight", weight, f"must be w1 to w{last}")
     pattern = integer("explain.pattern", settings["pattern"], 1, len(batch.inputs))
     iteration = integer("explain.iteration", settings["iteration"], 1, max(1, batch.max_epochs))
-    style = choice("explain.format", settings["format"], FORMATS)
-    output = settings["output"] and text("explain.output", settings["output"], "the name of a file, or null")
     ended, epochs = walkthrough.ended_before(batch, iteration)
     if ended and iteration > 1:
         raise ConfigError("explain.iteration", iteration, f"must be 1 to {max(1, epochs)}: training has {ended}")
     walk = walkthrough.walk(batch, weight, iteration, pattern)
-    blocks = lesson(walk, trial, ended)
+    draw = (lambda blocks, path: with_pictures(blocks, walk, path)) if style == "markdown" else None
+    tell(list(lesson(walk, trial, ended)), FORMATS[style], output, draw)
+    return 0
+
+
+def at_end(
+    batch: Batch, trial: Trial, expected: "ExpectedRun | None", config: dict[str, Any], style: str, output: str | None
+) -> int:
+    """How the run ended, and why."""
+    name = read_engine("engine", config["engine"])
+    with progress_bar() as bar:
+        result = engine(name)(batch, bar("training", 1))
+    record = ""
+    if expected:
+        [again] = RunResult.of_batch(result, with_causes=expected.cause_digest is not None)
+        if differences(expected, again, config):
+            return 1
+        record = f"Recorded as {expected.name}; trained again, it has the same bits (digest {expected.digest[:12]}…)."
+        if expected.cause_digest != again.cause_digest:
+            record += " The cause, or one of its numbers, was recorded otherwise."
+    end = end_of(result)
+    blocks = list(story.told(end, trial, command_for(end, trial), record))
+    if figure := config["explain"]["figure"]:
+        from pipeline.walkthrough.curve import draw
+        from pipeline.walkthrough.files import write_figure
+
+        write_figure(Path(figure), draw(end, story.setting(end, trial)))
+        print(f"curve written to {printable(figure)}", file=sys.stderr)
+        if style == "markdown":
+            blocks.append(f"![The error curve]({quote(os.path.relpath(figure, Path(output or '').parent))})")
+    tell(blocks, story.STYLES[style], output)
+    return 0
+
+
+def differences(expected: "ExpectedRun", again: RunResult, config: dict[str, Any]) -> bool:
+    """Whether a run is not what was recorded; then a line says what differs."""
+    from pipeline.reproducibility.drift import compare
+
+    check = compare(replace(expected, cause_digest=None), config["engine"], again)
+    if check.changes:
+        said = f"run={config['run']}: trained again, it is not what was recorded: {'; '.join(check.changes)}"
+        print(printable(said), file=sys.stderr)
+    return bool(check.changes)
+
+
+def command_for(end: RunEnd, trial: Trial) -> str:
+    """What to try next, to paste: with the network of `conf/` by which it is shortest; or only the keys that change."""
+    changed = advice.changes(end, trial)
+    groups = [f"task={trial.batch_key.task.name}", f"initial={changed.get('initial', trial.initial.kind)}"]
+    ways = []
+    for network in NETWORKS:
+        usual = compose([*groups, f"network={network}"])
+        nested = [(key, value) for key, value in usual.items() if isinstance(value, dict)]
+        default = usual | {f"{key}.{name}": value for key, group in nested for name, value in group.items()}
+        ways.append(advice.overrides(trial, changed, default | {"network": network}))
+    words = [way for way in ways if way is not None]
+    return advice.command(min(words, key=len)) if words else " ".join(advice.assignments(changed))
+
+
+def tell(blocks: list[Block], style: Callable[[Block], str], output: str | None, draw: Any = None) -> None:
+    """Prints the blocks, or writes them to a file; `draw`: with pictures beside it. Raises ConfigError."""
     if not output:
-        print("\n\n".join(map(FORMATS[style], blocks)))
+        print("\n\n".join(map(style, blocks)))
         return
-    try:
-        write_page(Path(output), style, blocks, walk)
-    except OSError as error:
-        raise ConfigError("explain.output", output, f"cannot be written: {error.strerror}") from None
+    from pipeline.walkthrough.files import write_page
+
+    write_page(output, blocks, style, draw)
     print(f"written to {output}")
-
-
-def write_page(path: Path, style: str, blocks: Iterable[Block], walk: walkthrough.Walkthrough) -> None:
-    """Writes the walk to a file, in Markdown with pictures beside it, each file whole. Raises OSError."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    with TemporaryDirectory() as folder:
-        page = with_pictures(blocks, walk, Path(folder, path.name)) if style == "markdown" else blocks
-        content = "\n\n".join(map(FORMATS[style], page)) + "\n"
-        for picture in sorted(Path(folder).iterdir()):
-            write_output(path.with_name(picture.name), picture.read_bytes())
-    write_output(path, content.encode())
 
 
 if __name__ == "__main__":

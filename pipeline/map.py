@@ -16,14 +16,15 @@ def main(config: dict[str, Any]) -> int:
         show_pixel(request)
         return 0
     from pipeline.maps.recording.artifacts import in_words, question
-    from pipeline.maps.recording.session import command_of, make_map
+    from pipeline.maps.recording.session import make_map
     from pipeline.report.announcement import announce
+    from pipeline.report.page.command import command_of
     from pipeline.sweeps.session import UnfinishedError
 
     announce([request.grid.batch_key])
     print(request)
     try:
-        made = make_map(request, output_folder(), command_of(words()))
+        made = make_map(request, output_folder(), command_of(words(), ["pipeline.map"]))
     except UnfinishedError as error:
         print(error, file=sys.stderr)
         return 1

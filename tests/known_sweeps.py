@@ -27,6 +27,7 @@ EFFECTS = {
 }
 KINDS = ("any", "any", "any", "any", "any", "edge", "valley", "tied", "equal", "all", "none", "alone")
 STARTS = (2, 4, 5, 6, 8, 10, 10, 20, 20, 50)
+CAUSES = ("minimum", "plateau", "descending", "saturated", "oscillating", "frozen", "undecided", "unreachable", "symmetric")
 STUCK = {"exhausted": np.inf, "diverged": 5.0, "stationary": 40.0}  # the epochs that a failed run takes, at most
 
 
@@ -86,7 +87,21 @@ def known_sweep(number: int) -> KnownSweep:
     results = rows.assign(
         status=status.ravel(), epochs=spent.ravel().astype(int), final_error=error, horizon=np.tile(horizon, starts).astype(int)
     )
-    return KnownSweep(results, truth, starts, kind)
+    return KnownSweep(with_causes(results, number) if number % 4 else results, truth, starts, kind)
+
+
+def with_causes(results: pd.DataFrame, number: int) -> pd.DataFrame:
+    """The results with a random cause for each run that was exhausted or diverged; some of them lie far from their goal."""
+    rng = np.random.default_rng([number, 15])
+    runs, status = len(results), results["status"].to_numpy(object)
+    drawn = rng.choice(CAUSES, runs, p=rng.dirichlet(np.ones(len(CAUSES))))
+    error = results["final_error"].to_numpy(float)
+    return results.assign(
+        cause=np.select([status == "exhausted", status == "diverged"], [drawn, "diverged"], None),
+        cause_number=np.where(rng.random(runs) < 0.1, np.inf, rng.lognormal(7, 2, runs)),
+        cause_goal=error / rng.lognormal(2, 1.5, runs),
+        rho=rng.normal(1, 1, runs), lambda_min=rng.normal(size=runs), k_star=rng.lognormal(0, 1, runs),
+    )  # fmt: skip
 
 
 def _design(rng: np.random.Generator, kind: str) -> dict[str, list[Any]]:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 import pipeline as bp
 from pipeline.api import as_axis
+from pipeline.backprop.causes.of_batch import causes
 from pipeline.errors import as_override
 from tests import ROOT
 
@@ -44,6 +45,20 @@ def test_a_run_is_the_worked_example():
     assert list(run.curve["epoch"].iloc[[0, 1, -1]]) == [0, 1, 1088]
     assert run.weights["initial_weights_1"].tolist() == [[0.15, 0.2], [0.25, 0.3]]
     assert run.final_error == run.curve["error"].iloc[-1] <= 1e-3
+
+
+def test_a_run_is_asked_for_its_cause_when_somebody_wants_it(monkeypatch):
+    asked = []
+    monkeypatch.setattr("pipeline.api.causes", lambda result: asked.append(result) or causes(result))
+    run = bp.train(max_epochs=1000)
+    assert repr(run).startswith("exhausted")
+    assert asked == []
+    assert (run.cause, round(run.cause_number)) == ("descending", 88)
+    epochs, way = "about 88 more epochs to the threshold", "by its gradient, between exponential and 1/k"
+    assert run.why == f"descending: {epochs} ({way}); what helps: more epochs"
+    assert len(asked) == 1
+    converged = bp.train(learning_rate=2)
+    assert (converged.cause, converged.why, np.isnan(converged.cause_number)) == ("none", "", True)
 
 
 def test_a_run_has_the_digest_that_the_command_records(store, command):
@@ -139,8 +154,8 @@ def test_a_sweep_of_some_runs_is_a_sweep_with_their_curves(folder):
 
 
 FIGURES = (
-    "rate_map", "heat_maps", "start_outcomes", "cost", "error_curves", "fixed_target", "fixed_budget", "survival",
-    "run_lengths", "restart_cutoffs", "profiles", "partial_dependence", "weights",
+    "rate_map", "heat_maps", "main_causes", "start_outcomes", "cost", "error_curves", "fixed_target", "fixed_budget",
+    "survival", "run_lengths", "restart_cutoffs", "profiles", "partial_dependence", "weights",
 )  # fmt: skip
 
 
@@ -148,6 +163,9 @@ def test_figures_are_matplotlib_figures(folder):
     sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(2), **{"initial.range": [1, 4]})
     for what in ("median", "rate"):
         assert isinstance(sweep.heat_map("initial.range", "learning_rate", what), Figure)
+    steps = sweep.summary.first_steps  # K* of each start is in proportion to the learning rate
+    assert steps["runs"].tolist() == [4, 4]
+    assert steps["too_long"].is_monotonic_increasing
     for name in FIGURES:
         assert isinstance(sweep.figure(name), Figure)
     drawn = sweep.figure("cost", "initial.range").axes[-1]
@@ -158,7 +176,7 @@ def test_figures_are_matplotlib_figures(folder):
 
 def test_a_recorded_sweep_has_the_figures_whose_data_the_store_has(store, folder):
     sweep = bp.sweep(*XOR, learning_rate=[0.5, 8], seed=range(2), record=True)
-    for name in FIGURES[2:-1]:
+    for name in FIGURES[3:-1]:
         if name != "partial_dependence":
             assert isinstance(sweep.figure(name), Figure)
     for name in ("partial_dependence", "start_effects"):  # there is one axis, and no initial weights in the store
@@ -189,7 +207,7 @@ WRONG = {
     "engine=numpy,numba: cannot be swept": lambda: bp.sweep(engine=["numpy", "numba"]),
     "no such store": lambda: bp.load("latest", uri="sqlite:///nowhere/mlflow.db"),
     "axis=momentum: is no axis of this sweep; it has seed": lambda: bp.sweep(*XOR, seed=range(2)).by("momentum"),
-    "figure=costs: must be one of rate_map, heat_maps, start_outcomes,": lambda: bp.sweep(*XOR, seed=range(2)).figure("costs"),
+    "figure=costs: must be one of rate_map, heat_maps, main_causes,": lambda: bp.sweep(*XOR, seed=range(2)).figure("costs"),
     "figure=rate_map: has nothing to show over seed": lambda: bp.sweep(*XOR, seed=range(2)).figure("rate_map"),
     "axis=momentum: is no axis of this sweep": lambda: bp.sweep(*XOR, seed=range(2)).figure("cost", "momentum"),
     "what=mean: must be one of": lambda: bp.sweep(*XOR, seed=[1, 2], momentum=[0, 0.5]).heat_map("seed", "momentum", "mean"),

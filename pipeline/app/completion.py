@@ -1,5 +1,6 @@
 """Completion in shells, which call `backprop completion query LINE` with the line up to the cursor."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -31,6 +32,9 @@ compdef _backprop backprop
 FISH = r"""
 complete -c backprop -f -a '(backprop completion query (commandline -cp | string collect) 2>/dev/null)'
 """
+
+AXIS = re.compile(r"map\.(across|down)\.key=")
+NUMBERS = ("learning_rate", "momentum", "threshold", "initial.range", "initial.scale")  # that may be an axis of a map
 
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
@@ -72,6 +76,9 @@ def complete(line: str, commands: Sequence[str], weights: Weights = lambda overr
     if word.startswith("-"):
         return [option for option in get_args_parser()._option_string_actions if option.startswith(word)]
     try:
+        if axis := AXIS.match(word):  # its value is a key
+            keys = [*NUMBERS, *(f"{section}{name}" for section in OPEN for name in weights(overrides))]
+            return [entry for key in keys if (entry := f"{axis[0]}{key}").startswith(word)]
         if open_section := next((section for section in OPEN if word.startswith(section)), None):
             return [entry for name in weights(overrides) if (entry := f"{open_section}{name}=").startswith(word)]
         entries = DefaultCompletionPlugin(loader())._query(config_name=name, line=" ".join([*overrides, word]))

@@ -58,8 +58,13 @@ def header(path: Path) -> str:
 
 
 def keys_of(path: Path) -> list[str]:
-    """The keys of a file with their comments, those of the file that it starts from first; without Hydra's."""
-    lines = [line for file in above(path) for line in keys_of(file)]
+    """The keys of a command with their comments, those of the command that it starts from first; without Hydra's."""
+    return [*(line for file in above(path) for line in keys_of(file)), *own_keys(path)]
+
+
+def own_keys(path: Path) -> list[str]:
+    """The keys of a file with their comments, without Hydra's."""
+    lines: list[str] = []
     hidden = False
     for line in path.read_text(encoding="utf-8").splitlines():
         if re.match(r"\w+:", line):
@@ -83,7 +88,7 @@ def options(group: str) -> list[str]:
     lines = []
     for path in sorted((CONF / group).glob("*.yaml")):
         about = header(path).splitlines()
-        lines += [f"{group}={path.stem}: {' '.join(about)}", *indented(key for key in keys_of(path) if not is_name(key))]
+        lines += [f"{group}={path.stem}: {' '.join(about)}", *indented(key for key in own_keys(path) if not is_name(key))]
     return lines
 
 

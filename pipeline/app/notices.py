@@ -10,6 +10,8 @@ SWEEPS_ONLY = (
     "hydra.sweep.", "hydra/sweeper", "hydra.sweeper", "hydra/launcher", "hydra.launcher", "executor", "resume=",
     "tracking.runs=", "tracking.curves=", "tracking.weights=", "limits.disk=",
 )  # fmt: skip
+# What has no effect on a map, as only status, epochs and final error of its runs are kept.
+NOT_OF_MAPS = ("hydra.sweep.", "tracking.runs=", "tracking.curves=", "tracking.weights=", "causes=", "objective=")
 GIVEN = ("published", "explicit", "file")  # initial weights that are not drawn
 HERE = "has no effect: commands run in the folder where they were given"
 
@@ -26,10 +28,11 @@ def of_any(config: DictConfig) -> Iterator[str]:
 
 
 def of_run(config: DictConfig) -> Iterator[str]:
-    """What has no effect on a single run."""
+    """What has no effect on a single run, or on a map."""
+    idle, why = (NOT_OF_MAPS, "a map") if "map" in config else (SWEEPS_ONLY, "a single run; -m makes a sweep")
     for text in given(config):
-        if text.startswith(SWEEPS_ONLY):
-            yield f"{text}: has no effect on a single run; -m makes a sweep"
+        if text.startswith(idle):
+            yield f"{text}: has no effect on {why}"
         elif text.startswith("seed=") and (kind := config.initial.get("kind")) in GIVEN:
             yield f"{text}: has no effect with initial={kind}, which draws no random numbers"
     yield from of_any(config)

@@ -19,10 +19,10 @@ from pipeline.maps.command import words_of
 from pipeline.results.run_result import weight_arrays
 from pipeline.sweeps.chunks import Patterns
 from pipeline.trials.batching import make_batch, network_of, rates_by_layer
-from pipeline.trials.changes import OFFSET, SET, changed, is_change
 from pipeline.trials.configuration import TRIAL_KEYS, read_batch_key, read_trial
-from pipeline.trials.initial_choice import nested
 from pipeline.trials.initial_weights import given, initial_parameters
+from pipeline.trials.starts.changes import OFFSET, SET, changed, is_change
+from pipeline.trials.starts.initial_choice import nested
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, InitialChoice, Trial
 

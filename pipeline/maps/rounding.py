@@ -1,7 +1,8 @@
 """How much of a map rounding decides: some of its runs are trained again with their sums added in another order.
 
-The mathematics is the same, so a run that ends otherwise was decided by the last bits. The hidden units are put in reverse
-order, or where that changes no bit of any run (one unit, or two without a bias, have one sum only) the patterns.
+The mathematics is the same, so a run that ends otherwise was decided by the last bits; one that is decided by them may still
+end alike, so the share is rather too low. The hidden units are put in reverse order, or where that changes no bit of any run
+(one unit, or two without a bias, have one sum only) the patterns.
 """
 
 from collections.abc import Callable
@@ -67,9 +68,10 @@ class Rounding:
         counted = (
             f"{self.differing:,} of {self.runs:,} runs end with another status when the {self.order} are put in another order"
         )
+        if not self.differing and not high:
+            return f"no run of this picture is seen to be decided by rounding ({counted})"
         if not self.differing:
-            part = f"less than {in_percent(high, ceil)}" if high else "nothing"
-            return f"rounding decides {part} of this picture ({counted})"
+            return f"rounding decides less than {in_percent(high, ceil)} of this picture ({counted})"
         between = f" [{in_percent(low)}, {in_percent(high)}]" if low < high else ""
         return f"rounding decides {in_percent(self.share)}{between} of this picture ({counted})"
 

@@ -5,7 +5,7 @@ What helps was tried from the same starts: the share of runs that then converges
 
 import math
 
-from pipeline.backprop.causes.rules import FAR, Cause
+from pipeline.backprop.causes.rules import FALLS, FAR, Cause
 from pipeline.report.numbers import in_short
 
 ADVICE = {
@@ -20,15 +20,29 @@ ADVICE = {
     Cause.MINIMUM: "another seed, or a quarter of the initial range",
     Cause.UNDECIDED: "ten times the epochs, to see",
 }
+SMALLER_STEPS = "a tenth of the learning rate, which is too high there, and a quarter of the initial range"  # K* > 1
 
 
-def why(cause: Cause, number: float, error: float, goal: float, k_star: float) -> str:
-    """A line such as `descending: about 13,000 more epochs to the threshold; what helps: more epochs`."""
+def why(cause: Cause, number: float, error: float, goal: float, k_star: float, rho: float = math.nan) -> str:
+    """A line: `descending: about 13,000 more epochs to the threshold (by its gradient, like 1/k); what helps: more epochs`."""
     said = told(cause, number, error, goal)
+    if cause is Cause.DESCENDING and (way := way_down(rho)):
+        said = f"{said} (by its gradient, {way})"
     advice = ADVICE[cause]
     if cause is Cause.SATURATED and k_star > 1.0:
-        advice = "a tenth of the learning rate, which is too high there, and a quarter of the initial range"
+        advice = SMALLER_STEPS
     return f"{cause.word}: {said}; what helps: {advice}"
+
+
+def way_down(rho: float) -> str:
+    """How an error falls whose rate is as its power of ρ (k: epochs), in words; nothing where ρ is above 2 or not known."""
+    ways = {
+        0.0: "ever faster",
+        0.9: "faster than an exponential",
+        1.1: "like an exponential",
+        1.9: "between exponential and 1/k",
+    }
+    return next((way for most, way in ways.items() if rho < most), "like 1/k" if rho < FALLS else "")
 
 
 def told(cause: Cause, number: float, error: float, goal: float) -> str:

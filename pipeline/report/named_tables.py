@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from pipeline.report.answer.failures.causes import BY_WORD, advice
 from pipeline.report.numbers import in_short
 from pipeline.stats.sample import NESTED
+from pipeline.stats.starts.first_steps import TOO_LONG
 from pipeline.stats.summary import Summary
 
 MOST_COMPARED = 12  # values of an axis, each two of which are compared
@@ -48,6 +50,16 @@ def grid(summary: Summary) -> pd.DataFrame:
     return table.reset_index()
 
 
+def causes(summary: Summary, axes: Sequence[str] = ()) -> pd.DataFrame:
+    """Why runs did not converge, in all or by these axes, with what each word means and what helps."""
+    table = summary.causes(*axes)
+    if table.empty:
+        return table
+    causes = [BY_WORD[word] for word in table["cause"]]
+    helps = {cause: advice(summary, cause, ~summary.event) for cause in set(causes)}
+    return table.assign(meaning=[cause.meaning for cause in causes], helps=[helps[cause] for cause in causes])
+
+
 TABLES: dict[str, tuple[str, Callable[[Summary], pd.DataFrame]]] = {
     "by_setting": ("Each setting", by_setting),
     "best": ("Lowest expected running time (ert, epochs per success)", lambda summary: summary.best),
@@ -57,6 +69,15 @@ TABLES: dict[str, tuple[str, Callable[[Summary], pd.DataFrame]]] = {
     ),
     "restarts": ("What giving up each run after a number of epochs would save", lambda summary: summary.restarts),
     "grid": ("Converged/runs and median epochs to convergence of each setting (– not reached)", grid),
+    "causes": ("Why runs did not converge", causes),
+    "causes_by_setting": (
+        "How many runs of each setting did not converge for which cause",
+        lambda summary: summary.cause_counts(*summary.settings),
+    ),
+    "first_steps": (
+        f"At which learning rates the step is too long from the start (K* above {TOO_LONG:g})",
+        lambda summary: summary.first_steps,
+    ),
     "best_values": ("Each value at its best", best_values),
     "paired": ("Each two values of an axis from the same starts", paired),
     "sensitivity": ("What one step from the best value of an axis costs", lambda summary: summary.sensitivity),
@@ -70,12 +91,13 @@ TABLES: dict[str, tuple[str, Callable[[Summary], pd.DataFrame]]] = {
         lambda summary: summary.held_out(*summary.settings),
     ),
 }
-BY_AXES = {"by_setting": by_setting, "paired": paired, "best_values": best_values}  # those of which `by` names the axes
+# Those of which `by` names the axes.
+BY_AXES = {"by_setting": by_setting, "paired": paired, "best_values": best_values, "causes": causes}
 
 
 def table_of(summary: Summary, name: str, axes: Sequence[str] = ()) -> pd.DataFrame:
     """The table of that name; empty where the sweep has nothing for it."""
-    if not len(summary) or (name != "by_setting" and not summary.settings):
+    if not len(summary) or (name not in ("by_setting", "causes") and not summary.settings):
         return pd.DataFrame()
     return BY_AXES[name](summary, axes) if axes else TABLES[name][1](summary)
 

@@ -12,18 +12,22 @@ from pipeline.errors import printable
 from pipeline.report.numbers import in_short
 from pipeline.results.columns import HELD_OUT
 from pipeline.stats.quartiles import QUARTILES
+from pipeline.stats.sample import WORDS
 from pipeline.stats.summary import INTERVALS
 
 GAP = 2
 WITH_INTERVALS = ("rate", "ert", *QUARTILES)
-SHARES = ("rate", "rate_low", "rate_high", "share", "share_best", "given_up", "saves")
+SHARES = ("rate", "rate_low", "rate_high", "share", "share_best", "given_up", "saves", "of_failed")
+EXPLAINED = ("meaning", "helps")  # of what a row is of: written below the table where they do not fit beside it
 # Statistics, those that are shown first first; any other column is one of those that tell rows apart.
 IMPORTANCE = (
     "runs", "pairs", "rate", "ert", "ratio", "p_ert_adjusted", "p_epochs_adjusted", "p_rate_adjusted", "p_ert_holm",
     "p_epochs_holm", "p_rate_holm", "remains", "p_better", "edge", "change", "share", "share_best", "cutoff", "ert_restarted",
     "saves", "median", *STATUSES, "starts", *HELD_OUT, "q1", "q3", "rate_before", "rate_after", "earlier", "later", "both",
     "same", "only_first", "only_second", "only_before", "only_after", "neither", "given_up", "best", "smallest_p", "p_ert",
-    "p_epochs", "p_rate", "ert_high_seen", "ratio_q1", "ratio_q3", "effective_runs", "restricted_mean",
+    "p_epochs", "p_rate", "ert_high_seen", "ratio_q1", "ratio_q3", "effective_runs", "restricted_mean", "of_failed",
+    "total_median", "foreseen", "total_q1", "total_q3", *WORDS, *EXPLAINED, "too_long", "converged_of_long", "others",
+    "converged_of_others", "explains", "shorter", "converged_of_shorter", "long_starts",
 )  # fmt: skip
 Column = tuple[str, "pd.Series[str]"]  # its name and its cells
 SHELL_WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|\\.|[^\s'"])+""")
@@ -53,8 +57,14 @@ class Page:
         shown_names = dict(chosen)
         missing = [name for name, _ in whole if name not in shown_names]
         missing += [f"intervals of {name}" for name, cells in chosen if not cells.equals(read[name])]
+        lines = aligned(chosen)
+        if "meaning" in missing:
+            rows = zip(read["cause"], read["meaning"], read["helps"], strict=True)
+            below = dict.fromkeys(f"{cause}: {meaning}; what helps: {helps}" for cause, meaning, helps in rows)
+            lines += [self.prose(line, indent="  ") for line in below]
+            missing = [name for name in missing if name not in EXPLAINED]
         self.left_out += [name for name in missing if name not in self.left_out]
-        return self.more("\n".join(aligned(chosen)), len(table))
+        return self.more("\n".join(lines), len(table))
 
     def records(self, read: pd.DataFrame) -> str:
         """A table whose rows are told apart by more than a line can hold: each row in lines of its own."""

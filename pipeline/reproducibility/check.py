@@ -4,7 +4,7 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -66,50 +66,72 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     return settings
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check found: how many of the runs (or pixels) it trained again drifted; what to say of these, and their table."""
+
+    checked: int
+    drifted: int
+    parts: Sequence[str]
+    table: Any
+
+
 def check(settings: Settings) -> int:
-    """Trains again, compares, and prints and records the result; gives the exit code."""
+    """Trains recorded results again, compares, and prints and records the result; gives the exit code."""
     import pandas as pd
 
     from pipeline.reproducibility.recorded import recorded_baselines, recorded_sweep
     from pipeline.store.environment import environment_tags, source_tags
-    from pipeline.store.write import Store
 
     tracking, engines = settings.tracking, settings.engines
     source = recorded_baselines(settings.folder) if settings.sweep is None else recorded_sweep(tracking.uri, settings.sweep)
     expected = source.read(sample(source.runs, settings.sample, settings.seed))
-    store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
-    store.set_experiment_note(NOTE)
-    params = {"checked": source.name, "engines": " ".join(engines), **source.params}
-    if settings.sample is not None:
-        params |= {"sample": str(settings.sample), "seed": str(settings.seed)}
-    run_id = store.begin("check", source.name, params, {"mlflow.source.name": "pipeline.reproduce"})
-    ended, started = "FAILED", time.monotonic()
-    try:
+
+    def work() -> Outcome:
         checks = train_and_compare(expected, engines, source.curve_points)
         parts = report(checks, source.environment, {**environment_tags(), **source_tags()})
-        drifted = len({one.recorded.name for one in checks if one.changes})
-        reproduced = len(expected) - drifted
-        more = f" ({drifted} drifted)" if drifted else ""
-        summary = f"reproduced {reproduced:,} of {len(expected):,}{more}, trained by {' and '.join(engines)}"
-        metrics = {"checked": len(expected), "reproduced": reproduced, "share_reproduced": reproduced / len(expected)}
+        whole = dict.fromkeys(("equal_up_to_epoch", "curves_part_at_epoch"), "Int64")
+        table = pd.DataFrame([drift.row(one) for one in checks]).astype(whole)
+        return Outcome(len(expected), len({one.recorded.name for one in checks if one.changes}), parts, table)
+
+    return record(settings, source.name, source.params, work)
+
+
+def record(settings: Settings, name: str, params: Mapping[str, str], work: Callable[[], Outcome], unit: str = "") -> int:
+    """Does the work of a check, and prints and records the result; gives the exit code. `unit`: of what is checked."""
+    from pipeline.store.write import Store
+
+    tracking, engines = settings.tracking, settings.engines
+    store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
+    store.set_experiment_note(NOTE)
+    params = {"checked": name, "engines": " ".join(engines), **params}
+    if settings.sample is not None:
+        params |= {"sample": str(settings.sample), "seed": str(settings.seed)}
+    run_id = store.begin("check", name, params, {"mlflow.source.name": "pipeline.reproduce"})
+    ended, started = "FAILED", time.monotonic()
+    try:
+        outcome = work()
+        reproduced = outcome.checked - outcome.drifted
+        more = f" ({outcome.drifted:,} drifted)" if outcome.drifted else ""
+        summary = f"reproduced {reproduced:,} of {outcome.checked:,}{unit}{more}, trained by {' and '.join(engines)}"
+        metrics = {"checked": outcome.checked, "reproduced": reproduced, "share_reproduced": reproduced / outcome.checked}
         store.log_metrics(run_id, metrics | {"seconds": time.monotonic() - started})
         with tempfile.TemporaryDirectory() as folder:
-            whole = dict.fromkeys(("equal_up_to_epoch", "curves_part_at_epoch"), "Int64")
-            write_csv(pd.DataFrame([drift.row(one) for one in checks]).astype(whole), Path(folder, TABLE))
+            write_csv(outcome.table, Path(folder, TABLE))
             store.log_files(run_id, Path(folder))
-        store.set_note(run_id, "\n\n".join([summary, *map(fenced, parts)]))
-        if not drifted:
+        store.set_note(run_id, "\n\n".join([summary, *map(fenced, outcome.parts)]))
+        if not outcome.drifted:
             ended = "FINISHED"
     except KeyboardInterrupt:
         ended = "KILLED"
         raise
     finally:
         store.end(run_id, ended)
-    for part in parts:
+    for part in outcome.parts:
         print(part, end="\n\n")
-    print(f"{source.name}: {summary}")
+    print(f"{name}: {summary}")
     print(printable(f"recorded as run {run_id} in {store.uri}, experiment {tracking.experiment}"))
-    return 1 if drifted else 0
+    return 1 if outcome.drifted else 0
 
 
 def train_and_compare(expected: Sequence[ExpectedRun], engines: Sequence[str], curve_points: int) -> list[Check]:
@@ -145,13 +167,18 @@ def report(checks: Sequence[Check], then: Mapping[str, str] | None, now: Mapping
     if len(drifts) > MOST_DRIFTS:
         parts.append(f"… and {len(drifts) - MOST_DRIFTS:,} more: see {TABLE} of this check's run in MLflow")
     other = {one.recorded.trained_by: one.engine for one in drifts if one.recorded.trained_by not in ("", one.engine)}
+    return [*parts, environments(then, now, other)]
+
+
+def environments(then: Mapping[str, str] | None, now: Mapping[str, str], engines: Mapping[str, str]) -> str:
+    """What differs between the environment of results, from its tags, and this one; `engines`: other ones, by those then."""
     if then is None:
         title = "Baselines keep no environment; this one is:"
         lines = [f"{name} {value}" for name, value in now.items() if name.startswith(drift.ENVIRONMENT)]
     else:
         title = "Between the environments differ:"
-        changes = *(f"engine {old} → {new}" for old, new in other.items()), *drift.environment_changes(then, now)
+        changes = *(f"engine {old} → {new}" for old, new in engines.items()), *drift.environment_changes(then, now)
         lines = list(map(printable, changes))
         if not lines:
             title = "The environments do not differ in versions, commit, processor or engine: look at uncommitted changes."
-    return [*parts, "\n  ".join([title, *lines])]
+    return "\n  ".join([title, *lines])

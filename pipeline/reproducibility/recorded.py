@@ -23,7 +23,7 @@ from pipeline.sweeps.plan import Plan
 from pipeline.trials.batching import CURVE_POINTS
 from pipeline.trials.checks import integer
 from pipeline.trials.configuration import configuration_from_params, read_trial
-from pipeline.trials.initial_choice import is_drawn_again
+from pipeline.trials.starts.initial_choice import is_drawn_again
 
 ROW = ("key", "status", "epochs", "final_error", "digest")  # what is read of a sweep's results
 CAUSE = "cause_digest"  # … if it has it

@@ -37,8 +37,8 @@ DESCRIPTION, LOCK, ARTIFACTS = "sweep.json", "lock", "artifacts"
 DRAFTS = DRAFT % r"(sweep\.json|[0-9]{10,19}\.arrow)"
 OWN_ARTIFACTS = (
     r"((results|curves)\.parquet|report\.html|jobs\.json|(config|overrides)\.yaml|"
-    r"(summary/((by_[\w.+@-]+|best|best_settings|restarts|grid|best_values|paired|sensitivity|variance_shares|starts|held_out)"
-    r"\.(csv|parquet)|summary\.txt)?)|(figures/([a-z_]+(_by_[\w.+@-]+)?\.(svg|png))?)|(weights/([0-9]{10,19}\.npz)?))?"
+    r"(summary/((by_[\w.+@-]+|best|best_settings|restarts|grid|best_values|paired|sensitivity|variance_shares|starts|held_out|"
+    r"causes|causes_by_setting|first_steps)\.(csv|parquet)|summary\.txt)?)|(figures/([a-z_]+(_by_[\w.+@-]+)?\.(svg|png))?)|(weights/([0-9]{10,19}\.npz)?))?"
 )
 OWN = re.compile(rf"{LOCK}|sweep\.json|{FILE_NAME.pattern}|{DRAFTS}|{ARTIFACTS}(-[0-9]+)?/{OWN_ARTIFACTS}")
 LAST = {DESCRIPTION: 1, "map.json": 1, LOCK: 2}  # to be removed

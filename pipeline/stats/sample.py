@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.status import STATUSES
 from pipeline.results.columns import NO_AXES
 from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked
 
 REPLICATES = ("seed", "initial.path", "initial.values")  # the axes of starts, over which settings are repeated
+WORDS, UNKNOWN = tuple(cause.word for cause in Cause if cause is not Cause.NONE), -1  # why runs do not converge; none known
 NESTED = "threshold"  # the axis along which runs share their training
 
 
@@ -135,6 +137,14 @@ class Sample:
     def ended(self, *statuses: str) -> Booleans:
         """Whether each run has one of these statuses, (R,)."""
         return np.isin(self.status, [STATUSES.index(status) for status in statuses])
+
+    @cached_property
+    def cause(self) -> Integers:
+        """The number (R,) of each run's cause in WORDS; UNKNOWN where it converged, was stationary, or was not looked at."""
+        if "cause" not in self.results:
+            return np.full(len(self), UNKNOWN)
+        found = pd.Categorical(self.results["cause"], categories=WORDS).codes
+        return np.where(self.event, UNKNOWN, np.asarray(found, np.intp))
 
     @cached_property
     def event(self) -> Booleans:

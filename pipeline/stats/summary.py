@@ -9,7 +9,8 @@ import pandas as pd
 
 from pipeline.backprop.status import STATUSES
 from pipeline.results.columns import HELD_OUT
-from pipeline.stats import survival
+from pipeline.stats import causes, survival
+from pipeline.stats.arrays import Floats
 from pipeline.stats.comparisons import paired_values, shape, within_a_sweep
 from pipeline.stats.comparisons.paired_tests import starts_needed
 from pipeline.stats.comparisons.partial_dependence import partial_dependence
@@ -21,6 +22,7 @@ from pipeline.stats.product_limit import product_limit, restricted_mean
 from pipeline.stats.quartiles import QUARTILES, quantile, quantile_interval
 from pipeline.stats.sample import NESTED, Sample
 from pipeline.stats.starts.effects import PropertiesOf, start_effects
+from pipeline.stats.starts.first_steps import FirstSteps, first_steps
 from pipeline.stats.survival_bands import effective_runs_at
 
 STATISTICS = ("runs", *STATUSES, "starts", "effective_runs", "rate", "ert", *QUARTILES)
@@ -76,10 +78,13 @@ class Summary(Sample):
     >>> summary.best
     """
 
-    def __init__(self, results: pd.DataFrame, properties_of: PropertiesOf | None = None) -> None:
-        """`properties_of` gives the properties of the initial weights of runs, where those are known."""
+    def __init__(
+        self, results: pd.DataFrame, properties_of: PropertiesOf | None = None, steps: FirstSteps | None = None
+    ) -> None:
+        """`properties_of` gives the properties of the initial weights of runs, `steps` K* there, where those are known."""
         super().__init__(results)
         self._properties_of = properties_of
+        self._steps = steps
         self._tables: dict[tuple[Any, ...], pd.DataFrame] = {}
 
     @cached_property
@@ -148,6 +153,19 @@ class Summary(Sample):
                 table[name] = self.results[name].groupby(group).median()
         return table if len(table.columns) > len(axes) else pd.DataFrame()
 
+    def causes(self, *axes: str) -> pd.DataFrame:
+        """Why runs did not converge, a row per cause in each combination of values of these axes (`causes.causes`)."""
+        return self._once("causes", axes, lambda: causes.causes(self, axes))
+
+    def cause_counts(self, *axes: str) -> pd.DataFrame:
+        """How many runs did not converge for which cause, a row per combination of values of these axes (`causes.counts`)."""
+        return self._once("cause counts", axes, lambda: causes.counts(self, axes))
+
+    @cached_property
+    def predicted_epochs(self) -> Floats:
+        """The epochs (R,) in all after which each descending run would converge, if foreseen (`causes.predicted`)."""
+        return causes.predicted(self)
+
     def survival(self, *axes: str) -> pd.DataFrame:
         """The Kaplan–Meier curve of each combination of values of these axes (`survival.survival`)."""
         return self._once("survival", axes, lambda: survival.survival(self, axes))
@@ -196,6 +214,12 @@ class Summary(Sample):
         """What properties of the initial weights go with convergence (`start_effects`); empty where they are not known."""
         known = self._properties_of
         return self._once("starts", (), lambda: start_effects(self, known) if known else pd.DataFrame())
+
+    @property
+    def first_steps(self) -> pd.DataFrame:
+        """At which learning rates steps are too long from the start (`first_steps`); empty where the starts are not known."""
+        known = self._steps
+        return self._once("first steps", (), lambda: first_steps(self, known) if known else pd.DataFrame())
 
     def _once(self, name: str, axes: str | Sequence[str], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """A copy of the table of that name and axes, made when it is first needed."""

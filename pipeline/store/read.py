@@ -1,6 +1,7 @@
 """What a store has: sweeps, runs, their artifacts and curves."""
 
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ T = TypeVar("T")
 PAGE = 1000  # runs of one answer
 FINISHED = "attributes.status = 'FINISHED'"
 ID_OF = {"sweep": "a parent run's id", "map": "a map's run id"}
+RUN_ID = re.compile("[0-9a-f]{4,32}")
 
 
 class LocalClient(MlflowClient):
@@ -62,10 +64,10 @@ def reader(uri: str | None) -> tuple[MlflowClient, str]:
 
 def find_sweep(uri: str | None, which: str) -> tuple[MlflowClient, Run]:
     """The parent run of the sweep with that run id, or of the latest finished one. Raises ConfigError if there is none."""
-    return find_run(uri, which, "sweep", "the parent run of a sweep")
+    return find_recorded(uri, which, "sweep", "the parent run of a sweep")
 
 
-def find_run(uri: str | None, which: str, kind: str, name: str) -> tuple[MlflowClient, Run]:
+def find_recorded(uri: str | None, which: str, kind: str, name: str) -> tuple[MlflowClient, Run]:
     """The run of that kind, which has this name, with that id, or the latest finished one. Raises ConfigError."""
     client, uri = reader(uri)
     try:
@@ -83,6 +85,24 @@ def find_run(uri: str | None, which: str, kind: str, name: str) -> tuple[MlflowC
         raise unusable(uri, error) from None
     if not runs:
         raise ConfigError(kind, which, f"there is no finished {kind} in {uri}")
+    return client, runs[0]
+
+
+def find_run(uri: str | None, key: str, which: str) -> tuple[MlflowClient, Run]:
+    """The run of that id, or of the only id that begins so, in any experiment. Raises ConfigError with that key."""
+    client, shown = reader(uri)
+    if not RUN_ID.fullmatch(which):
+        raise ConfigError(key, which, "must be a run's id, or the first characters of one, at least 4 of 0 to 9 and a to f")
+    with store_errors_as_config_errors(shown):
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        begun = f"attributes.run_id LIKE '{which}%'"
+        runs = list(client.search_runs(experiments, begun, max_results=2)) if experiments else []
+    if not runs:
+        raise ConfigError(key, which, f"no such run in {shown}")
+    if len(runs) > 1:
+        raise ConfigError(
+            key, which, f"is the beginning of several ids, such as {runs[0].info.run_id} and {runs[1].info.run_id}"
+        )
     return client, runs[0]
 
 

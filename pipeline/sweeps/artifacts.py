@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +32,16 @@ def write_artifacts(
 ) -> Summary:
     """The sweep's results, tables, figures, report and configuration as files in an empty folder; gives the summary of them."""
     with phase("tables"):
-        from pipeline.report.start_properties import properties_of
+        from pipeline.report.starts.first_steps import first_steps_of
+        from pipeline.report.starts.properties import properties_of
         from pipeline.report.tables import write_tables
 
         write_results(folder / RESULTS, plan, rows, run_ids)
         names = pq.read_schema(folder / RESULTS).names
         read = [*plan.axes, *(name for name in NO_AXES if name in names and (name not in UNREAD or plan.idle_axes))]
         runs = Runs(rows, len(plan), plan.inputs)
-        summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas(), properties_of(runs))
+        steps = first_steps_of(runs, partial(steps_of, plan)) if has_batch_updates(plan) else None
+        summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas(), properties_of(runs), steps)
         write_tables(summary, folder, **description.origin)
     with phase("figures"):
         write_pictures(folder, plan, description, runs, summary)
@@ -50,6 +53,19 @@ def write_artifacts(
         if description.tracking.weights:
             write_weights(rows, folder / "weights")
     return summary
+
+
+def has_batch_updates(plan: Plan) -> bool:
+    """Whether all trials update once an epoch: the learning rate is then that of a step."""
+    return all(trial.batch_key.update == "batch" for trial in plan.groups)
+
+
+def steps_of(plan: Plan, indices: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The learning rates (1 or L, R) and the momentum (R,) of these trials."""
+    (rates, rate), (momenta, momentum) = plan.field("learning_rate", indices), plan.field("momentum", indices)
+    layers = max(map(len, rates))
+    by_layer = np.array([own if len(own) == layers else own * layers for own in rates], float)
+    return by_layer[rate].T, np.array(momenta, float)[momentum]
 
 
 def write_pictures(folder: Path, plan: Plan, description: SweepDescription, runs: Runs, summary: Summary) -> None:

@@ -31,7 +31,7 @@ from pipeline.sweeps.single import objective
 
 def sweep(request: SweepRequest, callbacks: JobCallbacks | None = None) -> None:
     """Trains and records every job of a multirun, tells the callbacks of each, and prints the summary."""
-    announce(trial.batch_key for trial in request.plan.groups)
+    announce((trial.batch_key for trial in request.plan.groups), request.unreached, request.plan.equal_units)
     print(request)
     try:
         summary, parent, store = run(request, callbacks)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, product
@@ -18,11 +18,12 @@ from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
 from pipeline.sweeps.chunks import Chunk, chunk_trainings
 from pipeline.trials.batching import Column, batch_of, columns_of, distinct, make_batch, network_of, trainings, trials_of
-from pipeline.trials.changes import OFFSET, SET
 from pipeline.trials.configuration import TRIAL_KEYS, fixed_keys, independent, read_trial
+from pipeline.trials.equal_units import warnings_of_equal_units
 from pipeline.trials.fingerprint import keys
 from pipeline.trials.memory import check_size
 from pipeline.trials.settings import Settings
+from pipeline.trials.starts.changes import OFFSET, SCALE, SET
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, Trial
 
@@ -58,6 +59,9 @@ class Plan:
             groups.append(read_trial({key: value for key, value in config.items() if key not in settings}))
         for trial in groups:
             check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), settings.get("limits"))
+        for trial in groups:
+            if trial.initial.direction and SCALE in free:  # from some of these starts there might be no direction
+                make_batch([trial.having({SCALE: scale}) for scale in free[SCALE]])
         return cls(jobs, groups, keys_of(groups), free)
 
     def __len__(self) -> int:
@@ -81,6 +85,12 @@ class Plan:
         by_group: dict[str, tuple[Swept | None, Column]] = {name: (None, one) for name, one in columns_of(self.groups).items()}
         axes = {axis.path: axis for axis in self.product.axes}
         return by_group | {path: (axes[path], distinct(values)) for path, values in self.free.items()}
+
+    @property
+    def thresholds(self) -> Iterator[tuple[BatchKey, float]]:
+        """The batch key of each group with its lowest threshold."""
+        lowest = min(self.free["threshold"]) if "threshold" in self.free else None
+        return ((trial.batch_key, trial.threshold if lowest is None else lowest) for trial in self.groups)
 
     def field(self, name: str, indices: Indices) -> Column:
         """A field of these trials, or a change of their initial weights."""
@@ -169,6 +179,13 @@ class Plan:
             if idle:
                 lines.append(f"{name}: has no effect: its {len(axis.values):,} values all make the same trial")
         return lines
+
+    @property
+    def equal_units(self) -> list[str]:
+        """A line if trials start with equal hidden units; sweeps over single weights are not looked at."""
+        if any(path.startswith("initial.") for path in self.free):
+            return []
+        return warnings_of_equal_units(self.groups, len(self) // max(1, len(self.groups)))
 
     def fixed_columns(self, indices: Indices) -> dict[str, pa.Array]:
         """The keys of these trials that are no axes, as columns of a table."""

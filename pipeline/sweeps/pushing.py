@@ -23,10 +23,10 @@ from pipeline.trials.settings import Tracking
 EVERYWHERE = Path("multirun")
 
 
-def waiting() -> list[Path]:
-    """The folders under multirun/ in which results are kept, or are said to be."""
+def waiting(below: Path = EVERYWHERE) -> list[Path]:
+    """The folders under multirun/, or another one, in which results are kept, or are said to be."""
     found = []
-    for folder, folders, files in os.walk(EVERYWHERE):
+    for folder, folders, files in os.walk(below):
         names = {*folders, *files}
         kept = LOCK in names or re.fullmatch(rf"{NAME}(-[0-9]+)?", Path(folder).name)
         if kept and (DESCRIPTION in names or any(name.endswith(".arrow") for name in names)):

@@ -4,6 +4,7 @@ What takes long to import, such as MLflow, is not needed until a request is gran
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,17 +23,22 @@ from pipeline.sweeps.executors.local import Local
 from pipeline.sweeps.plan import Plan
 from pipeline.trials.memory import limit_of
 from pipeline.trials.settings import RECORDED_BY_DEFAULT, RUN_KEYS, Settings, read_settings
+from pipeline.trials.unreachable import warnings_of_unreachable
 
 
 @dataclass(frozen=True, slots=True)
 class SweepRequest:
-    """A multirun that was read and checked: its trials, how they are run, the chunks that they are cut into, what it takes."""
+    """A multirun that was read and checked: its trials, how they are run, the chunks that they are cut into, what it takes.
+
+    unreached: a line on each threshold that no weights can reach.
+    """
 
     multirun: Multirun
     plan: Plan
     settings: Settings
     pieces: Sequence[Indices]
     estimate: Estimate
+    unreached: Sequence[str] = ()
 
     def __str__(self) -> str:
         """What the sweep takes, and what is recorded of it, in a line each."""
@@ -60,7 +66,30 @@ def read_sweep(multirun: Multirun) -> SweepRequest:
     pieces = plan.cut(settings.curve_points, settings.executor.chunk)
     estimated = estimate(plan, pieces, settings)
     check(estimated, settings, multirun.folder)
-    return SweepRequest(multirun, plan, settings, pieces, estimated)
+    return SweepRequest(multirun, plan, settings, pieces, estimated, thresholds_out_of_reach(multirun, plan, settings))
+
+
+def thresholds_out_of_reach(multirun: Multirun, plan: Plan, settings: Settings) -> list[str]:
+    """A line on each. Raises ConfigError where they are refused, unless the sweep was begun when they were not."""
+    try:
+        return warnings_of_unreachable(plan.thresholds, settings.on_unreachable)
+    except ConfigError:
+        if settings.resume == "never" or (settings.resume == "auto" and not is_begun(multirun, plan, settings)):
+            raise
+        return warnings_of_unreachable(plan.thresholds, "warn")
+
+
+def is_begun(multirun: Multirun, plan: Plan, settings: Settings) -> bool:
+    """Whether results of this sweep are kept on this machine."""
+    from pipeline.sweeps.description import SweepDescription
+    from pipeline.sweeps.pushing import EVERYWHERE, waiting
+
+    keys = {plan.key(settings.curve_points), plan.key_in_order(settings.curve_points)}
+    for path in {*waiting(EVERYWHERE), *waiting(multirun.folder)}:
+        with suppress(ConfigError):
+            if SweepDescription.of_folder(path).key in keys:
+                return True
+    return False
 
 
 def train_here(request: SweepRequest) -> tuple[SweepResults, Runs]:

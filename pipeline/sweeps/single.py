@@ -19,10 +19,12 @@ from pipeline.results.rows import RunRows
 from pipeline.sweeps.chunks import Chunk
 from pipeline.sweeps.plan import in_a_word
 from pipeline.trials.batching import make_batch, network_of
+from pipeline.trials.equal_units import warnings_of_equal_units
 from pipeline.trials.memory import check_size
 from pipeline.trials.settings import read_run
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import Trial
+from pipeline.trials.unreachable import warnings_of_unreachable
 
 PENALTY = 10
 MOST_CHANGES = 3  # of initial weights, that the name of a run has
@@ -33,6 +35,7 @@ def check_run(config: Mapping[str, Any]) -> None:
     trial, settings = read_run(config)
     check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), config["limits"])
     make_batch([trial])
+    warnings_of_unreachable([(trial.batch_key, trial.threshold)], settings.on_unreachable)
     from pipeline.store.write import Store  # MLflow takes a second to import: a wrong value is refused before that
 
     Store(settings.tracking.uri, settings.tracking.experiment, settings.tracking.artifacts)
@@ -45,9 +48,10 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> float:
 
     trial, settings = read_run(config)
     key = trial.batch_key
+    unreached = warnings_of_unreachable([(key, trial.threshold)], settings.on_unreachable)
     chunk = Chunk(np.zeros(1, np.int64), make_batch([trial], settings.curve_points), settings.engine, settings.causes)
     store = Store(settings.tracking.uri, settings.tracking.experiment, settings.tracking.artifacts)
-    announce([key])
+    announce([key], unreached, warnings_of_equal_units([trial]))
     with progress_bar() as bar:
         result = chunk.train(bar("training", 1))
     rows = chunk.rows(result)
@@ -82,7 +86,7 @@ def told(trial: Trial, chunk: Chunk, rows: RunRows, result: BatchResult) -> Iter
     yield f"{STATUSES[result.status[0]]} after {result.epochs[0]:,} epochs, {goal}"
     [ended] = rows.scalars.to_pylist()
     if word := ended.get("cause"):
-        numbers = [ended[name] for name in ("cause_number", "final_error", "cause_goal", "k_star")]
+        numbers = [ended[name] for name in ("cause_number", "final_error", "cause_goal", "k_star", "rho")]
         yield why(Cause[word.upper()], *(math.nan if number is None else number for number in numbers))
     yield "error by epoch"
     epochs, errors = result.curve(0)

@@ -11,9 +11,9 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch
 from pipeline.backprop.network import Network
 from pipeline.errors import ConfigError
-from pipeline.trials.changes import changed
 from pipeline.trials.initial_weights import initial_parameters
 from pipeline.trials.memory import check_size
+from pipeline.trials.starts.changes import changed
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, InitialChoice, Trial
 

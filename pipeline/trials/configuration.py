@@ -13,9 +13,9 @@ from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.network import BIASES
 from pipeline.backprop.trainer import CRITERIA, UPDATES
 from pipeline.errors import ConfigError, as_override
-from pipeline.trials.changes import is_change
 from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, truth, variant
-from pipeline.trials.initial_choice import TEXTS, initial_keys, nested, read_change, read_initial
+from pipeline.trials.starts.changes import is_change
+from pipeline.trials.starts.initial_choice import TEXTS, initial_keys, nested, read_change, read_initial
 from pipeline.trials.tasks import TASKS, with_defaults
 from pipeline.trials.trial import BatchKey, TaskChoice, Trial
 

@@ -20,7 +20,7 @@ from pipeline.backprop import pcg64
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.network import Network
 from pipeline.errors import ConfigError
-from pipeline.trials.distributions import drawn
+from pipeline.trials.starts.distributions import drawn
 from pipeline.trials.trial import InitialChoice
 
 # w1 … w8 and the two biases of the worked example (M. Mazur, "A Step by Step Backpropagation Example", 2015)

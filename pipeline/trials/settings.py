@@ -10,9 +10,14 @@ from pipeline.trials.checks import choice, integer, number, refuse_unknown, sect
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.trial import Trial
 
-RUN_KEYS = ("engine", "curve_points", "tracking", "executor", "resume", "limits", "objective", "causes")
-DEFAULTS = {"objective": "epochs", "causes": "all"}  # of keys that configurations of before do not have
+RUN_KEYS = ("engine", "curve_points", "tracking", "executor", "resume", "limits", "objective", "causes", "on_unreachable")
+DEFAULTS = {
+    "objective": "epochs",
+    "causes": "all",
+    "on_unreachable": "refuse",
+}  # of keys that configurations of before do not have
 OBJECTIVES = ("epochs", "final_error")  # that a run gives to a sweeper which optimizes
+ON_UNREACHABLE = ("refuse", "warn")  # what is done where no weights can reach the threshold
 EXECUTOR_KEYS = {"local": ("chunk",), "dask": ("chunk", "address", "workers")}
 RECORDED_BY_DEFAULT = 20_000  # trials, up to which each has a run of its own
 
@@ -55,6 +60,7 @@ class Settings:
     disk: float | None = None
     objective: str = "epochs"
     causes: bool = True
+    on_unreachable: str = "refuse"
 
 
 def read_run(config: Mapping[str, Any]) -> tuple[Trial, Settings]:
@@ -78,6 +84,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         executor=read_executor(config),
         objective=choice("objective", config["objective"], OBJECTIVES),
         causes=choice("causes", config["causes"], ("all", "none")) == "all",
+        on_unreachable=choice("on_unreachable", config["on_unreachable"], ON_UNREACHABLE),
         resume=text("resume", config["resume"], "auto, never, or the run id of an interrupted sweep"),
         **limits,
     )

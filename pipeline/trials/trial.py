@@ -24,7 +24,7 @@ class InitialChoice:
 
     range: (low, high), or such a pair for each layer; values by name; path of a file; std: one, or one for each layer;
     distribution: uniform or normal; biases: None for as the weights are, else the number that each has; layers: a choice for
-    each; start: what is perturbed; direction: that in which weights are moved, see `pipeline.trials.changes`.
+    each; start: what is perturbed; direction: that in which weights are moved, see `pipeline.trials.starts.changes`.
     """
 
     kind: str

@@ -1,1 +1,1 @@
-"""One iteration of backpropagation by hand: its numbers, as text and as pictures."""
+"""One iteration of backpropagation by hand, and how a run ended: their numbers, as text and as pictures."""

@@ -1,6 +1,6 @@
 """The walk in blocks, and these as plain text, and as Markdown with pictures.
 
-A block is a text (a heading, if it begins with #), equations, or the columns of a table by their titles.
+A block is a text (a heading, if it begins with #, or lines as they are), equations, or the columns of a table by their titles.
 """
 
 import re
@@ -25,6 +25,12 @@ Block = str | list[Equation] | dict[str, Column]
 TERMS = 6  # of a sum, that are shown at most
 WIDTH = 100
 PICTURES = {"## 1. Forward pass": "forward", "## 2. Backward pass": "backward", "## 3. Weight update": "update"}
+
+
+class Literal(str):
+    """Lines that are shown as they are, such as a command."""
+
+    __slots__ = ()
 
 
 def number(value: float) -> str:
@@ -296,8 +302,10 @@ def equations(lines: list[Equation]) -> str:
     return "\n".join(rows).replace("\xa0", " ")
 
 
-def plain_text(block: Block) -> str:
+def plain_text(block: Block, width: int = WIDTH) -> str:
     """A block as plain text."""
+    if isinstance(block, Literal):
+        return textwrap.indent(block, "    ")
     if isinstance(block, list):
         return textwrap.indent(equations(block), "    ")
     if isinstance(block, dict):
@@ -310,11 +318,13 @@ def plain_text(block: Block) -> str:
     if block.startswith("#"):
         title = block.lstrip("# ")
         return f"{title}\n{('=' if block.startswith('# ') else '-') * len(title)}"
-    return textwrap.fill(block, WIDTH)
+    return textwrap.fill(block, width)
 
 
 def markdown(block: Block) -> str:
-    """A block as Markdown; equations as code."""
+    """A block as Markdown; equations and commands as code."""
+    if isinstance(block, Literal):
+        return f"```sh\n{block}\n```"
     if isinstance(block, list):
         return f"```text\n{equations(block)}\n```"
     if isinstance(block, dict):

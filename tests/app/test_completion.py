@@ -20,6 +20,9 @@ COMPLETIONS = {  # what is typed before Tab: what the line becomes
     "completion b": "completion bash ",
     "train learning_r": "train learning_rate=",
     "train learning_rate=": "train learning_rate=0.5 ",
+    "train on_unr": "train on_unreachable=",
+    "train on_unreachable=": "train on_unreachable=refuse ",
+    "train lesson=sat": "train lesson=saturated ",
     "train task=xor task.co": "train task=xor task.coding=",
     "train task=x": "train task=xor ",
     "train -m network.act": "train -m network.activation=",
@@ -27,6 +30,10 @@ COMPLETIONS = {  # what is typed before Tab: what the line becomes
     "train study=conv": "train study=convergence ",
     "train --mul": "train --multirun ",
     "summary form": "summary format=",
+    "map map=mom": "map map=momentum ",
+    "map map.across.sc": "map map.across.scale=",
+    "map map.down.key=th": "map map.down.key=threshold ",
+    "map map.down.key=initial.set.w8": "map map.down.key=initial.set.w8 ",
     "explain explain.it": "explain explain.iteration=",
 }
 

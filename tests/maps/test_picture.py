@@ -196,7 +196,7 @@ def test_the_labelled_picture_has_the_pixels_unblended_and_is_the_same_file_each
     layer = ranks(mixed((512, 512)))
     axes = Axis("learning_rate", "0.1", "1000", "log"), Axis("momentum", "0", "1")
     for name in ("one", "other"):
-        save_labelled(labelled(layer, *axes, title="XOR", caption="A caption."), tmp_path / name)
+        save_labelled(labelled(layer, *axes, title="XOR $x$", caption="A caption\x1b[2J 名 $\\frac$."), tmp_path / name)
     read = np.asarray(Image.open(tmp_path / "one").convert("RGB"))
     top = next(row for row in range(100) if (read[row, LEFT : LEFT + 512] == layer.rgb[-1]).all())
     np.testing.assert_array_equal(read[top : top + 512, LEFT : LEFT + 512][::-1], layer.rgb)
@@ -217,7 +217,8 @@ def test_a_large_map_is_thinned_not_averaged_and_says_so():
 def test_any_shape_can_be_drawn(size, tmp_path):
     axes = Axis("momentum", "0.1", "0.2", "linear", size[1]), Axis("learning_rate", "0.1", "0.2", "linear", size[0])
     save_labelled(labelled(ranks(mixed(size)), *axes), tmp_path / "a.png")
-    assert Image.open(tmp_path / "a.png").width > 160
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.width > 160
 
 
 def test_all_pictures_are_written_and_unknown_colours_refused(tmp_path):

@@ -4,6 +4,8 @@ import json
 import re
 import shlex
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +13,18 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.app.composition import compose
+from pipeline.backprop.engines.compiled import train as train_compiled
 from pipeline.backprop.trainer import train as train_trials
 from pipeline.maps.digest import map_digest, map_key
-from pipeline.maps.recording import session
+from pipeline.maps.recording import reproduction, session
 from pipeline.maps.recording.request import read_map
 from pipeline.maps.training import MapResult, train
-from pipeline.reproducibility import maps as reproducibility
 from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import configuration_from_params
-from pipeline.trials.fingerprint import digests
+from pipeline.trials.fingerprint import digests, keys
 from pipeline.trials.settings import read_run
+from tests import ROOT
+from tests.clusters import ENVIRONMENT
 
 SMALL = ("map.size=[12,9]", "max_epochs=200", "engine=numpy")
 
@@ -78,10 +82,11 @@ def test_an_interrupted_map_is_resumed_by_the_same_command(store, command, folde
             signal.raise_signal(signal.SIGINT)
         return inserted(result, rows)
 
-    words = (*SMALL, "executor.chunk=20")
+    words = (*SMALL, "executor.chunk=20", "causes=none")
     monkeypatch.setattr(session, "insert", interrupting)
     ended = command("map", *words)
     assert ended.code == 130
+    assert ended.err.startswith("causes=none: has no effect on a map\n\n60 of 108")
     assert re.search(r"60 of 108 pixels are kept in \S+/kept; the same command resumes from there", ended.err)
     [run] = maps_in(store)
     assert run.info.status == "KILLED"
@@ -129,13 +134,13 @@ def test_a_map_is_reproduced_by_both_engines_and_drifts_are_named(store, command
     assert ended.code == 0
     assert "reproduced 108 of 108 pixels, trained by compiled and numpy" in ended.out
 
-    trained = reproducibility.train_pixels
+    trained = reproduction.train_pixels
 
     def drifting(grid, pixels, result, *more) -> None:
         trained(grid, pixels, result, *more)
         result.final_error[3, 5] = np.nextafter(result.final_error[3, 5], 1)
 
-    monkeypatch.setattr(reproducibility, "train_pixels", drifting)
+    monkeypatch.setattr(reproduction, "train_pixels", drifting)
     ended = command("reproduce", "map=latest", "engines=numpy")
     assert ended.code == 1
     assert "pixel [5,3], learning_rate=" in ended.out
@@ -211,3 +216,42 @@ def test_nothing_is_written_where_a_map_is_refused(words, message, folder, comma
     assert ended.err.startswith(message)
     assert ended.err.count("\n") == 1
     assert list(folder.iterdir()) == []
+
+
+def examples() -> list[list[str]]:
+    """The maps in the documentation and in the help."""
+    lines = [*(ROOT / "docs" / "maps.md").read_text().splitlines(), *(ROOT / "conf" / "map.yaml").read_text().splitlines()]
+    return [shlex.split(line.removeprefix("#"))[3:] for line in lines if "python -m pipeline.map" in line.split("`")[0]]
+
+
+def test_examples_are_maps():
+    assert len(examples()) >= 7
+    for words in examples():
+        request = read_map(compose(words, "map"))
+        assert request.grid.shape[0] > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "conf" / "map").glob("*.yaml")))
+def test_random_pixels_of_a_map_have_the_digests_of_their_commands(name):
+    grid = grid_of(f"map={name}")
+    height, width = grid.shape
+    pixels = np.random.default_rng(1).choice(height * width, 50, replace=False)
+    result = train_compiled(grid.batch(pixels))
+    for pixel, key, digest in zip(pixels.tolist(), keys(result.batch), digests(result), strict=True):
+        trial, _ = read_run(compose(grid.overrides(*divmod(pixel, width))))
+        alone = train_compiled(make_batch([trial]))
+        assert (keys(alone.batch), digests(alone)) == ([key], [digest])
+
+
+@pytest.mark.slow
+def test_a_map_takes_no_more_memory_than_it_says(folder):
+    code = (
+        "import resource, subprocess, sys; subprocess.run([sys.executable, '-m', 'pipeline.map', *sys.argv[1:]], check=True); "
+    )
+    code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "map.size=1200"], capture_output=True, text=True, check=True, env=ENVIRONMENT
+    )
+    measured = int(ended.stdout.splitlines()[-1]) * 1024
+    assert 0.3 < measured / read_map(compose(["map.size=1200"], "map")).memory < 1

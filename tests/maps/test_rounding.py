@@ -41,7 +41,9 @@ def test_rounding_decides_nothing_of_the_worked_example():
     pixels = over_rate_and_weight(size=24)
     found = rounding(pixels, train(pixels))
     assert (found.pixels, found.runs, found.differing, found.order) == (576, 576, 0, "hidden units")
-    assert str(found).startswith("rounding decides nothing of this picture (0 of 576 runs end with another status when")
+    assert str(found).startswith(
+        "no run of this picture is seen to be decided by rounding (0 of 576 runs end with another status when"
+    )
     assert found.metrics()["rounding_share"] == 0
 
 

@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import as_override
 from pipeline.report.answer import answer, in_words
+from pipeline.report.causes import ADVICE, SMALLER_STEPS
 from pipeline.report.numbers import in_short, percent
 from pipeline.report.setting import as_value
+from pipeline.stats.starts.first_steps import FirstSteps
 from pipeline.stats.summary import Summary
 from tests.designs import sweep
 from tests.known_sweeps import known_sweep
@@ -41,6 +44,22 @@ SHAPE = re.compile(r"(falls and then rises|rises and then falls|falls|rises) wit
 DEARER = re.compile(r"(?P<axis>\S+)=(\"[^\"]*\"|\S+) costs less than (?P=axis)=(\"[^\"]*\"|\S+?)(?=, | and |\. |\.$)")
 FAILED = re.compile(r"(\S.*?) of this cost is runs that did not converge")
 RESTART = re.compile(r"given up after ([\d,]+) epochs? .* costs about ([\d.,e+]+), (.+?) less \(")
+WHY = re.compile(
+    r"^Why (?P<failed>[\d,]+) of (?P<runs>[\d,]+) runs? did not converge, by their ends \(of a hundred such causes, training "
+    r"on contradicts about 4\): (?P<parts>.+)\. "
+    r"What helps most with (?P<main>\w+)(?P<rank>, the most frequent|, as frequent as any)?: (?P<advice>.+)\.$"
+)
+PART = re.compile(r"(?:^|(?<=, ))(?P<runs>[\d,]+) (?P<word>[a-z]+|not known)(?: \((?P<more>[^)]*)\))?(?=, |$)")
+WITHIN = re.compile(
+    r"^(?P<within>[\d,]+) would converge within about (?P<epochs>[\d,]+) epochs?(?:, (?P<rest>[\d,]+) later or not foreseen)?$"
+)
+STEPS = re.compile(
+    r"^At the start the step is too long \(K\* above 3\) in (?P<parts>.+?); of the runs below that, at any learning rate, "
+    r"(?P<did>[\d,]+) of (?P<others>[\d,]+) converged \((?P<runs>[\d,]+) runs? looked at(?:, at threshold (?P<at>\S+))?\)\.$"
+)
+STEP = re.compile(
+    r"(?P<share>\d.*?) of the runs with learning_rate=(?P<rate>\S+) \((?P<did>[\d,]+) of these (?P<long>[\d,]+) converged\)"
+)
 
 
 def number(text: str) -> float:
@@ -52,8 +71,14 @@ def number(text: str) -> float:
 def answered(which: int):
     """A sweep with known truth, its summary and its answer."""
     known = known_sweep(which)
-    summary = Summary(known.results)
+    summary = Summary(known.results, steps=FirstSteps(lambda rows: k_star(known.results.iloc[rows]), 10**6))
     return known, summary, answer(summary, COMMAND)
+
+
+def k_star(runs):
+    """A K* of its own for each start, in proportion to the learning rate: about half are too long at the highest rate."""
+    start = runs["seed"].to_numpy(float) if "seed" in runs else np.zeros(len(runs))
+    return 4.0 ** np.cos(start) * runs.get("learning_rate", pd.Series(1.0, runs.index)).to_numpy(float)
 
 
 def found(sentences, pattern):
@@ -268,6 +293,92 @@ def test_where_nothing_converged_the_lowest_error_is_named(numbers):
         if np.isfinite(lowest):
             assert f"The lowest error reached is {in_short(lowest)} with " in text
         assert "To try: " in text
+
+
+@BOTH
+def test_why_runs_did_not_converge_is_counted_from_their_causes(numbers):
+    seen = set()
+    for which in numbers:
+        known, _, sentences = answered(which)
+        runs = known.results[known.results["status"] != "converged"]
+        said = WHY.search(sentences[2])
+        assert (said is not None) == ("cause" in runs and bool(runs["cause"].notna().any()))
+        if said is None:
+            assert not any("did not converge, by" in text for text in sentences)
+            continue
+        assert (number(said["failed"]), number(said["runs"])) == (len(runs), len(known.results))
+        parts = [part.groupdict() for part in PART.finditer(said["parts"])]
+        counts = runs["cause"].value_counts()
+        wanted = {**counts, "stationary": (runs["status"] == "stationary").sum()}
+        assert {part["word"]: number(part["runs"]) for part in parts} == {word: runs for word, runs in wanted.items() if runs}
+        assert ", ".join(PART.sub("", said["parts"]).split()).strip(", ") == ""  # nothing else is said
+        assert said["main"] == parts[0]["word"]
+        assert counts[said["main"]] == counts.max()
+        assert said["rank"] == (
+            None
+            if len(counts) == 1
+            else ", as frequent as any"
+            if (counts == counts.max()).sum() > 1
+            else ", the most frequent"
+        )
+        cause = next(one for one in Cause if one.word == said["main"])
+        steep = (runs.loc[runs["cause"] == "saturated", "k_star"] > 1).mean() > 0.5
+        assert said["advice"] == (SMALLER_STEPS if cause is Cause.SATURATED and steep else ADVICE[cause])
+        check_foreseen(runs, next((part["more"] for part in parts if part["word"] == "descending"), None))
+        seen |= set(counts.index)
+    assert len(seen) >= 6
+
+
+def check_foreseen(runs, more):
+    """How many would converge within how many epochs: those at most 30 times above their goal, within 20 times the epochs."""
+    falling = runs[runs["cause"] == "descending"]
+    near = falling[(falling["final_error"] <= 30 * falling["cause_goal"]) & (falling["cause_number"] <= 19 * falling["epochs"])]
+    totals = near["epochs"] + near["cause_number"]
+    if not len(near):
+        assert more in (None, "the error still falls; how long it will take is not foreseen")
+        return
+    said = WITHIN.search(more)
+    within, epochs = number(said["within"]), number(said["epochs"])
+    assert within == (totals <= epochs).sum() >= 0.9 * len(totals)
+    assert (said["rest"] and number(said["rest"])) == (len(falling) - within or None)
+    assert epochs <= 1.5 * np.sort(totals)[int(np.ceil(0.9 * len(totals))) - 1] + 1
+    assert len(said["epochs"].replace(",", "").rstrip("0")) <= 2
+
+
+@BOTH
+def test_where_nothing_converged_why_comes_before_what_to_try(numbers):
+    for which in numbers:
+        known, _, sentences = answered(which)
+        runs = known.results
+        if runs["status"].eq("converged").any() or "cause" not in runs or not runs["cause"].notna().any():
+            continue
+        assert WHY.search(sentences[2])
+        assert f"To try: {WHY.search(sentences[2])['advice']}" in sentences[3]
+
+
+@BOTH
+def test_steps_that_are_too_long_are_named_where_the_runs_agree(numbers):
+    said_once = False
+    for which in numbers:
+        known, summary, sentences = answered(which)
+        said = found(sentences, STEPS)
+        runs = known.results
+        if "threshold" in runs:
+            runs = runs[runs["threshold"] == runs["threshold"].min()]
+        if said is None:
+            assert not any("step is too long" in text for text in sentences)
+            continue
+        said_once = True
+        long, did = k_star(runs) > 3, runs["status"].eq("converged")
+        assert number(said["runs"]) == len(runs)
+        assert said["at"] == (as_override(runs["threshold"].iloc[0]) if "threshold" in varying(summary) else None)
+        assert (number(said["did"]), number(said["others"])) == (did[~long].sum(), (~long).sum())
+        for part in STEP.finditer(said["parts"]):
+            mine = runs["learning_rate"] == float(part["rate"])
+            assert (number(part["did"]), number(part["long"])) == (did[mine & long].sum(), (mine & long).sum())
+            assert part["share"] == percent((mine & long).sum() / mine.sum())
+            assert did[mine & long].mean() < did[~long].mean()
+    assert said_once or numbers is SOME
 
 
 def claims_of(numbers):

@@ -12,6 +12,7 @@ from pipeline.report.page import write_report
 from pipeline.stats.summary import Summary
 from tests.browsers import MARKS, SERIOUS, axe_core, chromium
 from tests.designs import CONFIGURATION, HOSTILE, curves_of, sweep, weights_of
+from tests.known_sweeps import with_causes
 
 pytestmark = MARKS
 
@@ -38,7 +39,7 @@ def report(tmp_path_factory) -> Path:
         seed=range(4), threshold=[1e-2, 1e-3],
     )  # fmt: skip
     slow = results["learning_rate"] == 0.1
-    results = results.assign(status=np.where(slow, "exhausted", results["status"]))
+    results = with_causes(results.assign(status=np.where(slow, "exhausted", results["status"])), 1)
     figures = write_figures(Summary(results), folder / "figures", curves_of(results), weights_of(results))
     environment = {"version.numpy": "2.4.6", "cpu.features": "SSE " * 60}
     command = f"python -m pipeline.train -m study=xor {'momentum=0.5 ' * 20}"
@@ -137,6 +138,11 @@ def test_one_can_look_into_it(page):
     page.mouse.click(*at_cell(page, 0, 1, 4, 2))
     assert page.locator("#cell h3").inner_text() == "learning_rate=0.1, initial.range=2"
     assert page.locator("#cell li").first.inner_text() == "0 of 8 runs from 4 starts converged, 8 exhausted"
+    why = page.locator("#cell li").nth(1).inner_text()
+    assert sum(map(int, re.findall(r"(\d+) [a-z]+", why.removeprefix("why not: ")))) == 8
+    assert all(re.search(r"\nexhausted after .*\n[a-z]+: .*; what helps: ", tip) for tip in curves_shown(page))
+    foreseen = page.evaluate("Bokeh.documents[1].get_model_by_name('tails source').data.xs.length")
+    assert ("Dashed curves: " in page.locator("#kept").inner_text()) == (foreseen > 0)
     assert sorted(tip.split("\n")[0] for tip in curves_shown(page)) == sorted([f"seed={seed}" for seed in range(4)] * 2)
     assert page.locator("#plot-curves").is_visible()
 

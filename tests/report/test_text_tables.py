@@ -140,7 +140,7 @@ def test_every_table_is_kept_as_csv_as_parquet_and_as_text(default, tmp_path):
     text = (folder / "summary.txt").read_text()
     for name, (title, _) in TABLES.items():
         table = table_of(default, name)
-        if name in ("starts", "held_out"):  # nothing is known of them here
+        if name in ("starts", "held_out", "causes", "causes_by_setting", "first_steps"):  # nothing is known of them here
             assert table.empty
             continue
         read, stored = pd.read_csv(folder / f"{name}.csv"), pd.read_parquet(folder / f"{name}.parquet")

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import pipeline as bp
-from pipeline.report.start_effects import starts_in_words
+from pipeline.report.starts.effects import starts_in_words
 from pipeline.stats.sample import Sample
 from pipeline.stats.starts.effects import informative_runs, start_effects, too_few
 from pipeline.stats.starts.properties import start_properties

@@ -1,5 +1,6 @@
 """A weight, an offset, a scale or a distance is an axis like any other: of a sweep, its tables, its figures, its run names."""
 
+import json
 import re
 import shlex
 import time
@@ -32,6 +33,13 @@ def test_changes_of_weights_are_free_axes(multirun):
         *("learning_rate", "initial.set.w5", "initial.offset.weights_1.0.1", "initial.scale", "initial.direction.distance"),
     }
     assert (len(plan), len(plan.groups)) == (72, 1)
+
+
+def test_a_plan_of_weights_is_read_again_from_what_is_kept_to_resume(multirun):
+    plan = plan_of(multirun, *FREE)
+    again = Plan.from_data(json.loads(json.dumps(plan.as_data())))
+    assert again.key(100) == plan.key(100)
+    assert again.trials(np.arange(72)) == plan.trials(np.arange(72))
 
 
 def test_an_axis_may_be_given_as_one_adds_a_key(multirun):
@@ -77,6 +85,10 @@ def test_long_numbers_are_shortened_as_far_as_they_stay_apart():
         (["initial.set.w5=1,2", "initial.offset.w5=1,2"], "initial.set.w5=1: changes the same weight as initial.offset.w5"),
         (["network.hidden=[2],[1]", "initial=uniform", "initial.set.w8=1,2"], "initial.set.w8=1: unknown weight; known are w1"),
         (["initial.direction.distance=0,1"], "initial.direction.distance=0: needs a direction"),
+        (
+            ["initial.direction.to=published", "initial.direction.distance=1", "initial.scale=2,1"],
+            "initial.direction.to=published: ",
+        ),
     ],
 )
 def test_a_sweep_that_cannot_be_is_refused_before_it_begins(multirun, arguments, message):

@@ -13,9 +13,9 @@ from pipeline.errors import ConfigError
 from pipeline.trials.batching import columns_of, make_batch, trials_of
 from pipeline.trials.configuration import configuration_from_params, params_of, read_trial
 from pipeline.trials.fingerprint import digests, keys
-from pipeline.trials.initial_choice import is_drawn_again
 from pipeline.trials.settings import read_run
-from pipeline.trials.weight_names import weight_at
+from pipeline.trials.starts.initial_choice import is_drawn_again
+from pipeline.trials.starts.weight_names import weight_at
 from pipeline.walkthrough.numbers import position
 from tests.configurations import PUBLISHED, composed, trial_of
 from tests.strategies import examples, same_bits

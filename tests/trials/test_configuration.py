@@ -45,6 +45,7 @@ UPDATES, CRITERIA = words("update"), words("criterion")
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 positive = st.one_of(counts(1, 9), st.floats(0.0, exclude_min=True, allow_infinity=False))
+below = positive.filter(lambda number: number < 1e300)
 names = st.text(min_size=1).filter(lambda text: text != "???") | st.sampled_from(
     ("7", "1.0", "true", "null", "[1]", '"a"', "a,b")
 )
@@ -76,9 +77,9 @@ OPTIONS = {
     "test_seed": st.integers(0, 2**64 - 1),
     "encoding": st.sampled_from(("utf-8", "UTF8", "latin-1", "cp1252", "437", "utf-16", "shift_jis")),
     "path": names,
-    "range": positive.filter(lambda bound: bound < 1e300) | spread | st.lists(spread, min_size=1, max_size=3),
-    "std": positive | st.lists(positive, min_size=1, max_size=3),
-    "radius": positive,
+    "range": below | spread | st.lists(spread, min_size=1, max_size=3),
+    "std": below | st.lists(below, min_size=1, max_size=3),
+    "radius": below,
     "distribution": st.sampled_from(("uniform", "normal")),
     "biases": st.sampled_from(("as_weights", "zero")) | numbers,
     "layers": st.lists(st.sampled_from(LAYERS), min_size=1, max_size=3),
@@ -115,7 +116,8 @@ def configurations(draw):
     task = draw(st.sampled_from(choices("task")))
     kinds = [kind for kind in choices("initial") if kind not in ("published", "perturbed") or task == "seed_example"]
     initial, network = draw(st.sampled_from(kinds)), draw(st.sampled_from(choices("network")))
-    config = composed(f"task={task}", f"initial={initial}", f"network={network}")
+    chosen = {"task": task, "initial": initial, "network": network}  # composed apart: there are fewer choices than combinations
+    config = composed(f"task={task}") | {group: composed(f"{group}={choice}")[group] for group, choice in chosen.items()}
     changed = {key: draw(st.just(config[key]) | TOP[key]) for key in TOP}
     for group in GROUPS:
         section = config[group]

@@ -7,8 +7,8 @@ from scipy import stats
 from pipeline.backprop.network import Network
 from pipeline.errors import ConfigError
 from pipeline.trials.batching import make_batch
-from pipeline.trials.initial_choice import read_initial
 from pipeline.trials.initial_weights import initial_parameters
+from pipeline.trials.starts.initial_choice import read_initial
 from tests.configurations import PUBLISHED, configuration, trial_of
 from tests.strategies import bits, same_bits
 

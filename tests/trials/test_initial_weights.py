@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pipeline.backprop.network import BIASES, Network
 from pipeline.errors import ConfigError, as_override
-from pipeline.trials.initial_choice import read_range
 from pipeline.trials.initial_weights import from_file, initial_parameters, named
+from pipeline.trials.starts.initial_choice import read_range
 from pipeline.trials.trial import InitialChoice
 
 EXAMPLE = Network((2, 2, 2))

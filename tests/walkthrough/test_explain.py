@@ -311,6 +311,9 @@ REFUSED = {
     "explain.output=missing/walk.md": "explain.output=missing/walk.md: cannot be written: No such file or directory",
     "explain.output=.": "explain.output=.: cannot be written: Is a directory",
     "explain.output=3": "explain.output=3: must be the name of a file, or null",
+    "explain.figure=a.svg": "explain.figure=a.svg: belongs to the end of a run: use explain.at=end",
+    "explain.at=middle": "explain.at=middle: must be one of start, end",
+    "run=0123": "tracking.uri=sqlite:///{folder}/mlruns/mlflow.db: no such store; `make sweep` makes one",
     "explain.weigth=w1": "explain.weigth=w1: unknown key; did you mean weight?",
     "learning_rate=-1": "learning_rate=-1: must be greater than 0 and finite",
     "task=xor": "initial=published: belongs to task=seed_example, not to xor; use initial=uniform",
@@ -321,7 +324,7 @@ REFUSED = {
 @pytest.mark.parametrize("argument", REFUSED)
 def test_wrong_input_is_refused_in_one_line_and_nothing_is_written(argument, folder, command):
     ended = command("explain", argument)
-    assert (ended.code, ended.out, ended.err) == (2, "", f"{REFUSED[argument]}\n")
+    assert (ended.code, ended.out, ended.err) == (2, "", f"{REFUSED[argument].format(folder=folder)}\n")
     assert os.listdir(folder) == []
 
 

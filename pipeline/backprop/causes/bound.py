@@ -1,4 +1,6 @@
-"""The total error that no weights can beat: what is asked of the outputs cannot be given."""
+"""What no weights can beat: what is asked of the outputs cannot be given."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -16,21 +18,36 @@ def lowest_error(network: Network, inputs: Array, targets: Array) -> float:
     there are no biases and all inputs are 0, each layer's net inputs are 0 as long as the layer below gives 0.
     """
     low, high = RANGES[network.output_activation]
+    bound = 0.0
+    for own, fixed in targets_by_output(network, inputs, targets):
+        total = 0.0
+        for target in own:
+            total += target
+        best = min(max(total / len(own), low), high) if fixed is None else fixed
+        for target in own:
+            bound += 0.5 * ((target - best) * (target - best))
+    return bound
+
+
+def lowest_worst_output(network: Network, inputs: Array, targets: Array) -> float:
+    """A bound from below of the largest |target − output|, of any weights and biases; the best output is in the middle."""
+    low, high = RANGES[network.output_activation]
+    bound = 0.0
+    for own, fixed in targets_by_output(network, inputs, targets):
+        best = min(max(0.5 * min(own) + 0.5 * max(own), low), high) if fixed is None else fixed
+        bound = max(bound, max(own) - best, best - min(own))
+    return bound
+
+
+def targets_by_output(network: Network, inputs: Array, targets: Array) -> Iterator[tuple[list[float], float | None]]:
+    """The targets that one and the same output has to meet, and what it is where no weights change it, else None."""
     groups: dict[bytes, list[int]] = {}
     for pattern, row in enumerate(inputs + 0.0):  # no −0
         groups.setdefault(row.tobytes(), []).append(pattern)
-    bound = 0.0
     for patterns in groups.values():
         fixed = fixed_output(network) if not inputs[patterns[0]].any() else None
         for column in targets.T:
-            own = [float(column[pattern]) for pattern in patterns]
-            total = 0.0
-            for target in own:
-                total += target
-            best = min(max(total / len(own), low), high) if fixed is None else fixed
-            for target in own:
-                bound += 0.5 * ((target - best) * (target - best))
-    return bound
+            yield [float(column[pattern]) for pattern in patterns], fixed
 
 
 def fixed_output(network: Network) -> float | None:

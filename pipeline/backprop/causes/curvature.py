@@ -5,6 +5,7 @@ Neural Computation 6 (1994), equations 3.5 to 3.8. Along the direction of one pa
 Letters as in `network.py`; D directions. Sums have the order of `network.py`, patterns outermost.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.network import Network
+
+Seen = Callable[[Array], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +25,39 @@ class Moved:
     output: Array
 
 
-def hessian(network: Network, parameters: Array, outputs: list[Array], targets: Array) -> Array:
-    """∂²E/∂w∂w' of all trained parameters, (D, D, R), exactly symmetric. `outputs` as `network.forward` gives them."""
-    trained = network.trained
-    unit = np.zeros((network.size, trained, 1))
-    unit[:trained, :, 0] = np.eye(trained)
-    curvature = moved_gradient(network, parameters, outputs, targets, unit)
-    upper = np.triu_indices(trained, 1)
-    mean = 0.5 * (curvature[upper] + curvature[upper[::-1]])
-    curvature[upper] = mean
-    curvature[upper[::-1]] = mean
+def hessian(network: Network, parameters: Array, outputs: list[Array], targets: Array, moved: Seen | None = None) -> Array:
+    """∂²E/∂w∂w' of all trained parameters, (D, D, R), exactly symmetric. `outputs` as `network.forward` gives them.
+
+    `moved` is called with each pattern's ∂(net input of each output)/∂w, (O, D, R), as `net_jacobian` gives it.
+    """
+    curvature = moved_gradient(network, parameters, outputs, targets, each_parameter(network), moved)
+    for row in range(1, len(curvature)):
+        mean = curvature[row, :row]
+        mean += curvature[:row, row]
+        mean *= 0.5
+        curvature[:row, row] = mean
     return curvature
 
 
-def moved_gradient(network: Network, parameters: Array, outputs: list[Array], targets: Array, directions: Array) -> Array:
-    """R{∂E/∂w} of all trained parameters along D directions (N, D, R or 1): the Hessian times these, (trained, D, R)."""
+def each_parameter(network: Network) -> Array:
+    """The directions of each trained parameter alone, (N, D, 1)."""
+    unit = np.zeros((network.size, network.trained, 1))
+    unit[: network.trained, :, 0] = np.eye(network.trained)
+    return unit
+
+
+def moved_gradient(
+    network: Network,
+    parameters: Array,
+    outputs: list[Array],
+    targets: Array,
+    directions: Array,
+    seen: Seen | None = None,
+) -> Array:
+    """R{∂E/∂w} of all trained parameters along D directions (N, D, R or 1): the Hessian times these, (trained, D, R).
+
+    `seen` is called with each pattern's R{net input} of the outputs, (O, D, R).
+    """
     weights, _ = network.split(parameters)
     result = np.zeros((network.trained, directions.shape[1], parameters.shape[1]))
     by_weight, by_bias = network.split(result)
@@ -44,16 +65,17 @@ def moved_gradient(network: Network, parameters: Array, outputs: list[Array], ta
     for pattern, target in enumerate(targets):
         below = [layer[pattern] for layer in outputs]
         moved = _forward(network, weights, along_weights, along_biases, below)
+        if seen:
+            seen(moved[-1].net)
         _backward(network, weights, along_weights, below, moved, target, by_weight, by_bias)
     return result
 
 
 def net_jacobian(network: Network, parameters: Array, outputs: list[Array], pattern: int) -> Array:
     """∂(net input of each output)/∂w at one pattern, (O, D, R)."""
-    unit = np.zeros((network.size, network.trained, 1))
-    unit[: network.trained, :, 0] = np.eye(network.trained)
     weights, _ = network.split(parameters)
-    return _forward(network, weights, *network.split(unit), [layer[pattern] for layer in outputs])[-1].net
+    along = network.split(each_parameter(network))
+    return _forward(network, weights, *along, [layer[pattern] for layer in outputs])[-1].net
 
 
 def _forward(

@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.causes.logarithm import log
+from pipeline.backprop.causes.ordered_sum import added
 
 LAST_PART = 0.3  # of the epochs: from there on the slope is taken
 FEWEST = 3  # intervals that a slope is taken from
@@ -36,9 +37,7 @@ def shape(epochs: Array, errors: Array) -> CurveShape:
     rate = fall / np.diff(epochs)[:, None]
     late = np.flatnonzero(epochs[:-1] >= LAST_PART * epochs[-1])
     last_half = np.flatnonzero(epochs[:-1] >= 0.5 * epochs[-1])
-    rises = np.zeros(errors.shape[1])
-    for interval in last_half:
-        rises += fall[interval] < 0.0
+    rises = added((fall[last_half] < 0.0).astype(float))
     middle, end = (epochs >= 0.3 * epochs[-1]) & (epochs <= 0.55 * epochs[-1]), epochs >= 0.8 * epochs[-1]
     middle[len(epochs) // 2] |= not middle.any()
     trend = errors[end].min(axis=0) / errors[middle].min(axis=0)
@@ -48,18 +47,10 @@ def shape(epochs: Array, errors: Array) -> CurveShape:
 def _slope(level: Array, rate: Array) -> Array:
     """The least-squares slope of ln rate on ln level, each (K, R), of the intervals in which the error fell."""
     used = (rate > 0.0) & (level > 0.0)
-    x, y = np.where(used, log(np.where(used, level, 1.0)), 0.0), np.where(used, log(np.where(used, rate, 1.0)), 0.0)
-    number, sum_x, sum_y = np.zeros(level.shape[1]), np.zeros(level.shape[1]), np.zeros(level.shape[1])
-    for k in range(len(level)):
-        number += used[k]
-        sum_x += x[k]
-        sum_y += y[k]
+    x, y = log(np.where(used, np.stack([level, rate]), 1.0))  # of 1: 0
+    number = added(used.astype(float))
     with np.errstate(all="ignore"):
-        mean_x, mean_y = sum_x / number, sum_y / number
-        above, below = np.zeros(level.shape[1]), np.zeros(level.shape[1])
-        for k in range(len(level)):
-            deviation = np.where(used[k], x[k] - mean_x, 0.0)
-            above += deviation * (y[k] - mean_y)
-            below += deviation * deviation
-        slope = above / below
+        deviation = np.where(used, x - added(x) / number, 0.0)
+        below = added(deviation * deviation)
+        slope = added(deviation * (y - added(y) / number)) / below
     return np.where((number >= FEWEST) & (below > 0.0), slope, np.nan)

@@ -4,23 +4,23 @@ D^½ scales a parameter by the root of its learning rate: in these scales every 
 ordered sums, and no operation but + − × ÷ √ and `logarithm.log`.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.causes.curvature import hessian, moved_gradient, net_jacobian
-from pipeline.backprop.causes.eigenvalues import eigen
+from pipeline.backprop.causes.curvature import hessian, moved_gradient
+from pipeline.backprop.causes.limits import is_moderate, is_small
 from pipeline.backprop.causes.logarithm import log
+from pipeline.backprop.causes.matrices.eigenvectors import downward
+from pipeline.backprop.causes.ordered_sum import added
+from pipeline.backprop.causes.tangent_kernel import TangentKernel, k_star_of
 from pipeline.backprop.network import Network, backward, forward, total_error
 
-MOST_TRAINED = 100  # parameters up to which the whole Hessian is looked at …
-MOST_TERMS = 100_000  # … and patterns × parameters; pattern by pattern, it would take longer than it is worth
-MOST_UNITS = 500_000  # patterns × units, up to which ρ is computed
 FLAT = 1e-10  # of the largest eigenvalue: a smaller one is 0
 SLOPE, WRONG = 0.01, {"sigmoid": 0.5, "tanh": 1.0}  # an output that is off by more, with a smaller slope, is saturated
-STEEPEST = {"sigmoid": 1 / 16, "tanh": 1.0, "relu": 1.0, "identity": 1.0}  # the largest slope², of an output
+STRAIGHT = 1e-3  # a net input that moves by less changes slopes in proportion
 NEVER = 30.0  # e-folds from a distance of 0 along a direction
 
 
@@ -32,7 +32,8 @@ class Ending:
     1/k, below 0 it accelerates; frozen: no parameter changes in any bit; saturated_error: of outputs that are wrong and flat;
     awakening: epochs until the first of these moves, by itself; k_star: above 1 the learning rate is too high there;
     lambda_min, lambda_max: of the Hessian in these scales; negative_share of Σ D g² along negative directions; escape: epochs
-    until the most negative direction takes over, infinite where there is none.
+    until the most negative direction takes over, infinite where there is none; above_lowest: at most how far the error is above
+    that of the lowest point of the bowl, infinite where there is none or it is not near.
     """
 
     error: Array
@@ -46,6 +47,7 @@ class Ending:
     lambda_max: Array
     negative_share: Array
     escape: Array
+    above_lowest: Array
 
 
 @np.errstate(all="ignore")
@@ -58,35 +60,41 @@ def ending(network: Network, parameters: Array, inputs: Array, targets: Array, l
     scaled = root * gradient
     squares = added(scaled * scaled)
     error = total_error(outputs[-1], targets)
-    bending = added(gradient * rates * product(network, parameters, outputs, targets, rates * gradient))
     trained = parameters[: network.trained]
+    step = rates * gradient
     found = {
         "error": error,
         "rate": squares / (1.0 - momentum),
-        "rho": 2.0 * error * bending / (squares * squares),
-        "frozen": (trained - rates * gradient == trained).all(axis=0).astype(float),
-        **saturation(network, parameters, outputs, targets, root, momentum),
+        "frozen": (trained - step == trained).all(axis=0).astype(float),
     }
-    found |= directions(network, parameters, outputs, targets, root, scaled, momentum)
-    return Ending(**{field.name: found[field.name] for field in fields(Ending)})
+    if is_small(network, len(targets)):
+        kernel = TangentKernel(network, len(targets), root)
+        curvature = hessian(network, parameters, outputs, targets, kernel.add)
+        curvature *= root
+        curvature *= root[:, None]
+        bending = added(scaled * times(curvature, scaled))
+        found |= saturation(network, outputs, targets, kernel.squares, momentum)
+        largest = kernel.largest()
+        found |= directions(curvature, scaled, momentum, largest) | {"k_star": k_star_of(network, largest, momentum)}
+    else:
+        bending = added(step * product(network, parameters, outputs, targets, step))
+        found |= saturation(network, outputs, targets, None, momentum)
+        names = ("lambda_min", "lambda_max", "negative_share", "escape", "above_lowest", "k_star")
+        found |= dict.fromkeys(names, np.full(len(error), np.nan))
+    return Ending(rho=2.0 * error * bending / (squares * squares), **found)
 
 
-def is_small(network: Network, patterns: int) -> bool:
-    """Whether the whole Hessian is looked at."""
-    return 0 < network.trained <= MOST_TRAINED and network.trained * patterns <= MOST_TERMS
-
-
-def added(terms: Array) -> Array:
-    """The sum over the first axis, term by term."""
-    total = np.zeros(terms.shape[1:])
-    for term in terms:
-        total += term
-    return total
+def times(matrices: Array, vector: Array) -> Array:
+    """Matrices (N, N, R) times a vector of each run (N, R), (N, R)."""
+    result = np.zeros(vector.shape)
+    for column, factor in zip(matrices.swapaxes(0, 1), vector, strict=True):
+        result += column * factor
+    return result
 
 
 def product(network: Network, parameters: Array, outputs: list[Array], targets: Array, direction: Array) -> Array:
     """The Hessian times a direction (trained, R), (trained, R); NaN where that would take seconds."""
-    if len(targets) * sum(network.units) > MOST_UNITS:
+    if not is_moderate(network, len(targets)):
         return np.full(direction.shape, np.nan)
     whole = np.zeros((network.size, 1, parameters.shape[1]))
     whole[: network.trained, 0] = direction
@@ -94,47 +102,36 @@ def product(network: Network, parameters: Array, outputs: list[Array], targets: 
 
 
 def saturation(
-    network: Network, parameters: Array, outputs: list[Array], targets: Array, root: Array, momentum: Array
+    network: Network, outputs: list[Array], targets: Array, squares: Array | None, momentum: Array
 ) -> dict[str, Array]:
-    """saturated_error, awakening and k_star, from the tangent kernel of the outputs' net inputs.
-
-    k_star = λmax(K) · m ÷ (2(1 + α)), K = Σ D ∂net/∂w ∂net'/∂w, m the largest slope² of an output.
-    """
+    """saturated_error and awakening; squares: Σ D (∂net/∂w)² of each output, (P, O, R), without which awakening is infinite."""
     difference = outputs[-1] - targets[:, :, None]
-    activation = ACTIVATIONS[network.output_activation]
-    slope = activation.slope_of(outputs[-1])
-    wrong = (np.abs(difference) > WRONG.get(network.output_activation, np.inf)) & (slope < SLOPE)
+    slope = ACTIVATIONS[network.output_activation].slope_of(outputs[-1])
+    distance = np.abs(difference)
+    wrong = (distance > WRONG.get(network.output_activation, np.inf)) & (slope < SLOPE)
     saturated = added(added(np.where(wrong, 0.5 * (difference * difference), 0.0)))
-    runs = parameters.shape[1]
-    if not is_small(network, len(targets)):
-        return {"saturated_error": saturated, "awakening": np.full(runs, np.inf), "k_star": np.full(runs, np.nan)}
-    speed, kernel = np.zeros(runs), np.zeros((network.trained, network.trained, runs))
-    for pattern in range(len(targets)):
-        jacobian = net_jacobian(network, parameters, outputs, pattern) * root  # (O, D, R)
-        for output, row in enumerate(jacobian):
-            own = added(row * row) * np.abs(difference[pattern, output] * slope[pattern, output])
-            speed = np.where(wrong[pattern, output], np.maximum(speed, own), speed)
-            kernel += row[:, None] * row[None]
-    largest = eigen(kernel)[0][-1]
-    return {
-        "saturated_error": saturated,
-        "awakening": np.where(speed > 0.0, (1.0 - momentum) / speed, np.inf),
-        "k_star": largest * STEEPEST[network.output_activation] / (2.0 * (1.0 + momentum)),
-    }
+    speed = np.zeros(len(momentum))
+    if squares is not None:
+        speed = np.where(wrong, squares * (distance * slope), 0.0).max(axis=(0, 1))
+    return {"saturated_error": saturated, "awakening": np.where(speed > 0.0, (1.0 - momentum) / speed, np.inf)}
 
 
-def directions(
-    network: Network, parameters: Array, outputs: list[Array], targets: Array, root: Array, scaled: Array, momentum: Array
-) -> dict[str, Array]:
-    """lambda_min, lambda_max, negative_share and escape; NaN where the network or the task is not small."""
-    names = ("lambda_min", "lambda_max", "negative_share", "escape")
-    if not is_small(network, len(targets)):
-        return dict.fromkeys(names, np.full(parameters.shape[1], np.nan))
-    values, vectors = eigen(root[:, None] * hessian(network, parameters, outputs, targets) * root[None])
-    along = added(scaled[:, None] * vectors)  # the gradient in the eigenvectors, (N, R)
-    squares = along * along
-    lowest, negative = values[0], values < -1e-12 * np.maximum(np.abs(values[0]), np.abs(values[-1]))
-    folds = np.maximum(np.where(along[0] == 0.0, NEVER, log(np.abs(lowest) / np.abs(along[0]))), 1.0)
+def directions(curvature: Array, scaled: Array, momentum: Array, steepest: Array) -> dict[str, Array]:
+    """lambda_min, lambda_max, negative_share, escape, above_lowest, of D^½ H D^½ (N, N, R), D^½ g (N, R), λmax(K) (R,)."""
+    values, shares = downward(curvature, scaled)
+    first = values.argmin(axis=0)
+    lowest, highest = np.take_along_axis(values, first[None], 0)[0], values.max(axis=0)
+    share = np.take_along_axis(shares, first[None], 0)[0]
+    squares = added(scaled * scaled)
+    along = np.sqrt(share * squares)
+    folds = np.maximum(np.where(along == 0.0, NEVER, log(np.abs(lowest) / along)), 1.0)
     escape = np.where(lowest < 0.0, folds * (1.0 - momentum) / np.abs(lowest), np.inf)
-    share = added(np.where(negative, squares, 0.0)) / added(squares)
-    return dict(zip(names, (lowest, values[-1], share, escape), strict=True))
+    way = np.sqrt(steepest * squares) / lowest  # that net inputs of outputs move by, at most, to the lowest point
+    in_bowl = (lowest > FLAT * np.abs(highest)) & (way < STRAIGHT)
+    return {
+        "lambda_min": lowest,
+        "lambda_max": highest,
+        "negative_share": np.minimum(added(shares), 1.0),
+        "escape": escape,
+        "above_lowest": np.where(in_bowl, 0.5 * squares / lowest, np.inf),
+    }

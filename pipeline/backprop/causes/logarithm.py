@@ -15,15 +15,20 @@ def log(x: Array) -> Array:
     """
     x = np.asarray(x, float)
     usable = (x > 0.0) & (x < np.inf)
-    mantissa, exponent = np.frexp(np.where(usable, x, 1.0))  # both exact
+    all_usable = usable.all()
+    mantissa, exponent = np.frexp(x if all_usable else np.where(usable, x, 1.0))  # both exact
     small = mantissa < SQRT_HALF
-    mantissa, exponent = np.where(small, 2.0 * mantissa, mantissa), exponent - small
+    mantissa *= 1.0 + small
     t = (mantissa - 1.0) / (mantissa + 1.0)
     square = t * t
     series = np.full(x.shape, 1.0 / (2 * TERMS + 1))
     for k in range(TERMS - 1, -1, -1):
-        series = series * square + 1.0 / (2 * k + 1)
-    result = exponent * LN2_HIGH + (2.0 * t * series + exponent * LN2_LOW)
+        series *= square
+        series += 1.0 / (2 * k + 1)
+    n = exponent - 1.0 * small
+    result: Array = n * LN2_HIGH + (2.0 * t * series + n * LN2_LOW)
+    if all_usable:
+        return result
     return np.select([usable, x == 0.0, x == np.inf], [result, -np.inf, np.inf], np.nan)
 
 

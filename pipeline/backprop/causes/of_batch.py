@@ -7,15 +7,17 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch, BatchResult
-from pipeline.backprop.causes.bound import lowest_error
+from pipeline.backprop.causes.bound import lowest_error, lowest_worst_output
 from pipeline.backprop.causes.curve_shape import shape
-from pipeline.backprop.causes.ending import MOST_TRAINED, Ending, ending
+from pipeline.backprop.causes.ending import Ending, ending
+from pipeline.backprop.causes.limits import MOST_TRAINED
 from pipeline.backprop.causes.rules import Cause, cause
 from pipeline.backprop.causes.twins import twins
 from pipeline.backprop.network import forward, worst_output
 from pipeline.backprop.status import Status
 
-MOST_NUMBERS = 4_000_000  # of one array of second derivatives
+NUMBERS = 250_000  # of one array of second derivatives, that fit the processor's cache
+FEWEST = 128  # runs that are looked at together: with fewer, calls would cost more than arithmetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def causes(result: BatchResult) -> Causes:
     found.code[result.status == Status.DIVERGED] = Cause.DIVERGED
     exhausted = np.flatnonzero(result.status == Status.EXHAUSTED)
     trainings, of = np.unique(result.batch.training[exhausted], return_inverse=True)
-    size = max(1, MOST_NUMBERS // numbers_of(result.batch))
+    size = max(FEWEST, NUMBERS // numbers_of(result.batch))
     for some in np.split(np.arange(len(trainings)), range(size, len(trainings), size)) if len(trainings) else ():
         own = np.flatnonzero((of >= some[0]) & (of <= some[-1]))
         explain(result, exhausted[own], of[own] - some[0], found)
@@ -61,12 +63,17 @@ def explain(result: BatchResult, trials: NDArray[np.intp], of: NDArray[np.intp],
     curve = shape(result.curve_epochs.astype(float), result.curve_errors[:, training])
     goal = goals(batch, parameters[:, of], batch.threshold[trials], end.error[of])
     equal = twins(batch.network, batch.initial_parameters[:, training])[of]
-    bound = np.full(len(trials), lowest_error(batch.network, batch.inputs, batch.targets))
+    lowest = lowest_error(batch.network, batch.inputs, batch.targets)
+    bound = np.full(len(trials), lowest)
+    if batch.criterion == "worst_output":  # of which a threshold can be within reach where the error's is not
+        bound[:] = lowest_worst_output(batch.network, batch.inputs, batch.targets)
+        bound = goals(batch, parameters[:, of], bound, end.error[of])
     relu = batch.network.activation == "relu" and batch.network.layers > 1
     wide = Ending(*(getattr(end, field.name)[of] for field in fields(Ending)))
     curves = type(curve)(*(getattr(curve, field.name)[of] for field in fields(curve)))
     found.goal[trials] = goal
     found.code[trials], found.number[trials] = cause(wide, curves, goal, batch.max_epochs, bound, equal.astype(float), relu)
+    found.number[trials[found.code[trials] == Cause.UNREACHABLE]] = lowest
     for name in ("rho", "lambda_min", "k_star"):
         getattr(found, name)[trials] = getattr(wide, name)
 

@@ -18,6 +18,7 @@ LITTLE = 0.3  # of the fall that the gradient promises: the run bounces
 SOON, LATE = 1.0, 4.0  # × the epochs so far
 STILL = 0.9  # × the error in the middle: the run bounces, but does not get lower
 FAR = 30.0  # × the goal: up to there the fall is foreseen; beyond, the number says «more than»
+NEAREST = 1e-10  # of the error: as near the lowest point of a bowl, a run is there but for rounding
 LARGE, HUGE = 5.0, 100.0  # ρ of a minimum, with and without a curve to confirm it
 
 
@@ -56,25 +57,46 @@ class Cause(IntEnum):
 def cause(
     end: Ending, curve: CurveShape, goal: Array, epochs: float, bound: Array, twins: Array, relu: bool
 ) -> tuple[NDArray[np.int8], Array]:
-    """The codes of `Cause` and their numbers, each (R,), of runs that were exhausted.
+    """The codes of `Cause` and their numbers, each (R,), of runs that were exhausted; what is given as `rules` has it."""
+    held = rules(end, curve, goal, epochs, bound, twins, relu)
+    code = np.full(len(goal), int(Cause.UNDECIDED), np.int8)
+    for one, holds in reversed(held):
+        code[holds] = one
+    numbers = {
+        Cause.UNREACHABLE: bound,
+        Cause.SYMMETRIC: twins,
+        Cause.SATURATED: end.awakening,
+        Cause.OSCILLATING: curve.last_rate / end.rate,
+        Cause.DESCENDING: remaining(*fall(end, curve, epochs, relu), np.minimum(end.error / goal, FAR)),
+        Cause.PLATEAU: end.escape,
+        Cause.MINIMUM: np.where(is_lowest(end, goal), end.error, end.error * (1.0 - 2.0 / end.rho)),
+        Cause.UNDECIDED: end.escape,
+    }
+    number = np.full(len(goal), np.nan)
+    for one, values in numbers.items():
+        np.copyto(number, values, where=code == one)
+    return code, number
+
+
+@np.errstate(all="ignore")
+def rules(
+    end: Ending, curve: CurveShape, goal: Array, epochs: float, bound: Array, twins: Array, relu: bool
+) -> list[tuple[Cause, NDArray[np.bool_]]]:
+    """The causes in the order in which they are asked for, each with the runs (R,) for which its rule holds.
 
     goal: the total error at which each would have converged, (R,); epochs: that they were trained; bound: the lowest
     error that there can be, (R,); twins: groups of equal hidden units at the start, (R,); relu: whether units have kinks.
     """
-    over = curve.last_rate / end.rate
-    falls = (end.rho >= 0.0) & (end.rho < FALLS)
-    falls_by_curve = relu & (curve.rho >= 0.0) & (curve.rho < FALLS) & (curve.last_rate > 0.0)
+    bounces, falls, falls_by_curve = falling(end, curve, relu)
     still = curve.trend > STILL
     bowl = (end.lambda_min >= -FLAT * np.abs(end.lambda_max)) | relu  # of kinks the Hessian does not know
     down = ~bowl & ((end.rho < 0.0) | (end.negative_share >= 0.01))
     confirmed = (end.rho >= LARGE) & ((curve.rho >= FALLS) | (np.isnan(curve.rho) & (end.rho >= HUGE)))
-    bounces = (end.rate > 0.0) & (
-        ((over <= LITTLE) & ((curve.rises > 0.0) | (end.rho >= 0.0))) | ((curve.rises > 0.0) & (over < 0.5))
-    )
-    rules = [
+    return [
         (Cause.DIVERGED, ~np.isfinite(end.error)),
         (Cause.UNREACHABLE, bound > goal),
         (Cause.SYMMETRIC, twins > 0),
+        (Cause.MINIMUM, is_lowest(end, goal)),
         (Cause.FROZEN, end.frozen > 0.0),
         (Cause.SATURATED, end.saturated_error >= goal),
         (Cause.OSCILLATING, bounces & still),
@@ -83,23 +105,34 @@ def cause(
         (Cause.MINIMUM, (bowl | (end.escape >= LATE * epochs)) & confirmed & still),
         (Cause.DESCENDING, falls_by_curve | (~still & (curve.last_rate > 0.0) & (end.rho > 0.0))),
     ]
-    code = np.select([holds for _, holds in rules], [int(one) for one, _ in rules], int(Cause.UNDECIDED)).astype(np.int8)
-    ratio = np.minimum(end.error / goal, FAR)
-    by_slope = remaining(end.error / end.rate, np.minimum(end.rho, 2.0), ratio)
+
+
+def is_lowest(end: Ending, goal: Array) -> NDArray[np.bool_]:
+    """Which runs are as good as at the lowest point of a bowl, above the goal, not held by wrong and flat outputs; (R,)."""
+    near = (end.above_lowest <= NEAREST * end.error) & (end.error - end.above_lowest > goal)
+    return near & (end.saturated_error < goal)
+
+
+def falling(end: Ending, curve: CurveShape, relu: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which runs bounce, which fall to any threshold by the weights where they ended, and which by their curve; each (R,)."""
+    over = curve.last_rate / end.rate
+    bounces = (end.rate > 0.0) & (
+        ((over <= LITTLE) & ((curve.rises > 0.0) | (end.rho >= 0.0))) | ((curve.rises > 0.0) & (over < 0.5))
+    )
+    falls = (end.rho >= 0.0) & (end.rho < FALLS)
+    return bounces, falls, relu & (curve.rho >= 0.0) & (curve.rho < FALLS) & (curve.last_rate > 0.0)
+
+
+@np.errstate(all="ignore")
+def fall(end: Ending, curve: CurveShape, epochs: float, relu: bool) -> tuple[Array, Array]:
+    """(τ, ρ), each (R,), with which a descending run's fall is foreseen: E falls at first by E ÷ τ an epoch, as E^ρ."""
+    cases = list(falling(end, curve, relu))
     per_fold = 0.5 * epochs / -log(np.minimum(curve.trend, STILL))
-    by_trend = remaining(per_fold, np.where((curve.rho >= 0.0) & (curve.rho < FALLS), curve.rho, 2.0), ratio)
-    by_curve = remaining(end.error / curve.last_rate, curve.rho, ratio)
-    numbers = {
-        Cause.UNREACHABLE: bound,
-        Cause.SYMMETRIC: twins,
-        Cause.SATURATED: end.awakening,
-        Cause.OSCILLATING: over,
-        Cause.DESCENDING: np.select([bounces, falls, falls_by_curve], [by_trend, by_slope, by_curve], by_slope),
-        Cause.PLATEAU: end.escape,
-        Cause.MINIMUM: end.error * (1.0 - 2.0 / end.rho),
-        Cause.UNDECIDED: end.escape,
-    }
-    return code, np.select([code == one for one in numbers], list(numbers.values()), np.nan)
+    by_slope = end.error / end.rate
+    trend_rho = np.where((curve.rho >= 0.0) & (curve.rho < FALLS), curve.rho, 2.0)
+    slope_rho = np.minimum(end.rho, 2.0)
+    tau = np.select(cases, [per_fold, by_slope, end.error / curve.last_rate], by_slope)
+    return tau, np.select(cases, [trend_rho, slope_rho, curve.rho], slope_rho)
 
 
 def remaining(tau: Array, rho: Array, ratio: Array) -> Array:

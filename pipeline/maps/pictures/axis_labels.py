@@ -78,7 +78,7 @@ def written(value: Decimal) -> str:
     """All digits of a number: 0.001, 120, 1e-13."""
     value = value.normalize()
     digits, exponent = len(value.as_tuple().digits), value.adjusted()
-    if value and ((exponent < -5 and digits <= 3) or exponent >= 5):
+    if value and ((exponent <= -5 and digits <= 3) or exponent >= 5):
         text = f"{value:e}".replace("e+", "e")
     else:
         text = f"{value:f}" if value else "0"

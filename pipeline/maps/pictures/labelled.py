@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from pipeline.maps.axis import Axis
 from pipeline.maps.pictures.axis_labels import marks
 from pipeline.maps.pictures.layers import Entry, Layer
-from pipeline.report.figures.drawing import Picture, styled
+from pipeline.report.figures.drawing import Picture, plain, styled
 
 DPI = 100
 SMALLEST, LARGEST = 512, 1024  # pixels of the picture's longer side
 NARROWEST = 160  # of any side
 LEFT, RIGHT, TOP, BOTTOM = 92, 290, 18, 58  # pixels around it
 LINE, LETTER = 15, 6.4  # height and width of a letter of the caption, in pixels
+LONGEST = 500  # letters of a text
 BAR, ENTRY, NUMBERS = 11, 26, 15  # heights in the legend, in pixels
 
 
@@ -48,13 +49,15 @@ def labelled(layer: Layer, across: Axis, down: Axis, title: str = "", caption: s
     plot.set(xlim=(0, width), ylim=(0, height), facecolor="none")
     label_axes(plot, across, down)
     if title:
-        figure.text(LEFT / page[0], 1 - 8 / page[1], title, va="top", ha="left", fontsize=12)
+        figure.text(LEFT / page[0], 1 - 8 / page[1], plain(title, LONGEST), va="top", ha="left", fontsize=12)
     upper = float(top)
     for entry in layer.legend:
         draw_entry(figure, box, entry, layer.colours, LEFT + columns + 22, upper, page)
         upper += height_of(entry)
     for index, line in enumerate(reversed(lines)):
-        figure.text(14 / page[0], (8 + LINE * index) / page[1], line, va="bottom", ha="left", fontsize=8, color="0.25")
+        figure.text(
+            14 / page[0], (8 + LINE * index) / page[1], plain(line, LONGEST), va="bottom", ha="left", fontsize=8, color="0.25"
+        )
     return Picture(figure, caption)
 
 
@@ -63,8 +66,8 @@ def label_axes(plot: Axes, across: Axis, down: Axis) -> None:
     horizontal, vertical = marks(across), marks(down)
     plot.set_xticks(horizontal.places, horizontal.texts)
     plot.set_yticks(vertical.places, vertical.texts)
-    plot.set_xlabel(escaped(horizontal.label))
-    plot.set_ylabel(escaped(vertical.label))
+    plot.set_xlabel(plain(horizontal.label, LONGEST))
+    plot.set_ylabel(plain(vertical.label, LONGEST))
     plot.grid(False)
     plot.tick_params(length=4, width=0.6, color="0.3")
     plot.spines[:].set_visible(False)
@@ -79,7 +82,7 @@ def draw_entry(figure: Figure, box: Any, entry: Entry, colours: Any, left: float
     bar.set(xticks=[], yticks=[])
     bar.spines[:].set(visible=True, color="0.6", linewidth=0.5)
     text_left = left if ramp else left + 24
-    figure.text(text_left / page[0], 1 - (upper + 1) / page[1], escaped(entry.text), va="top", ha="left", fontsize=9)
+    figure.text(text_left / page[0], 1 - (upper + 1) / page[1], plain(entry.text, LONGEST), va="top", ha="left", fontsize=9)
     for place, text in entry.along:
         figure.text(
             (left + place * wide) / page[0], 1 - (upper + 17 + BAR + 3) / page[1], text, va="top",
@@ -100,8 +103,3 @@ def height_of(entry: Entry) -> int:
 def ordinal(number: int) -> str:
     """2nd, 3rd, 4th."""
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10 if number % 100 not in (11, 12, 13) else 0, 'th') }"
-
-
-def escaped(text: str) -> str:
-    """A text without formulas."""
-    return text.replace("$", r"\$")

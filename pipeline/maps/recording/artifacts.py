@@ -47,7 +47,8 @@ def write_artifacts(folder: Path, request: MapRequest, result: MapResult, found:
     text = yaml.safe_dump(dict(request.configuration), sort_keys=False, allow_unicode=True)
     (folder / CONFIGURATION).write_text(text, encoding="utf-8")
     grid = request.grid
-    title = f"Where {named(request)} converges{goal(grid)} within {grid.batch_key.max_epochs:,} epochs"
+    does = f"converges{goal(grid)}" if (result.status == Status.CONVERGED).any() else "does not diverge"
+    title = f"Where {named(request)} {does} within {grid.batch_key.max_epochs:,} epochs"
     caption = " ".join(f"{text[0].upper()}{text[1:]}." for text in (held_fixed(grid), *found.sentences))
     write_pictures(folder, result, grid.across, grid.down, title=title, caption=caption, scale=request.colours)
 

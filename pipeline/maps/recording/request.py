@@ -11,12 +11,12 @@ from pipeline.maps.grid import Grid
 from pipeline.maps.recording.stripes import ROW_BYTES, stripe_pixels
 from pipeline.report.numbers import count
 from pipeline.sweeps.estimate import PROGRAM, free_disk, refuse_above, size
-from pipeline.trials.changes import OFFSET, SET
 from pipeline.trials.checks import choice, integer, refuse_unknown, section, text
 from pipeline.trials.configuration import TRIAL_KEYS
-from pipeline.trials.initial_choice import BRACKETS
 from pipeline.trials.memory import check_size, free_memory
 from pipeline.trials.settings import DEFAULTS, RUN_KEYS, Settings, read_settings
+from pipeline.trials.starts.changes import OFFSET, SET
+from pipeline.trials.starts.initial_choice import BRACKETS
 
 MAP_KEYS = ("name", "across", "down", "size", "colours", "pixel")
 COLOURS = ("pretty", "safe")  # of `maps.pictures.colours`, which is slow to import

@@ -1,7 +1,6 @@
 """A map made: started or resumed, trained stripe by stripe, recorded as one MLflow run."""
 
 import json
-import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import closing
@@ -191,8 +190,3 @@ def left_spool(path: Path, request: MapRequest, key: str, run_id: str) -> MapSpo
 def is_of(description: Mapping[str, str], key: str, run_id: str) -> bool:
     """Whether a folder's description is that of this map's run."""
     return description.get("key") == key and description.get("run") == run_id
-
-
-def command_of(words: list[str]) -> str:
-    """The command that makes a map."""
-    return shlex.join(["python", "-m", "pipeline.map", *words])

@@ -63,7 +63,7 @@ def glyphs() -> frozenset[int]:
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
-def plain(value: Any, longest: int = 24) -> str:
+def plain(value: Any, longest: int = 26) -> str:
     """A value as a label: numbers shortly, texts cut, in one line, without characters that are markup or not in the font."""
     text = in_short(" ".join(value.split()) if isinstance(value, str) else value) or "(empty)"
     text = text if len(text) <= longest else text[: longest - 1] + "…"

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from pipeline.report.figures.drawing import RANGE, STYLE, Picture, styled
 from pipeline.report.figures.heat_maps import median_map, rate_map
+from pipeline.report.figures.main_causes import main_causes
 from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
 from pipeline.report.figures.starts.effects import start_effects
 from pipeline.report.figures.starts.outcomes import start_outcomes
@@ -24,7 +25,7 @@ from pipeline.report.figures.views.restart_cutoffs import restart_cutoffs
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves, Weights
 
-MAPS, LINES = ("rate_map", "heat_maps"), ("cost", "survival")  # figures that are drawn for every axis
+MAPS, LINES = ("rate_map", "heat_maps", "main_causes"), ("cost", "survival")  # figures that are drawn for every axis
 MOST_OTHERS = 3  # axes
 
 
@@ -93,6 +94,7 @@ def drawings(
     draw: dict[str, Callable[..., Picture | None] | None] = {
         "rate_map": rate_map,
         "heat_maps": median_map,
+        "main_causes": main_causes,
         "start_outcomes": start_outcomes,
         "start_effects": start_effects,
         "cost": cost,

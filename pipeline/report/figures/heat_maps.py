@@ -8,27 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pipeline.report.figures.drawing import (
-    PANELS,
-    Picture,
-    log_axis,
-    plain,
-    pooled,
-    readable_on,
-    rows_of,
-    spread,
-    styled,
-    title,
-)
+from pipeline.report.figures.cell_grid import CellGrid
+from pipeline.report.figures.drawing import Picture, log_axis, plain, pooled, readable_on, styled, title
 from pipeline.report.numbers import in_short
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
-
-WRITTEN_CELLS = 12  # along one side: more have no room for their numbers
-MOST_CELLS = 400
 
 
 @styled
@@ -39,53 +25,33 @@ def heat_map(summary: Summary, axes: Sequence[str] | None = None, *, what: str) 
     threshold, unless that is one of the two axes.
     A cell is grey and hatched where the median was not reached, or no run converged, and white where there are no runs.
     """
-    chosen = sorted(summary.main_axes[:2], key=summary.axes.index) if axes is None else list(axes)[:2]
-    if len(chosen) < 2 or max(map(summary.size, chosen)) > MOST_CELLS:
+    grid = CellGrid.of(summary, axes)
+    if grid is None:
         return None
-    down, across = chosen
-    rows, columns = map(summary.values, chosen)
-    thresholds = [None] if NESTED in chosen else spread(summary.thresholds, PANELS + 1)
-    all_cells = summary.heat_map(down, across)
-    tables = [rows_of(all_cells, None if goal is None else NESTED, goal) for goal in thresholds]
+    tables = grid.tables(summary.heat_map(grid.down, grid.across))
     numbers = np.concatenate([table[what].to_numpy(float) for table in tables])
     some = bool((np.isfinite(numbers) if what == "median" else numbers > 0).any())
     reached = np.maximum(numbers[np.isfinite(numbers)], 1.0)
     norm: Normalize = Normalize(0.0, 1.0)
     if what == "median":
         norm = LogNorm(*(reached.min(), max(reached.max(), 1.1 * reached.min())) if len(reached) else (1, 10))
-    written = len(rows) <= WRITTEN_CELLS and len(columns) <= WRITTEN_CELLS
-    wide, high = (0.85 * len(columns), 0.48 * len(rows)) if written else (4.0, 3.6)
-    figure = Figure(figsize=(max(4.6, 2.2 + (0.6 + wide) * len(tables)), max(3.2, 1.8 + high)), layout="constrained")
-    plots = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
-    indices = [{value: index for index, value in enumerate(values)} for values in (rows, columns)]
-    for plot, goal, table in zip(plots, thresholds, tables, strict=True):
-        y, x = (table[axis].map(index).to_numpy(int) for axis, index in zip(chosen, indices, strict=True))
+    figure, plots = grid.figure()
+    for plot, table in zip(plots, tables, strict=True):
+        y, x = grid.places(table)
         numbers = table[what].to_numpy(float)
-        cells = np.full((len(rows), len(columns)), np.nan)
+        cells = np.full((len(grid.rows), len(grid.columns)), np.nan)
         cells[y, x] = np.maximum(numbers, 1.0) if what == "median" else numbers
         missed = ~np.isfinite(table["median"].to_numpy(float)) if what == "median" else table["converged"].to_numpy() == 0
         cells[y[missed], x[missed]] = np.nan
         grey = np.full(cells.shape, np.nan)
         grey[y[missed], x[missed]] = 0.85
-        line = {"edgecolors": "white", "linewidth": 1} if written else {"rasterized": True}
-        plot.pcolormesh(np.ma.masked_invalid(grey), cmap="gray", vmin=0, vmax=1, **line)
+        plot.pcolormesh(np.ma.masked_invalid(grey), cmap="gray", vmin=0, vmax=1, **grid.line)
         image = plot.pcolormesh(
-            np.ma.masked_invalid(cells), norm=norm, cmap="viridis_r" if what == "median" else "viridis", **line
+            np.ma.masked_invalid(cells), norm=norm, cmap="viridis_r" if what == "median" else "viridis", **grid.line
         )
-        if written:
+        if grid.written:
             write_cells(plot, table, zip(x, y, missed, numbers, strict=True), image, what)
-        for values, set_ticks in ((columns, plot.set_xticks), (rows, plot.set_yticks)):
-            shown = spread(range(len(values)), WRITTEN_CELLS if written else 7)
-            set_ticks(np.array(shown) + 0.5, [plain(values[index], 12) for index in shown])
-        if any(len(plain(value, 12)) > 6 for value in columns):
-            plot.tick_params(axis="x", rotation=40)
-        plot.grid(False)
-        plot.tick_params(length=0)
-        plot.spines[:].set_visible(False)
-        plot.set_xlabel(plain(across))
-        if goal is not None:
-            plot.set_title(f"threshold {plain(goal)}")
-    plots[0].set_ylabel(plain(down))
+    grid.label(plots)
     if what == "median":
         headline, label, missing = "Median epochs to convergence", "median epochs", "not reached"
         unreached = "the median was not reached: fewer than half converged"
@@ -93,17 +59,17 @@ def heat_map(summary: Summary, axes: Sequence[str] | None = None, *, what: str) 
         headline, label, missing = "Share of runs that converged", "share converged", "none"
         unreached = "no run converged"
     if some:  # else there is nothing that a scale could be of
-        bar = figure.colorbar(image, ax=plots, label=f"{label} ({'hatched' if written else 'grey'}: {missing})")
+        bar = figure.colorbar(image, ax=plots, label=f"{label} ({'hatched' if grid.written else 'grey'}: {missing})")
         bar.outline.set_visible(False)
         if what == "median":
             log_axis(bar.ax.yaxis, norm.vmin or 1, norm.vmax or 10)
-    behind = pooled(summary, [*chosen, "threshold"])
+    behind = pooled(summary, [grid.down, grid.across, NESTED])
     title(figure, headline if some else f"{headline}: {missing}", behind)
-    written_text = " Written in a cell: how many of its runs converged, and the number." if written else ""
+    written_text = " Written in a cell: how many of its runs converged, and the number." if grid.written else ""
     return Picture(
         figure,
-        f"{headline} by {plain(down, 40)} (up) and {plain(across, 40)} (across): {behind}."
-        f"{written_text} Grey{' and hatched' if written else ''}: {unreached}.",
+        f"{headline} by {plain(grid.down, 40)} (up) and {plain(grid.across, 40)} (across): {behind}."
+        f"{written_text} Grey{' and hatched' if grid.written else ''}: {unreached}.",
     )
 
 

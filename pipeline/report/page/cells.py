@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import as_override
 from pipeline.report.numbers import count, in_short
-from pipeline.report.page.tables import intervals
+from pipeline.report.page.tables import intervals, why
 from pipeline.report.text_tables import readable
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
@@ -49,9 +49,10 @@ def cube(summary: Summary) -> Cube | None:
         most = prod(len(values[axes[number]]) for number in chosen)
         if cells + most > MOST_CELLS or (groupings and grouped + len(summary) > MOST_GROUPED):
             continue
-        table = summary.by(*(axes[number] for number in chosen))
+        by = [axes[number] for number in chosen]
+        table = summary.by(*by)
         codes = {str(number): indices(table[axes[number]], values[axes[number]]) for number in chosen}
-        groupings[chosen] = table.assign(**codes)
+        groupings[chosen] = table.assign(**codes, why=why(summary.cause_counts(*by), len(table)))
         cells, grouped = cells + len(table), grouped + len(summary)
     return Cube(axes, [labels(values[axis]) for axis in axes], groupings) if groupings else None
 
@@ -103,6 +104,7 @@ def cells(table: pd.DataFrame, chosen: Sequence[int], scales: dict[str, tuple[fl
         "codes": [table[str(number)].tolist() for number in chosen],
         "runs": [f"{converged:,}/{runs:,}" for converged, runs in zip(table["converged"], table["runs"], strict=True)],
         "ended": [ended(row) for row in table[[*STATUSES, "runs", "starts"]].to_dict("records")],
+        "why": table["why"].tolist(),
         "short": {name: read[name].str.replace("not reached", "–").tolist() for name in MEASURES},
         "words": words,
         "colour": {name: colours(table, name, scales[name]).tolist() for name in MEASURES},

@@ -14,8 +14,8 @@ PLACES = (
 SECRET_VARIABLE = re.compile(r"hydra\.job\.env_set.*(KEY|SECRET|TOKEN|PASS|URI)", re.I)
 
 
-def command_of(overrides: Sequence[str]) -> str:
-    """The command that makes a sweep again, without where it was stored."""
+def command_of(overrides: Sequence[str], program: Sequence[str] = ("pipeline.train", "-m")) -> str:
+    """The command that makes a sweep, or with `program` something else, again, without where it was stored."""
     named = [(text, text.lstrip("+~")) for text in overrides]
     kept = [text for text, name in named if not name.startswith(PLACES) and not SECRET_VARIABLE.match(name)]
-    return masked(shlex.join(["python", "-m", "pipeline.train", "-m", *kept]))
+    return masked(shlex.join(["python", "-m", *program, *kept]))

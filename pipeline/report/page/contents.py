@@ -10,7 +10,7 @@ from pipeline.report.page.configuration import TELLING, Configuration, fixed, va
 from pipeline.report.page.explorer import explorer
 from pipeline.report.page.glossary import METHOD, QUESTION, meanings
 from pipeline.report.page.pictures import images
-from pipeline.report.page.tables import Table, all_settings, comparisons, main_tables
+from pipeline.report.page.tables import Table, all_settings, causes, comparisons, main_tables
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves
 
@@ -38,14 +38,17 @@ def sections(
     telling = " ".join(f"{key}={value}" for key, value in same if key in TELLING)
     note = f"{design} Held fixed: {telling}." if telling else design
     error_goals = dict(same).get("criterion", "total_error") == "total_error" and "criterion" not in axes
-    tables = [list(found) for found in (main_tables(summary, by), comparisons(summary), all_settings(summary))]
+    found = main_tables(summary, by), causes(summary), comparisons(summary), all_settings(summary)
+    tables = [list(some) for some in found]
+    reasons, compared, whole = tables[1:]
     parts: list[Section] = [
         {"title": "Answer", "lead": notes, "paragraphs": answer(summary, command, configuration=configuration), "note": note},
         {"title": "Look into it", "explorer": explorer(summary, curves, error_goals)},
         {"title": "Tables", "tables": tables[0]},
         {"title": "Figures", "figures": list(images(figures))},
-        {"title": "Comparisons", "tables": tables[1]},
-        {"title": "All settings", "tables": tables[2]},
+        {"title": "Why runs did not converge", "tables": reasons},
+        {"title": "Comparisons", "tables": compared},
+        {"title": "All settings", "tables": whole},
         {"title": "Configuration", "pairs": [*((axis, values(summary, axis)) for axis in axes), *same]},
         {"title": "How it was computed", "paragraphs": (QUESTION, *METHOD)},
         {"title": "Glossary", "glossary": meanings(columns([table for some in tables for table in some]))},

@@ -125,7 +125,7 @@ def heat_map() -> Any:
 
 
 def error_curves() -> Any:
-    """A line per run, error over epochs, both logarithmic; dashed lines at the thresholds."""
+    """A line per run, error over epochs, both logarithmic; dashed lines at the thresholds, and as it is foreseen to go on."""
     models = library("models")
 
     source = models.ColumnDataSource({name: [] for name in ("xs", "ys", "colour", "tip")}, name="curves source")
@@ -139,6 +139,9 @@ def error_curves() -> Any:
         source, models.MultiLine(**line, line_width=1.4), hover_glyph=models.MultiLine(**line, line_width=3.5)
     )
     plot.add_glyph(goals, models.HSpan(y="y", line_dash="dashed", line_color="#8a6100", line_width=1.2))
+    tails = models.ColumnDataSource({name: [] for name in ("xs", "ys", "colour")}, name="tails source")
+    dashed = models.MultiLine(xs="xs", ys="ys", line_color="colour", line_alpha=0.6, line_width=1.1, line_dash=[4, 4])
+    plot.add_glyph(tails, dashed)
     hover = models.HoverTool(tooltips=TIP, renderers=[lines], line_policy="nearest", visible=False)
     plot.add_tools(models.BoxZoomTool(), models.ResetTool(), hover)
     plot.toolbar.logo = None

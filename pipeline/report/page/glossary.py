@@ -1,6 +1,7 @@
 """What the words and the columns of a report mean."""
 
 from pipeline.backprop.status import Status
+from pipeline.report.causes import ADVICE
 
 QUESTION = (
     "From which initial weights, at which learning rates and down to which error threshold does backpropagation converge, "
@@ -34,6 +35,15 @@ MEANINGS = {
     "p_better": "how often, in the bootstrap samples, this setting costs at most what the observed best one does",
     "remains": "whether the setting is not ruled out as the best one",
     "edge": "the axes at whose end, of the values tried, the setting lies",
+    **{cause.word: f"{cause.meaning}; what helps: {text}" for cause, text in ADVICE.items()},
+    "of_failed": "share of the runs that did not converge, by the cause of that; training on contradicts about 4 % of causes",
+    "foreseen": "descending runs whose end can be told: the error is at most 30 times what it has to be",
+    "total_q1, total_median, total_q3": "quartiles of the epochs in all after which these would converge, as predicted",
+    "too_long, converged_of_long": "runs whose steps are too long at the start (K* above 3); how many of them converged",
+    "shorter, converged_of_shorter": "the other runs with that learning rate",
+    "others, converged_of_others": "the runs with a smaller K*, at any learning rate",
+    "explains": "whether fewer of the runs with too long steps converged than of the others (95 % intervals that do not meet), "
+    "and half of the failures at that learning rate are theirs",
     "given_up": "share of the ert that is runs given up at their cap",
     "cutoff": "epochs after which a restart pays",
     "ert_restarted": "expected running time with restarts, on starts that did not choose the cutoff",

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.backprop.status import STATUSES
+from pipeline.report.named_tables import TABLES, table_of
 from pipeline.report.tables import JUDGEMENTS
 from pipeline.report.text_tables import readable
 from pipeline.stats.quartiles import QUARTILES
-from pipeline.stats.sample import NESTED
+from pipeline.stats.sample import NESTED, WORDS
 from pipeline.stats.summary import Summary
 
 MOST_ROWS, MOST_TABLES = 100, 12
@@ -51,6 +52,26 @@ def main_tables(summary: Summary, by: Sequence[str] = ()) -> Iterator[Table]:
         titled["Lowest expected running time"] = summary.best.drop(columns=JUDGEMENTS, errors="ignore")
         titled |= {f"By {axis}": summary.by(axis) for axis in summary.settings} or {"All runs": summary.by()}
         yield from (sortable(caption, part) for caption, part in list(titled.items())[:MOST_TABLES] if len(part))
+
+
+def causes(summary: Summary) -> Iterator[Table]:
+    """Why runs did not converge: in all, with what the words mean, and by setting."""
+    titled = {TABLES[name][0]: table_of(summary, name) for name in ("causes", "causes_by_setting", "first_steps")}
+    counts = titled[TABLES["causes_by_setting"][0]]
+    if len(counts):
+        some = counts[counts["converged"] < counts["runs"]]
+        narrow = some[[*summary.settings, "runs", "converged"]].assign(why=why(some, len(some)))
+        titled[TABLES["causes_by_setting"][0]] = narrow
+    yield from (sortable(caption, part) for caption, part in titled.items() if len(part))
+
+
+def why(counts: pd.DataFrame, cells: int) -> list[str]:
+    """Why the runs of each cell did not converge, the most frequent cause first: 12 minimum, 3 descending."""
+    words = [word for word in WORDS if word in counts]
+    rows = counts[words].to_dict("records") if words else [{}] * cells
+    return [
+        ", ".join(f"{runs:,} {word}" for word, runs in sorted(row.items(), key=lambda item: -item[1]) if runs) for row in rows
+    ]
 
 
 def all_settings(summary: Summary) -> Iterator[Table]:

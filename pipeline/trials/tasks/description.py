@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.causes.bound import RANGES
 from pipeline.errors import as_override
 from pipeline.trials.tasks.columns import Column
 from pipeline.trials.tasks.table_options import TABLE_DEFAULTS
@@ -14,7 +15,6 @@ from pipeline.trials.tasks.wording import MOST_PATH, cut, listed, override, show
 from pipeline.trials.trial import TaskChoice
 
 MOST_LINE, MOST_TAG = 300, 5000  # characters
-OUTPUTS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf)}  # the range of an activation
 SATURATING = 100.0  # inputs beyond are so large that units of usual weights saturate
 
 
@@ -76,9 +76,12 @@ def as_json(value: list[str] | dict[str, list[str]]) -> str:
     return cut(json.dumps(value, ensure_ascii=False), MOST_TAG)
 
 
-def warnings(source: Source, inputs: Array, targets: Array, output_activation: str) -> Iterator[str]:
-    """What is odd about the patterns (P, I) and (P, O) of a table, each in one line."""
-    yield from (cut(f"{shown_end(source)}: {line}", MOST_LINE) for line in oddities(source, inputs, targets, output_activation))
+def warnings(source: Source, inputs: Array, targets: Array, output_activation: str, bounds: bool = True) -> Iterator[str]:
+    """What is odd about the patterns (P, I) and (P, O) of a table, each in one line; `bounds`: also what keeps errors up."""
+    lines = list(oddities(source, inputs))
+    if bounds:
+        lines += [*unreachable(source, targets, output_activation), *contradictions(source, inputs, targets)]
+    yield from (cut(f"{shown_end(source)}: {line}", MOST_LINE) for line in lines)
 
 
 def shown_end(source: Source) -> str:
@@ -86,8 +89,8 @@ def shown_end(source: Source) -> str:
     return shown(source.path.rpartition("/")[2])
 
 
-def oddities(source: Source, inputs: Array, targets: Array, output_activation: str) -> Iterator[str]:
-    """The lines of `warnings`, without the name of the table."""
+def oddities(source: Source, inputs: Array) -> Iterator[str]:
+    """The lines of `warnings`, without the name of the table and without bounds."""
     constant = [column.name for column in source.inputs if is_constant(column)]
     if constant and len(source.lines) > 1:
         yield f"the same value in all patterns: input {listed(constant)}"
@@ -102,8 +105,6 @@ def oddities(source: Source, inputs: Array, targets: Array, output_activation: s
     ]
     if large:
         yield f"values up to {np.abs(inputs).max():g}, which saturate most units: input {listed(large)}; task.scaling=standard"
-    yield from unreachable(source, targets, output_activation)
-    yield from contradictions(source, inputs, targets)
 
 
 def is_constant(column: Column) -> bool:
@@ -139,36 +140,49 @@ def reaches(columns: Sequence[Column], inputs: Array) -> list[float]:
 
 def unreachable(source: Source, targets: Array, output_activation: str) -> Iterator[str]:
     """Targets outside the range of the output units, and the total error that they leave."""
-    low, high = OUTPUTS.get(output_activation, (-np.inf, np.inf))
+    low, high = RANGES[output_activation]
     beyond = targets - np.clip(targets, low, high)
     if not beyond.any():
         return
+    allowed = f"{low:g} to {high:g}" if np.isfinite(high) else f"{low:g} and more"
+    yield (
+        f"targets from {targets.min():g} to {targets.max():g}, outputs of {output_activation} are {allowed}: "
+        f"the total error stays above {float((0.5 * beyond * beyond).sum()):.6g}; {', '.join(scaled_by(source))}, "
+        "or network.output_activation=identity"
+    )
+
+
+def scaled_by(source: Source) -> list[str]:
+    """The keys, with values, that bring the targets of a table into the range of its outputs."""
     words = any(column.classes is not None for column in source.targets)
     whole = [
         c.name for c in source.targets if c.classes is None and len(set(c.values.tolist())) <= 10 and (c.values % 1 == 0).all()
     ]
-    hint = "task.scale_targets=minmax" if not words else "task.coding=binary or task.scale_targets=minmax"
+    hints = ["task.coding=binary", "task.scale_targets=minmax"] if words else ["task.scale_targets=minmax"]
     if whole and len(source.lines) > 2:
-        hint += f", or {override('task.classes', whole[0])} if its numbers are labels"
-    allowed = f"{low:g} to {high:g}" if np.isfinite(high) else f"{low:g} and more"
-    yield (
-        f"targets from {targets.min():g} to {targets.max():g}, outputs of {output_activation} are {allowed}: "
-        f"the total error stays above {float((0.5 * beyond * beyond).sum()):.6g}; {hint}, or network.output_activation=identity"
-    )
+        hints.append(f"{override('task.classes', whole[0])} if its numbers are labels")
+    return hints
+
+
+def contradiction(inputs: Array, targets: Array) -> tuple[int, int] | None:
+    """The first two rows with the same inputs (P, I) and different targets (P, O)."""
+    first: dict[bytes, int] = {}
+    for row, own in enumerate(inputs):
+        other = first.setdefault(own.tobytes(), row)
+        if other != row and (targets[row] != targets[other]).any():
+            return other, row
+    return None
 
 
 def contradictions(source: Source, inputs: Array, targets: Array) -> Iterator[str]:
     """Patterns with the same inputs and different targets, and the total error that they leave."""
+    pair = contradiction(inputs, targets)
+    if pair is None:
+        return
     numbers: dict[bytes, int] = {}
     group = np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in inputs])
-    if len(numbers) == len(inputs):
-        return
     count = np.bincount(group)
     means = np.stack([np.bincount(group, column) / count for column in targets.T], axis=1)
-    first = np.unique(group, return_index=True)[1]
-    others = np.flatnonzero((targets != targets[first[group]]).any(axis=1))
-    if len(others):
-        last = others[0]
-        left = float((0.5 * (targets - means[group]) ** 2).sum())
-        lines = f"lines {source.lines[first[group[last]]]:,} and {source.lines[last]:,}"
-        yield f"the same inputs, but different targets, in {lines}: the total error stays above {left:.6g}"
+    left = float((0.5 * (targets - means[group]) ** 2).sum())
+    lines = " and ".join(f"{source.lines[row]:,}" for row in pair)
+    yield f"the same inputs, but different targets, in lines {lines}: the total error stays above {left:.6g}"

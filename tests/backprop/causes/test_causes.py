@@ -1,10 +1,11 @@
-"""Why runs did not converge: the right word where the cause is known, bounds by another method, the same bits anywhere."""
+"""Why runs did not converge: the right word where the cause is known, bounds by another method."""
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
 from pipeline.app.composition import compose
+from pipeline.backprop.batch import Batch
 from pipeline.backprop.causes.bound import RANGES, lowest_error
 from pipeline.backprop.causes.of_batch import causes
 from pipeline.backprop.causes.rules import Cause
@@ -18,19 +19,33 @@ XOR = ("task=xor", "network=trained")
 ZERO = "initial.values={weights_1: [[0,0],[0,0]], weights_2: [[0,0]], bias_1: [0,0], bias_2: [0]}"
 ONE = "initial.values={weights_1: [[1,1],[1,1]], weights_2: [[1,1]], bias_1: [1,1], bias_2: [1]}"
 DEAD = "initial.values={weights_1: [[-1,-1],[-2,-1]], weights_2: [[1,1]], bias_1: [-1,-1], bias_2: [0]}"
+ALONE = ("task=xor", "network=trained", "network.hidden=[]", "initial=uniform", "initial.range=0.5")
 KNOWN = {
-    "all weights zero": ((*XOR, "initial=explicit", ZERO), {Cause.SYMMETRIC}),
-    "all weights one": ((*XOR, "initial=explicit", ONE), {Cause.SYMMETRIC}),
-    "dead relu units": ((*XOR, "network.activation=relu", "initial=explicit", DEAD), {Cause.FROZEN}),
-    "range 50": ((*XOR, "initial=uniform", "initial.range=50"), {Cause.SATURATED, Cause.FROZEN}),
-    "learning rate 1000": ((*XOR, "initial=uniform", "learning_rate=1000"), {Cause.FROZEN, Cause.SATURATED}),
-    "XOR without bias": ((*XOR, "network.bias=none", "initial=uniform", "seed=1"), {Cause.MINIMUM}),
+    "all weights zero": ((*XOR, "initial=explicit", ZERO), Cause.SYMMETRIC),
+    "all weights one": ((*XOR, "initial=explicit", ONE, "max_epochs=500"), Cause.SYMMETRIC),
+    "dead relu units": ((*XOR, "network.activation=relu", "initial=explicit", DEAD), Cause.FROZEN),
+    "range 50": ((*XOR, "initial=uniform", "initial.range=50", "max_epochs=500"), Cause.SATURATED),
+    "learning rate 1000": ((*XOR, "initial=uniform", "learning_rate=1000"), Cause.FROZEN),
+    "XOR without bias": ((*XOR, "network.bias=none", "initial=uniform", "seed=1"), Cause.MINIMUM),
+    "XOR without hidden units": ((*ALONE, "max_epochs=300"), Cause.MINIMUM),
+    "XOR without hidden units, by rounding": ((*ALONE, "max_epochs=1000"), Cause.MINIMUM),
+    "XOR without hidden units, where no weight changes": ((*ALONE, "learning_rate=3"), Cause.MINIMUM),
+    "XOR without hidden units, steps too long": ((*ALONE, "learning_rate=10", "max_epochs=500"), Cause.OSCILLATING),
+    "XOR without hidden units, saturated by steps too long": ((*ALONE, "learning_rate=10000"), Cause.FROZEN),
     "a local minimum of XOR": (
-        (*XOR, "initial=uniform", "initial.range=2", "learning_rate=3", "max_epochs=20000", "seed=0"), {Cause.MINIMUM},
+        (*XOR, "initial=uniform", "initial.range=2", "learning_rate=3", "max_epochs=2000", "seed=0"), Cause.MINIMUM,
     ),
-    "a few epochs": (("learning_rate=0.5", "threshold=1e-3", "max_epochs=1000"), {Cause.DESCENDING}),
-    "targets beyond the output": ((*XOR, "network.output_activation=tanh", "threshold=1e-9", "learning_rate=0.1"), None),
+    "a few epochs": (("learning_rate=0.5", "threshold=1e-3", "max_epochs=1000"), Cause.DESCENDING),
 }  # fmt: skip
+# Tables of numbers that people want to be learned, and that these outputs cannot give: (inputs, targets).
+STEPS = np.arange(21) * 0.3142
+TABLES = {
+    "targets_0_100": ([[0.1, 0.2], [0.4, 0.9], [0.5, 0.1], [0.9, 0.7]], [10, 95, 40, 70]),
+    "linear_over_1": ([[x] for x in range(1, 10)], [0.22, 0.34, 0.46, 0.58, 0.70, 0.82, 0.94, 1.06, 1.18]),
+    "nonconvergent_outputs_1000": ([[0, 0], [0, 1], [1000, 1], [1, 1]], [0, 1000, 1, 0]),
+    "contradiction": ([[0, 0], [0, 0], [1, 1], [1, 1]], [0, 1, 1, 1]),
+    "sin": ([[x] for x in STEPS], np.sin(STEPS)),
+}
 
 
 def batch(*overrides):
@@ -38,16 +53,48 @@ def batch(*overrides):
     return make_batch([trial])
 
 
-@pytest.mark.parametrize("name", [name for name, (_, words) in KNOWN.items() if words])
+@pytest.mark.parametrize("name", KNOWN)
 def test_a_known_case_has_its_word(name):
-    overrides, words = KNOWN[name]
+    overrides, cause = KNOWN[name]
     result = engine("compiled")(batch(*overrides))
     found = causes(result)
-    cause = Cause(int(found.code[0]))
-    assert cause in words
+    assert Cause(int(found.code[0])) is cause
     line = why(cause, float(found.number[0]), float(result.final_error[0]), float(found.goal[0]), float(found.k_star[0]))
     assert line.startswith(f"{cause.word}: ")
     assert "what helps: " in line
+
+
+def test_xor_without_hidden_units_has_its_minimum_where_all_outputs_are_a_half():
+    found = causes(engine("compiled")(batch(*ALONE, "learning_rate=3")))
+    assert found.number[0] == 0.5
+    assert found.lambda_min[0] > 0.0
+
+
+def error_of_outputs(inputs, targets, output):
+    """The lowest total error by bounded optimisation of the outputs alone, one for each distinct input."""
+    distinct, which = np.unique(inputs, axis=0, return_inverse=True)
+    shape = (len(distinct), targets.shape[1])
+    low, high = RANGES[output]
+    bounds = [(max(low, -2000.0), min(high, 2000.0))] * (shape[0] * shape[1])
+
+    def error(outputs):
+        return 0.5 * ((targets - outputs.reshape(shape)[which]) ** 2).sum()
+
+    return minimize(error, np.full(shape, 0.5).ravel(), bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-15}).fun
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_that_outputs_cannot_give_is_unreachable_with_its_bound(name):
+    inputs, targets = (np.array(numbers, float) for numbers in TABLES[name])
+    targets = targets[:, None]
+    network = Network((inputs.shape[1], 3, 1), bias="per_unit", train_bias=True)
+    weights = np.random.default_rng(0).normal(size=(network.size, 2))
+    one, two = np.ones(2), np.arange(2)
+    found = causes(
+        engine("numpy")(Batch(network, inputs, targets, weights, np.ones((2, 2)), 0 * one, two, 1e-3 * one, max_epochs=9))
+    )
+    assert [Cause(code) for code in found.code] == [Cause.UNREACHABLE] * 2
+    assert found.number == pytest.approx(error_of_outputs(inputs, targets, "sigmoid"), rel=1e-9)
 
 
 def test_what_descends_is_told_how_long_it_takes():
@@ -70,15 +117,8 @@ def test_the_bound_is_that_of_a_bounded_optimisation_of_the_outputs_alone(output
     inputs = random.integers(0, 2, (7, 2)).astype(float)  # some are equal
     targets = random.normal(scale=2.0, size=(7, 2))
     network = Network((2, 3, 2), output_activation=output, bias="per_unit")
-    distinct, which = np.unique(inputs, axis=0, return_inverse=True)
-
-    def error(outputs):
-        return 0.5 * ((targets - outputs.reshape(len(distinct), 2)[which]) ** 2).sum()
-
-    low, high = RANGES[output]
-    bounds = [(max(low, -50.0), min(high, 50.0))] * (2 * len(distinct))
-    best = minimize(error, np.full(2 * len(distinct), 0.5), bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-15})
-    assert lowest_error(network, inputs, targets) == pytest.approx(best.fun, rel=1e-7, abs=1e-9)
+    expected = error_of_outputs(inputs, targets, output)
+    assert lowest_error(network, inputs, targets) == pytest.approx(expected, rel=1e-7, abs=1e-9)
 
 
 def test_without_biases_inputs_of_zero_fix_the_output():
@@ -87,24 +127,6 @@ def test_without_biases_inputs_of_zero_fix_the_output():
     assert lowest_error(Network((2, 2, 1), "tanh", bias="none"), inputs, targets) == 0.125
     assert lowest_error(Network((2, 2, 1), bias="none"), inputs, targets) == 0.0  # hidden units give ½ there
     assert lowest_error(Network((2, 1)), inputs, targets) == 0.0
-
-
-def test_causes_have_the_same_bits_on_both_engines_alone_and_in_a_batch():
-    trials = [
-        read_run(compose([*XOR, "initial=uniform", "learning_rate=3", "max_epochs=700", f"seed={seed}"]))[0]
-        for seed in range(12)
-    ]
-    together = causes(engine("compiled")(make_batch(trials)))
-    numpy = causes(engine("numpy")(make_batch(trials)))
-    for name in ("code", "number", "rho", "lambda_min", "k_star"):
-        assert np.array_equal(getattr(together, name), getattr(numpy, name), equal_nan=name != "code")
-    assert (together.code > 0).any()
-    for index in np.flatnonzero(together.code > 0)[:3]:
-        alone = causes(engine("compiled")(make_batch([trials[index]])))
-        assert (alone.code[0], alone.rho[0], alone.k_star[0]) == (
-            together.code[index], together.rho[index], together.k_star[index],
-        )  # fmt: skip
-        assert np.array_equal(alone.number[0], together.number[index], equal_nan=True)
 
 
 @pytest.mark.parametrize("more", [("max_epochs=0",), ("max_epochs=1",), ("max_epochs=3", "curve_points=2")])

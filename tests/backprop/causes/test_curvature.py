@@ -1,4 +1,4 @@
-"""The Hessian by the R-operator, against finite differences and against a second derivation; eigenvalues against LAPACK."""
+"""The Hessian by the R-operator, against finite differences and against a second derivation."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ from numpy.testing import assert_allclose
 from scipy.special import expit
 
 from pipeline.backprop.causes.curvature import hessian, moved_gradient, net_jacobian
-from pipeline.backprop.causes.eigenvalues import eigen
 from pipeline.backprop.causes.logarithm import log, power
 from pipeline.backprop.network import Network, backward, forward
 
@@ -86,33 +85,10 @@ def test_a_run_has_the_same_bits_alone_and_in_a_batch():
     network, patterns = NETWORKS[1]
     parameters, inputs, targets = case(network, patterns, runs=9)
     together = hessian(network, parameters, forward(network, parameters, inputs), targets)
-    values, vectors = eigen(together)
     for run in range(9):
         alone = parameters[:, [run]]
         own = hessian(network, alone, forward(network, alone, inputs), targets)
         assert (own[..., 0] == together[..., run]).all()
-        own_values, own_vectors = eigen(own)
-        assert (own_values[:, 0] == values[:, run]).all()
-        assert (own_vectors[..., 0] == vectors[..., run]).all()
-
-
-@pytest.mark.parametrize("size", [1, 2, 9, 25])
-def test_eigenvalues_and_vectors_are_lapacks(size):
-    random = np.random.default_rng(size)
-    matrices = random.normal(size=(size, size, 6))
-    matrices = matrices + matrices.swapaxes(0, 1)
-    matrices[..., 5] = 0.0
-    values, vectors = eigen(matrices)
-    for run in range(6):
-        assert_allclose(values[:, run], np.linalg.eigvalsh(matrices[..., run]), atol=1e-12 * size)
-        assert_allclose((vectors[..., run] * values[:, run]) @ vectors[..., run].T, matrices[..., run], atol=1e-12 * size)
-
-
-def test_what_is_not_finite_has_no_eigenvalues():
-    matrices = np.zeros((2, 2, 2))
-    matrices[0, 0] = np.nan, 3.0
-    assert np.isnan(eigen(matrices)[0][:, 0]).all()
-    assert eigen(matrices)[0][:, 1].tolist() == [0.0, 3.0]
 
 
 def test_logarithms_and_powers():

@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from pipeline.report.figures.drawing import BLUE, GREY, ORANGE, Picture, styled, title
 from pipeline.report.numbers import count
-from pipeline.report.start_effects import LABELS, starts_in_words
+from pipeline.report.starts.effects import LABELS, starts_in_words
 from pipeline.stats.summary import Summary
 
 ODDS = (1 / 30, 30.0)  # the axis at most

@@ -21,7 +21,7 @@
   await Bokeh.embed.embed_item(models.map, "plot-map");
   await Bokeh.embed.embed_item(models.curves, "plot-curves");
   const named = (name) => Bokeh.documents.map((one) => one.get_model_by_name(name)).find((model) => model);
-  const [map, curves, source, lines, goals] = ["map", "curves", "cells source", "curves source", "goals source"].map(named);
+  const [map, curves, source, lines, goals, tails] = ["map", "curves", "cells source", "curves source", "goals source", "tails source"].map(named);
   const bars = Object.keys(MEASURES).map((measure) => [measure, named(`bar ${measure}`)]);
   let shown = [];
   let picked = null;
@@ -111,6 +111,7 @@
 
   const words = ({ table, row }) => [
     table.ended[row],
+    ...(table.why[row] ? [`why not: ${table.why[row]}`] : []),
     ...Object.entries(MEASURES).map(([measure, name]) => `${name}: ${table.words[measure][row]}`),
   ];
 
@@ -144,13 +145,16 @@
       colour: own.map((run) => (run.converged ? colours.good : colours.bad)),
       tip: own.map((run) => [run.label, ...pooled.map((axis) => named_value(axis, run.codes[free.indexOf(axis)])), run.end].filter((text) => text).join("\n")),
     };
+    const going = own.filter((run) => run.tail);
+    tails.data = { xs: going.map((run) => run.tail.x), ys: going.map((run) => run.tail.y), colour: going.map(() => colours.bad) };
     const goal = picked && data.nested >= 0 ? picked.codes[data.nested] : -1;
     goals.data = { y: own.length ? data.goals.filter((_, code) => goal < 0 || code === goal) : [] };
     element("plot-curves").hidden = !own.length;
     const last = data.nested < 0 ? "" : ` They went on to ${named_value(data.nested, 0)}.`;
     const dashed = data.goals.length ? " Dashed: the threshold." : "";
+    const foreseen = going.length ? " Dashed curves: as the errors that still fall are foreseen to go on." : "";
     kept.textContent = own.length
-      ? `Curves of ${own.length} of these starts, from epoch 1.${last} Blue: converged; orange: did not.${dashed}`
+      ? `Curves of ${own.length} of these starts, from epoch 1.${last} Blue: converged; orange: did not.${dashed}${foreseen}`
       : "No curves of these runs are kept in this file.";
   }
 

@@ -59,9 +59,7 @@ def of_layer(choice: InitialChoice, layer: int, network: Network, numbers: Array
     a uniform distribution from −r to r is r² ÷ 3.
     """
     if choice.range is not None:
-        low, high = (
-            choice.range if isinstance(choice.range[0], float) else one_each("initial.range", choice.range, network)[layer]
-        )
+        low, high = pairs(choice.range, network)[layer]
         return low + (high - low) * numbers
     if choice.std is not None:
         std = choice.std[0] if len(choice.std) == 1 else one_each("initial.std", choice.std, network)[layer]
@@ -72,6 +70,11 @@ def of_layer(choice: InitialChoice, layer: int, network: Network, numbers: Array
         bound = math.sqrt(6.0 / fans)
         return -bound + (bound + bound) * numbers
     return math.sqrt(2.0 / fans) * normal(numbers)
+
+
+def pairs(given: Pair | tuple[Pair, ...], network: Network) -> Sequence[Pair]:
+    """The range of each layer. Raises ConfigError."""
+    return (given,) * network.layers if isinstance(given[0], float) else one_each("initial.range", given, network)
 
 
 def on_sphere(radius: float, numbers: Array) -> Array:

@@ -14,10 +14,10 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.network import Network
 from pipeline.backprop.normal_quantile import normal
 from pipeline.errors import ConfigError
-from pipeline.trials.distributions import length
 from pipeline.trials.initial_weights import given
+from pipeline.trials.starts.distributions import length
+from pipeline.trials.starts.weight_names import weight_at
 from pipeline.trials.trial import Direction, InitialChoice
-from pipeline.trials.weight_names import weight_at
 
 SCALE, FRACTION, DISTANCE = "initial.scale", "initial.direction.fraction", "initial.direction.distance"
 OFFSET, SET = "initial.offset.", "initial.set."
@@ -30,6 +30,7 @@ def is_change(key: str) -> bool:
     return key in ABSENT or key.startswith((OFFSET, SET))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a run from weights that are not finite has diverged
 def changed(
     parameters: Array,
     changes: Mapping[str, Array],
@@ -42,6 +43,7 @@ def changed(
     Raises ConfigError where a name is unknown or twice there, and for a direction without length.
     """
     parameters = parameters.copy()
+    changes = {key: values for key, values in changes.items() if not np.isnan(values).all()}
     at = places(changes, network)
     if SCALE in changes:
         parameters *= with_neutral(SCALE, changes[SCALE])
@@ -68,8 +70,7 @@ def places(changes: Mapping[str, Array], network: Network) -> dict[str, int]:
     for key in changes:
         if key not in ABSENT:
             name = key.removeprefix(OFFSET).removeprefix(SET)
-            some = changes[key][~np.isnan(changes[key])]
-            index[key] = weight_at(key, some[0] if len(some) else None, name, network)
+            index[key] = weight_at(key, changes[key][~np.isnan(changes[key])][0], name, network)
     first: dict[int, str] = {}
     for key, place in index.items():
         other = first.setdefault(place, key)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.errors import ConfigError
-from pipeline.trials.changes import ALONG, DISTANCE, FRACTION, OFFSET, SCALE, SET
 from pipeline.trials.checks import choice, integer, number, refuse_unknown, text, variant
+from pipeline.trials.starts.changes import ALONG, DISTANCE, FRACTION, OFFSET, SCALE, SET
 from pipeline.trials.trial import UNSCALED, Direction, InitialChoice, Pair
 
 Changes = tuple[tuple[str, float], ...]
@@ -94,6 +94,7 @@ def read_given(config: Mapping[str, Any], key: str, value: object) -> InitialCho
     return InitialChoice("file", path=text(key, value, "published, the path of a .npz file, or {weights_1: …, bias_1: …}"))
 
 
+MOST = 1e300  # so that no deviate, of at most 8.3 standard deviations, is infinite
 LARGEST = sys.float_info.max / 2  # r for which −r … r is no wider than a float
 RANGE = "a number greater than 0, or [low, high] with low < high, or such a pair for each layer: [[-1,1],[-0.5,0.5]]"
 
@@ -122,8 +123,8 @@ def read_pair(value: object, whole: object) -> Pair:
 def read_std(value: object) -> tuple[float, ...]:
     """The standard deviation of all weights, or one for each layer."""
     given = value if isinstance(value, list | tuple) and value else [value]
-    allowed = "greater than 0 and finite, or one such number for each layer"
-    return tuple(number("initial.std", one, allowed, lambda std: std > 0.0) for one in given)
+    allowed = f"greater than 0 and at most {MOST}, or one such number for each layer"
+    return tuple(number("initial.std", one, allowed, lambda std: 0.0 < std <= MOST) for one in given)
 
 
 def read_biases(value: object) -> float | None:
@@ -146,7 +147,9 @@ READERS: dict[str, Callable[[Mapping[str, Any], object], Any]] = {
     "range": lambda config, value: read_range(value),
     "std": lambda config, value: read_std(value),
     "distribution": lambda config, value: choice("initial.distribution", value, ("uniform", "normal")),
-    "radius": lambda config, value: number("initial.radius", value, "greater than 0 and finite", lambda radius: radius > 0.0),
+    "radius": lambda config, value: number(
+        "initial.radius", value, f"greater than 0 and at most {MOST}", lambda r: 0.0 < r <= MOST
+    ),
     "biases": lambda config, value: read_biases(value),
     "layers": read_layers,
     "start": lambda config, value: read_given(config, "initial.start", value),

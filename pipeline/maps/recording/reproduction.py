@@ -1,10 +1,8 @@
 """A recorded map trained again: its status, epochs and final errors compared to the last bit."""
 
-import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,60 +17,29 @@ from pipeline.maps.recording.artifacts import ARRAYS, CONFIGURATION
 from pipeline.maps.recording.request import read_map
 from pipeline.maps.recording.session import DIGEST_TAG, KEY_TAG
 from pipeline.maps.training import MapResult, train_pixels
-from pipeline.reproducibility.check import MOST_DRIFTS, NOTE, TABLE, Settings, fenced, sample
-from pipeline.reproducibility.drift import ENVIRONMENT, environment_changes
-from pipeline.results.csv_tables import write_csv
-from pipeline.store.environment import environment_tags, source_tags
 from pipeline.store.files import read_arrays, read_yaml
-from pipeline.store.read import contents, find_run
-from pipeline.store.write import Store
-
-MOST_ROWS = 100_000  # of the table of drifted pixels
+from pipeline.store.read import contents, find_recorded
 
 
-def check_map(settings: Settings) -> int:
-    """Trains a map, or a sample of its pixels, again by each engine, and prints and records the result; gives the exit code."""
-    assert settings.map is not None
-    tracking, engines = settings.tracking, settings.engines
-    client, run = find_run(tracking.uri, settings.map, "map", "that of a map")
-    grid, recorded = recorded_map(client, run)
-    pixels = np.array(sample(recorded.status.size, settings.sample, settings.seed))
-    store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
-    store.set_experiment_note(NOTE)
-    name = printable(f"map {run.info.run_name}")
-    params = {"checked": name, "engines": " ".join(engines), "map": run.info.run_id}
-    if settings.sample is not None:
-        params |= {"sample": str(settings.sample), "seed": str(settings.seed)}
-    run_id = store.begin("check", name, params, {"mlflow.source.name": "pipeline.reproduce"})
-    ended, started = "FAILED", time.monotonic()
-    try:
-        drifts = drifted(grid, recorded, pixels, engines)
-        wrong = drifts["pixel"].nunique()
-        reproduced = len(pixels) - wrong
-        parts = in_words(grid, drifts, run.data.tags) if wrong else []
-        more = f" ({wrong:,} drifted)" if wrong else ""
-        summary = f"reproduced {reproduced:,} of {len(pixels):,} pixels{more}, trained by {' and '.join(engines)}"
-        metrics = {"checked": len(pixels), "reproduced": reproduced, "share_reproduced": reproduced / len(pixels)}
-        store.log_metrics(run_id, metrics | {"seconds": time.monotonic() - started})
-        with tempfile.TemporaryDirectory() as folder:
-            write_csv(drifts.head(MOST_ROWS), Path(folder, TABLE))
-            store.log_files(run_id, Path(folder))
-        store.set_note(run_id, "\n\n".join([summary, *map(fenced, parts)]))
-        if not wrong:
-            ended = "FINISHED"
-    except KeyboardInterrupt:
-        ended = "KILLED"
-        raise
-    finally:
-        store.end(run_id, ended)
-    for part in parts:
-        print(part, end="\n\n")
-    print(f"{name}: {summary}")
-    print(printable(f"recorded as run {run_id} in {store.uri}, experiment {tracking.experiment}"))
-    return 1 if wrong else 0
+@dataclass(frozen=True)
+class RecordedPixels:
+    """The grid and the result of a recorded map, with the name, the id and the tags of its run."""
+
+    grid: Grid
+    result: MapResult
+    name: str
+    run_id: str
+    tags: Mapping[str, str]
 
 
-def recorded_map(client: Any, run: Any) -> tuple[Grid, MapResult]:
+def recorded_map(uri: str | None, which: str) -> RecordedPixels:
+    """The map with that run id, or the latest one. Raises ConfigError where it cannot be read, or is not what its tags say."""
+    client, run = find_recorded(uri, which, "map", "that of a map")
+    grid, result = read_recorded(client, run)
+    return RecordedPixels(grid, result, printable(f"map {run.info.run_name}"), run.info.run_id, run.data.tags)
+
+
+def read_recorded(client: Any, run: Any) -> tuple[Grid, MapResult]:
     """The grid and the result of a recorded map. Raises ConfigError where they cannot be read, or are not what its tags say."""
     run_id, tags = run.info.run_id, run.data.tags
     arrays = contents(client, run, ARRAYS, partial(read_arrays, kinds="fi"))
@@ -123,10 +90,10 @@ def differing(recorded: MapResult, again: MapResult, pixels: Pixels) -> pd.DataF
     return pd.DataFrame(table)
 
 
-def in_words(grid: Grid, drifts: pd.DataFrame, then: Any) -> list[str]:
-    """The drifted pixels, each with what was and is, and the command that trains its run; what differs in the environments."""
+def in_words(grid: Grid, drifts: pd.DataFrame, most: int) -> list[str]:
+    """The first drifted pixels, each with what was and what is."""
     parts = []
-    for row in drifts.head(MOST_DRIFTS).to_dict("records"):
+    for row in drifts.head(most).to_dict("records"):
         old, new = (
             f"{STATUSES[row[f'status_{when}']]} after {row[f'epochs_{when}']:,} epochs, "
             f"final error {float(row[f'final_error_{when}']).hex()}"
@@ -135,8 +102,4 @@ def in_words(grid: Grid, drifts: pd.DataFrame, then: Any) -> list[str]:
         x, y = row["x"], row["y"]
         place = f"{grid.across.name}={grid.across.text(x)} {grid.down.name}={grid.down.text(y)}"
         parts.append(f"pixel [{x},{y}], {place}, by {row['engine']}:\n  then: {old}\n  now:  {new}")
-    if len(drifts) > MOST_DRIFTS:
-        parts.append(f"… and {len(drifts) - MOST_DRIFTS:,} more: see {TABLE} of this check's run in MLflow")
-    recorded = {name: value for name, value in then.items() if name.startswith(ENVIRONMENT)}
-    changes = list(map(printable, environment_changes(recorded, {**environment_tags(), **source_tags()})))
-    return [*parts, "\n  ".join(["Between the environments differ:", *changes])] if changes else parts
+    return parts

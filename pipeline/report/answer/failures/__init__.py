@@ -1,0 +1,1 @@
+"""What the answer says of runs that did not converge."""
