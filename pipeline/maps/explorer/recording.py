@@ -10,7 +10,7 @@ from pipeline.errors import as_override, printable
 from pipeline.maps.command import words_of
 from pipeline.maps.explorer.reading import run_words
 from pipeline.maps.grid import Grid
-from pipeline.maps.recording.session import command_of
+from pipeline.report.page.command import command_of
 
 NAME = "view"
 RECORDED = "recorded as run "
@@ -43,4 +43,4 @@ def record(words: list[str], told: Callable[[str, bool], None]) -> str:
         told(printable(line), made.returncode == 0)
 
     threading.Thread(target=work, daemon=True).start()
-    return command_of(words)
+    return command_of(words, ["pipeline.map"])
