@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.timing import show
 
-ROUNDS = 7
+ROUNDS = 5
 MAPS = ("worked_example", "momentum")
 # The page counts the milliseconds since it was opened at which it was told of a picture, and draws in the next frame.
 CLOCK = """() => {

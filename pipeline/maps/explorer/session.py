@@ -72,9 +72,10 @@ class Session:
         self.asked.on_change("data", lambda name, old, new: self._answer(new["json"]))
         self.map.plot.on_event(RangesUpdate, self._moved_by_mouse)
         self.map.plot.on_event(Tap, lambda event: self._guarded(partial(self.pick, event.x, event.y)))
-        for model in (self.map.plot, self.curve.plot, self.asked, self.told):
-            document.add_root(model)
         self.show(start)
+        with document.models.freeze():  # looked through once, when all is there
+            for model in (self.map.plot, self.curve.plot, self.asked, self.told):
+                document.add_root(model)
 
     def close(self) -> None:
         """Ends the threads."""
