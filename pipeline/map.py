@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from pipeline.app.application import output_folder, run, words
-from pipeline.maps.recording.request import read_map
+from pipeline.maps.recording.request import read_map, unreachable_lines
 
 
 def main(config: dict[str, Any]) -> int:
@@ -21,7 +21,7 @@ def main(config: dict[str, Any]) -> int:
     from pipeline.report.page.command import command_of
     from pipeline.sweeps.session import UnfinishedError
 
-    announce([request.grid.batch_key])
+    announce([request.grid.batch_key], unreachable_lines(request))
     print(request)
     try:
         made = make_map(request, output_folder(), command_of(words(), ["pipeline.map"]))

@@ -17,6 +17,7 @@ from pipeline.trials.memory import check_size, free_memory
 from pipeline.trials.settings import DEFAULTS, RUN_KEYS, Settings, read_settings
 from pipeline.trials.starts.changes import OFFSET, SET
 from pipeline.trials.starts.initial_choice import BRACKETS
+from pipeline.trials.unreachable import warnings_of_unreachable
 
 MAP_KEYS = ("name", "across", "down", "size", "colours", "pixel")
 COLOURS = ("pretty", "safe")  # of `maps.pictures.colours`, which is slow to import
@@ -153,9 +154,17 @@ def given(where: str, node: Mapping[str, Any], keys: Sequence[str]) -> dict[str,
     return found
 
 
+def unreachable_lines(request: MapRequest) -> list[str]:
+    """What to say where no pixel can converge; raises ConfigError where that is to be refused."""
+    grid = request.grid
+    highest = max([grid.base.threshold, *(float(axis.values[-1]) for axis in grid.axes if axis.name == "threshold")])
+    return list(warnings_of_unreachable([(grid.batch_key, highest)], request.settings.on_unreachable))
+
+
 def check_map(config: Mapping[str, Any]) -> None:
     """Refuses, by ConfigError, what could not be trained or recorded."""
     request = read_map(config)
+    unreachable_lines(request)
     if request.pixel is not None:
         return
     folder = Path.cwd()
