@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup sweep map ui upgrade-store explain lesson reproduce schedule unschedule test test-all torture bench pictures gallery check format clean
+.PHONY: help setup sweep map explore ui upgrade-store explain lesson reproduce schedule unschedule test test-all torture bench pictures gallery check format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 — /p' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ map: $(READY)  ## train and draw a map, a run for each pixel: make map MAP=worke
 
 ui: $(READY)  ## look at the runs in MLflow
 	$(PY) -m pipeline.ui
+
+explore: $(READY)  ## move over a map whose runs are trained while one looks: make explore MAP=worked_example
+	@$(PY) -m pipeline.explore map=$(MAP)
 
 upgrade-store: $(READY)  ## bring a store of an older MLflow to the schema of the installed one; a copy is kept
 	@$(PY) -m pipeline.upgrade

@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import causes, coverage, first_use, scaling, server, sweep, training, uneven, workers
+from benchmarks import causes, coverage, explorer, first_use, scaling, server, sweep, training, uneven, workers
 
 BENCHMARKS = {
     "training": lambda: training.main([]),
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "server": server.main,
     "coverage": coverage.main,
     "causes": causes.main,
+    "explorer": explorer.main,
 }
 
 for name in sys.argv[1:] or BENCHMARKS:

@@ -13,6 +13,7 @@ COMMANDS = {
     "summary": "print the tables of recorded sweeps, or write them to a file",
     "map": "a picture of two continuous axes, a run for each pixel",
     "explain": "one iteration of backpropagation by hand, with all its numbers; or why a run did not converge",
+    "explore": "a map of runs, trained while one moves over it, on a page of this machine",
     "reproduce": "train recorded results again and compare them to the last bit",
     "push": "record what sweeps have kept because the store did not take it",
     "ui": "open MLflow's pages for the local store",

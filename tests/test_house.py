@@ -40,6 +40,7 @@ ROOMS = {
 }
 MORE_LIBRARIES = {
     "backprop.engines.compiled": "llvmlite numba",
+    "maps.explorer": "jinja2 tornado",
     "sweeps.axes": "hydra omegaconf",
     "trials.tasks.parquet": "pyarrow",
 }

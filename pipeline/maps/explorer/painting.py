@@ -1,0 +1,55 @@
+"""What is seen of a map while it is trained: a layer as pixels, and what its colours stand for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.maps.pictures.colours import SCALES
+from pipeline.maps.pictures.layers import Entry, Layer, epochs, ranks, statuses
+from pipeline.maps.training import MapResult
+
+LAYERS = {"ranks": ranks, "status": statuses, "epochs": epochs}
+COLOURS = tuple(SCALES)
+STOPS = 9  # colours by which the page draws a ramp
+
+
+@dataclass(frozen=True)
+class Look:
+    """Which layer is seen, and in which colours."""
+
+    layer: str = "ranks"
+    colours: str = "pretty"
+
+    def of(self, found: MapResult) -> Layer:
+        """The layer of a map."""
+        return LAYERS[self.layer](found, self.colours)
+
+
+def pixels(layer: Layer) -> NDArray[np.uint32]:
+    """Red, green, blue and opacity of each pixel (H, W) in one number; what is not trained is transparent."""
+    table = np.full((len(layer.colours), 4), 255, np.uint8)
+    table[:, :3] = layer.colours
+    table[0, 3] = 0
+    return table.view(np.uint32)[:, 0][layer.codes]
+
+
+def legend(layer: Layer, with_counts: bool) -> list[dict[str, Any]]:
+    """The lines of the legend for the page: text (with how many runs, or without), colours, numbers along them, their unit."""
+    return [
+        {
+            "text": entry.text if with_counts else entry.text.partition(":")[0],
+            "colours": stops(layer, entry),
+            "along": [text for _, text in entry.along],
+            "unit": entry.unit,
+        }
+        for entry in layer.legend
+        if entry.first > 0
+    ]
+
+
+def stops(layer: Layer, entry: Entry) -> list[str]:
+    """Some of the colours of a line, from first to last."""
+    places = np.unique(np.linspace(entry.first, entry.last, STOPS).round().astype(int))
+    return ["#" + bytes(layer.colours[place]).hex() for place in places]
