@@ -132,7 +132,7 @@ def without_figures(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("key", KEYS)
 def test_every_offered_value_goes_all_the_way(key, store, command, monkeypatch, request):
-    if key not in ("network.hidden", "network", "task", "initial"):  # which decide what figures show
+    if key not in ("network.hidden", "network", "task"):  # which decide what figures show
         request.getfixturevalue("without_figures")
     offers = [offer for offer in OFFERS if offer[-1].partition("=")[0] == key]
     check_recorded(offers, command)
