@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.app.composition import Multirun
@@ -40,7 +40,6 @@ def trial_of(job):
 
 
 @examples(25)
-@settings(max_examples=50)
 @given(st.lists(st.sampled_from(AXES), max_size=5, unique_by=lambda axis: axis.partition("=")[0]))
 def test_a_plan_has_the_trials_of_its_jobs(multirun, arguments):
     jobs = expand(*multirun(arguments))
@@ -72,7 +71,6 @@ def test_a_plan_has_the_trials_of_its_jobs(multirun, arguments):
 
 
 @examples(25)
-@settings(max_examples=50)
 @given(st.lists(st.sampled_from(AXES), max_size=5, unique_by=lambda axis: axis.partition("=")[0]), st.data())
 def test_chunks_have_every_missing_trial_once_and_keep_trainings_whole(multirun, arguments, data):
     try:
