@@ -49,7 +49,7 @@ class Film:
                 raise ConfigError("centre", target, f"must be a value of {axis.name} in the map, {axis.low} to {axis.high}")
         self.grid(grid, 0)
         if not self.fits(grid, self.doublings):
-            most = max((number for number in range(1, self.doublings) if self.fits(grid, number)), default=0)
+            most = next((fewer for fewer in range(self.doublings - 1, 0, -1) if self.fits(grid, fewer)), 0)
             why = "float64 has no numbers for all pixels of the last frame"
             raise ConfigError("doublings", self.doublings, f"must be at most {most} at this centre: {why}")
 
