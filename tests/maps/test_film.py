@@ -111,9 +111,11 @@ def test_it_is_said_from_which_zoom_on_rounding_decides():
     def checks(*differing: int) -> dict[int, Rounding]:
         return {2**level: Rounding(9999, 1000, number, 0, "patterns") for level, number in enumerate(differing)}
 
-    assert "more than 1 % of the runs from a zoom of 4 on, at the end 30 % (" in rounding_in_words(checks(0, 10, 11, 300))
-    assert "more than 1 % of the runs at zooms of 1, 4, at the end 0.00 % (" in rounding_in_words(checks(11, 0, 11, 0))
-    assert "no more than 1 % of the runs at any zoom (up to 1,000 runs" in rounding_in_words(checks(0, 10, 0))
+    assert "more than 1 % of the checked runs from a zoom of 4 on, at the end 30 % (" in rounding_in_words(
+        checks(0, 10, 11, 300)
+    )
+    assert "more than 1 % of the checked runs at zooms of 1, 4, at the end 0.00 % (" in rounding_in_words(checks(11, 0, 11, 0))
+    assert "no more than 1 % of the checked runs at any zoom (1,000 runs" in rounding_in_words(checks(0, 10, 0))
     assert "is not known" in rounding_in_words({1: Rounding(9, 9, 0, 0, "")})
 
 

@@ -1,7 +1,7 @@
 """A film of maps: colours that do not flicker, and an animated WebP.
 
 A run's colour is its place among the runs that ended alike: the mean of its place in its frame and in those before, back to
-twice the width. So the colours share out what is seen, as in a map's picture, and change slowly.
+four times the width. So the colours share out what is seen, as in a map's picture, and change slowly.
 """
 
 from collections import deque
@@ -18,7 +18,7 @@ from pipeline.maps.pictures.layers import Order, possible_groups
 from pipeline.maps.training import MapResult
 
 KNOTS = 1024  # of an order that is kept
-SMALLEST = 256  # pixels of the longer side; smaller maps are enlarged
+SMALLEST = 192  # pixels of the longer side; smaller maps are enlarged
 STRIP = 18  # height of the line of text below, in pixels
 QUALITY = 80
 LAST_FOR = 1500  # milliseconds that the last frame stays

@@ -71,12 +71,14 @@ def rounding_in_words(checks: Mapping[int, Rounding]) -> str:
     if not known:
         return "what rounding decides is not known: no other order of the sums changes a bit"
     much = [zoom for zoom, check in known.items() if check.share > MUCH]
-    how = f"up to {max(check.runs for check in known.values()):,} runs trained again at each doubling of the zoom"
+    how = f"{max(check.runs for check in known.values()):,} runs trained again at each doubling of the zoom"
     if not much:
-        return f"rounding decides no more than 1 % of the runs at any zoom ({how})"
+        return f"rounding decides no more than 1 % of the checked runs at any zoom ({how})"
     from_there = [zoom for zoom in known if zoom >= much[0]]
     where = f"from a zoom of {much[0]:,} on" if much == from_there else f"at zooms of {', '.join(f'{zoom:,}' for zoom in much)}"
-    return f"rounding decides more than 1 % of the runs {where}, at the end {in_percent(known[max(known)].share)} ({how})"
+    return (
+        f"rounding decides more than 1 % of the checked runs {where}, at the end {in_percent(known[max(known)].share)} ({how})"
+    )
 
 
 def make_film(
@@ -88,7 +90,7 @@ def make_film(
     """
     film, made = request.film, Recording()
     assert film is not None
-    colours = FilmColours(first, request.colours, film.steps + 1)
+    colours = FilmColours(first, request.colours, 2 * film.steps + 1)
     with TemporaryDirectory(dir=folder) as work, progress_bar() as bar:
         advance = bar("film", film.frames * request.pixels)
         frames = drawn_frames(request, film, made, colours, trainer, interrupts, advance)
