@@ -119,7 +119,7 @@ class Store:
         tags = {**source_tags(), **environment_tags(), **tags, "kind": kind}
         run_id = str(self.client.create_run(self.experiment_id, run_name=name, tags=tags).info.run_id)
         try:
-            self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
+            self.log_params(run_id, params)
         except BaseException:
             with suppress(*STORE_ERRORS):
                 self.end(run_id, "FAILED", A_MOMENT)
@@ -258,6 +258,10 @@ class Store:
             points += [Metric(key, float(value), begun, int(epoch)) for epoch, value in zip(epochs, values, strict=True)]
         for start in range(0, len(points), METRICS_AT_ONCE):
             self.client.log_batch(run_id, points[start : start + METRICS_AT_ONCE])
+
+    def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
+        """Adds params to a run."""
+        self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
 
     def set_note(self, run_id: str, text: str) -> None:
         """Sets the description on the run's page of the UI, in Markdown."""

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from PIL import Image
 
 from docs.gallery import LARGEST, MAPS
 from pipeline.app.composition import compose
@@ -19,6 +20,22 @@ def test_the_page_shows_each_map_with_its_command():
     assert tuple(name or "worked_example" for name in commands) == tuple(pictures) == MAPS
     for name in MAPS:
         assert 5_000 < (ROOT / "docs" / "gallery" / f"{name}.png").stat().st_size <= LARGEST
+
+
+def test_the_film_has_the_frames_of_its_command():
+    [words] = re.findall(r"^    python -m pipeline\.map (.* map\.film\..*)$", TEXT, re.MULTILINE)
+    request = read_map(compose(words.split(), "map"))
+    path = ROOT / "docs" / "gallery" / "film.webp"
+    with Image.open(path) as film:
+        assert (film.n_frames, film.width) == (request.film.frames, request.grid.across.size)
+    assert path.stat().st_size < 800_000
+
+
+def test_the_films_of_the_page_on_maps_can_be_made():
+    commands = re.findall(
+        r"^python -m pipeline\.map (.* map\.film\..*)$", (ROOT / "docs" / "maps.md").read_text(), re.MULTILINE
+    )
+    assert [read_map(compose(words.split(), "map")).film.doublings for words in commands] == [20, 30]
 
 
 @pytest.mark.slow

@@ -6,11 +6,9 @@ import shlex
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from mlflow import MlflowClient
 
 from pipeline.app.composition import compose
 from pipeline.backprop.engines.compiled import train as train_compiled
@@ -25,18 +23,13 @@ from pipeline.trials.fingerprint import digests, keys
 from pipeline.trials.settings import read_run
 from tests import ROOT
 from tests.clusters import ENVIRONMENT
+from tests.maps.grids import maps_in
 
 SMALL = ("map.size=[12,9]", "max_epochs=200", "engine=numpy")
 
 
 def grid_of(*words):
     return read_map(compose(words, "map")).grid
-
-
-def maps_in(store: Path) -> list:
-    client = MlflowClient(tracking_uri=f"sqlite:///{store}")
-    experiment = client.get_experiment_by_name("backpropagation")
-    return list(client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"]))
 
 
 def digest_of(*words) -> str:

@@ -91,21 +91,25 @@ def ranks(result: MapResult, scale: str = "pretty") -> Layer:
 
 
 def groups(result: MapResult, scale: Scale) -> Iterator[Group]:
-    """The groups that there are. Where nothing converged, the runs that did not diverge take the colours of those that do."""
+    """The groups that there are."""
+    possible = possible_groups(bool((result.status == Status.CONVERGED).any()), scale)
+    yield from (group for group in possible if group.members(result).any())
+
+
+def possible_groups(converging: bool, scale: Scale) -> list[Group]:
+    """The groups of a map. Where nothing converged, the runs that did not diverge take the colours of those that do."""
     converged = Group("converged", "epochs to the threshold, in order", (Status.CONVERGED,), "epochs", scale.inside)
     stayed = (Status.EXHAUSTED, Status.STATIONARY)
-    if (result.status == Status.CONVERGED).any():
-        rest = [
+    if converging:
+        return [
             converged,
             Group("not converged", "final error, in order", stayed, "final_error", scale.outside),
             Group("diverged", "epochs until then, in order", (Status.DIVERGED,), "epochs", scale.diverged, falling=True),
         ]
-    else:
-        rest = [
-            Group("did not diverge", "final error, in order", stayed, "final_error", scale.inside),
-            Group("diverged", "epochs until then, in order", (Status.DIVERGED,), "epochs", scale.outside, falling=True),
-        ]
-    yield from (group for group in rest if group.members(result).any())
+    return [
+        Group("did not diverge", "final error, in order", stayed, "final_error", scale.inside),
+        Group("diverged", "epochs until then, in order", (Status.DIVERGED,), "epochs", scale.outside, falling=True),
+    ]
 
 
 @dataclass(frozen=True)
@@ -129,11 +133,14 @@ class Order:
         upto = np.cumsum(number)
         return cls(distinct, (upto - number / 2) / upto[-1], int(np.searchsorted(2 * upto, upto[-1])), falling)
 
+    def along_ramp(self, values: NDArray[np.generic]) -> Floats:
+        """The place of each value on the ramp, 0 to 1."""
+        place: Floats = np.interp(values.astype(float), self.values, self.place)
+        return 1.0 - place if self.falling else place
+
     def places(self, values: NDArray[np.generic], colours: int) -> NDArray[np.intp]:
         """The index of the colour of each value."""
-        place = np.interp(values.astype(float), self.values, self.place)
-        place = 1.0 - place if self.falling else place
-        index: NDArray[np.intp] = np.minimum((place * colours).astype(np.intp), colours - 1)
+        index: NDArray[np.intp] = np.minimum((self.along_ramp(values) * colours).astype(np.intp), colours - 1)
         return index
 
     def along(self, by: str) -> tuple[tuple[float, str], ...]:

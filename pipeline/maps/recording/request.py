@@ -7,11 +7,12 @@ from typing import Any
 
 from pipeline.errors import ConfigError, as_override, unknown_key
 from pipeline.maps.axis import MOST_PIXELS, SCALES, Axis
+from pipeline.maps.film import MOST_DOUBLINGS, Film
 from pipeline.maps.grid import Grid
 from pipeline.maps.recording.stripes import ROW_BYTES, stripe_pixels
 from pipeline.report.numbers import count
 from pipeline.sweeps.estimate import PROGRAM, free_disk, refuse_above, size
-from pipeline.trials.checks import choice, integer, refuse_unknown, section, text
+from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, text
 from pipeline.trials.configuration import TRIAL_KEYS
 from pipeline.trials.memory import check_size, free_memory
 from pipeline.trials.settings import DEFAULTS, RUN_KEYS, Settings, read_settings
@@ -19,11 +20,16 @@ from pipeline.trials.starts.changes import OFFSET, SET
 from pipeline.trials.starts.initial_choice import BRACKETS
 from pipeline.trials.unreachable import warnings_of_unreachable
 
-MAP_KEYS = ("name", "across", "down", "size", "colours", "pixel")
+MAP_KEYS = ("name", "across", "down", "size", "colours", "pixel", "film")
+NO_FILM: Mapping[str, Any] = {"centre": None, "doublings": 20, "steps": 4, "seconds": 8}
+MOST_STEPS = 60  # frames until the width is halved
+SHORTEST, MOST_SECONDS = 0.02, 3600  # of a frame, as browsers take longer for shorter ones; of a film
+LARGEST_FILM = 16_000  # pixels along a side: a WebP has at most 16,383
 COLOURS = ("pretty", "safe")  # of `maps.pictures.colours`, which is slow to import
 AXIS_KEYS = ("key", "from", "to", "centre", "width", "scale")
 # Bytes, measured: of a pixel in memory, its result and what pictures are made from; of a pixel of a stripe.
 PIXEL_IN_MEMORY, PIXEL_ON_DISK, PICTURES = 32, ROW_BYTES + 20, 8 * 2**20
+SMALL_FRAME = 2**17  # bytes of a frame of a film that is enlarged
 COPIES = 3  # of a stripe's arrays
 
 
@@ -37,6 +43,7 @@ class MapRequest:
     configuration: Mapping[str, Any]
     colours: str = "pretty"
     pixel: tuple[int, int] | None = None
+    film: Film | None = None
 
     @property
     def memory(self) -> int:
@@ -44,12 +51,25 @@ class MapRequest:
         executor = self.settings.executor
         workers = executor.workers if executor.name == "dask" and not executor.address else 1
         stripe = stripe_pixels(self.grid, self.pixels, executor) * 8 * (4 * self.grid.network.size + 16)
-        return PROGRAM * workers + self.pixels * PIXEL_IN_MEMORY + COPIES * min(stripe, self.pixels * 1024) * workers
+        return (
+            PROGRAM * workers
+            + self.pixels * PIXEL_IN_MEMORY
+            + COPIES * min(stripe, self.pixels * 1024) * workers
+            + self.film_memory
+        )
+
+    @property
+    def film_memory(self) -> int:
+        """The bytes of memory that its film may take besides: its pictures, and the frames that are shared."""
+        if self.film is None:
+            return 0
+        return self.film.frames * (self.pixels + SMALL_FRAME) + self.film.steps * self.pixels * ROW_BYTES
 
     @property
     def disk(self) -> int:
         """The bytes of disk that it may take."""
-        return self.pixels * PIXEL_ON_DISK + PICTURES
+        film = self.film.frames * (self.pixels + SMALL_FRAME) if self.film else 0
+        return self.pixels * PIXEL_ON_DISK + PICTURES + film
 
     @property
     def pixels(self) -> int:
@@ -64,7 +84,8 @@ class MapRequest:
             f"{axis.name} {axis.low} to {axis.high}{' (log)' if axis.scale == 'log' else ''}" for axis in self.grid.axes
         )
         takes = f"up to {size(self.memory)} of memory and {size(self.disk)} of disk"
-        return f"{count(self.pixels, 'run')}, {width} × {height}: {axes}; {takes}"
+        film = f", then {count(self.film.frames, 'frame')} of a film" if self.film else ""
+        return f"{count(self.pixels, 'run')}, {width} × {height}: {axes}{film}; {takes}"
 
 
 def read_map(config: Mapping[str, Any]) -> MapRequest:
@@ -72,7 +93,8 @@ def read_map(config: Mapping[str, Any]) -> MapRequest:
     config = {**DEFAULTS, **config}
     refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS, "map"))
     settings = read_settings(config)
-    node = section(config, "map", MAP_KEYS)
+    given_map = config.get("map")
+    node = section({"map": {"film": NO_FILM, **given_map} if isinstance(given_map, Mapping) else given_map}, "map", MAP_KEYS)
     width, height = read_size(node["size"])
     across, down = read_axis("map.across", node["across"], width), read_axis("map.down", node["down"], height)
     try:
@@ -89,7 +111,40 @@ def read_map(config: Mapping[str, Any]) -> MapRequest:
         configuration=config,
         colours=choice("map.colours", node["colours"], COLOURS),
         pixel=None if node["pixel"] is None else read_pixel(node["pixel"], width, height),
+        film=read_film(node, grid),
     )
+
+
+def read_film(node: Mapping[str, Any], grid: Grid) -> Film | None:
+    """The film of a map, if it has a centre. Raises ConfigError."""
+    film = section(node, "film", tuple(NO_FILM))
+    if film["centre"] is None:
+        return None
+    try:
+        x, y = (one if isinstance(one, str) else as_override(one + 0) for one in film["centre"] if not isinstance(one, bool))
+    except (ValueError, TypeError):
+        raise ConfigError("map.film.centre", film["centre"], "must be [x, y], two numbers, or null") from None
+    asked = Film(
+        centre=(x, y),
+        doublings=integer("map.film.doublings", film["doublings"], 1, MOST_DOUBLINGS),
+        steps=integer("map.film.steps", film["steps"], 1, MOST_STEPS),
+        seconds=number(
+            "map.film.seconds", film["seconds"], f"above 0, at most {MOST_SECONDS}", lambda one: 0 < one <= MOST_SECONDS
+        ),
+    )
+    if max(grid.shape) > LARGEST_FILM:
+        raise ConfigError("map.size", node["size"], f"must be at most {LARGEST_FILM} for a film")
+    if asked.seconds < SHORTEST * asked.frames:
+        raise ConfigError(
+            "map.film.seconds", asked.seconds, f"must be at least {SHORTEST * asked.frames:g} for {asked.frames} frames"
+        )
+    try:
+        asked.check(grid)
+    except ConfigError as error:
+        if error.key not in ("centre", "doublings"):
+            raise
+        raise ConfigError(f"map.film.{error.key}", error.value, error.allowed) from None
+    return asked
 
 
 def read_size(value: object) -> tuple[int, int]:

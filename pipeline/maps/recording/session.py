@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pipeline.app.progress import phase, progress_bar
 from pipeline.errors import ConfigError, printable
 from pipeline.maps.digest import map_digest, map_key
 from pipeline.maps.recording.artifacts import Finding, find, note, write_artifacts
+from pipeline.maps.recording.film import make_film
 from pipeline.maps.recording.request import MapRequest
 from pipeline.maps.recording.spool import MapSpool, description_in
 from pipeline.maps.recording.stripes import insert, stripes, verify_stripe
@@ -40,6 +41,7 @@ class RecordedMap:
     digest: str
     run_id: str
     store: Store
+    film: Sequence[str] = ()  # what it is and what rounding decides in it
 
 
 def make_map(request: MapRequest, folder: Path, command: str) -> RecordedMap:
@@ -71,7 +73,23 @@ def make_map(request: MapRequest, folder: Path, command: str) -> RecordedMap:
             finally:
                 end(store, run_id, ended, spool)
             spool.remove()
+        if request.film:
+            made = replace(made, film=film_sentences(request, made, trainer, interrupts, folder))
     return made
+
+
+def film_sentences(
+    request: MapRequest, made: RecordedMap, trainer: Executor, interrupts: Interrupts, folder: Path
+) -> list[str]:
+    """Makes the film of a recorded map; gives sentences on it. Raises UnfinishedError where it cannot be stored."""
+    where = f"the map is recorded as run {made.run_id}, without its film"
+    try:
+        return make_film(request, made.result, made.store, made.run_id, trainer, interrupts, folder)
+    except KeyboardInterrupt:
+        print(f"\n{where}", file=sys.stderr)
+        raise
+    except (*STORE_ERRORS, OSError) as error:  # OSError: of the folder
+        raise UnfinishedError(printable(f"{reason(error)}; {where}")) from None
 
 
 def kept(spool: MapSpool, request: MapRequest) -> str:
