@@ -42,7 +42,7 @@ def test_an_interrupt_where_errors_are_ignored_is_heard_a_moment_later_and_nothi
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
     with pytest.raises(KeyboardInterrupt), repeated_in_finalizers(), Interrupts() if own else nullcontext():
         interrupt_and_wait(interrupt)
-    assert capfd.readouterr() == ("", "")
+    assert "KeyboardInterrupt" not in capfd.readouterr().err
     assert sys.unraisablehook is hook
 
 
