@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.errors import ConfigError, as_override, unknown_key
 from pipeline.maps.axis import MOST_PIXELS, SCALES, Axis
 from pipeline.maps.grid import Grid
+from pipeline.maps.large import MOST_IN_MEMORY, is_large
 from pipeline.maps.recording.stripes import ROW_BYTES, stripe_pixels
 from pipeline.report.numbers import count
 from pipeline.sweeps.estimate import PROGRAM, free_disk, refuse_above, size
@@ -24,6 +25,7 @@ COLOURS = ("pretty", "safe")  # of `maps.pictures.colours`, which is slow to imp
 AXIS_KEYS = ("key", "from", "to", "centre", "width", "scale")
 # Bytes, measured: of a pixel in memory, its result and what pictures are made from; of a pixel of a stripe.
 PIXEL_IN_MEMORY, PIXEL_ON_DISK, PICTURES = 32, ROW_BYTES + 20, 8 * 2**20
+PIXEL_OF_LARGE = 17  # on disk, too
 COPIES = 3  # of a stripe's arrays
 
 
@@ -44,12 +46,16 @@ class MapRequest:
         executor = self.settings.executor
         workers = executor.workers if executor.name == "dask" and not executor.address else 1
         stripe = stripe_pixels(self.grid, self.pixels, executor) * 8 * (4 * self.grid.network.size + 16)
-        return PROGRAM * workers + self.pixels * PIXEL_IN_MEMORY + COPIES * min(stripe, self.pixels * 1024) * workers
+        return (
+            PROGRAM * workers
+            + min(self.pixels, MOST_IN_MEMORY) * PIXEL_IN_MEMORY
+            + COPIES * min(stripe, self.pixels * 1024) * workers
+        )
 
     @property
     def disk(self) -> int:
         """The bytes of disk that it may take."""
-        return self.pixels * PIXEL_ON_DISK + PICTURES
+        return self.pixels * (PIXEL_ON_DISK + (PIXEL_OF_LARGE if is_large(self.grid.shape) else 0)) + PICTURES
 
     @property
     def pixels(self) -> int:
