@@ -137,7 +137,8 @@ def agreement(batch: Batch, here: BatchResult, losses: Array, other_order: Array
     """How many signs agree, and why the others do not, each counted under the first reason that holds.
 
     Stopped: diverged here, 10⁶ times above the first error, and the method lets it come back. Rounding: one of the two gives
-    the other sign when the hidden units are put in reverse order, or here the patterns. Average: by their last 20 errors the signs agree.
+    the other sign when the hidden units are put in reverse order, or here the patterns. Average: by their last 20 errors the
+    signs agree.
     """
     theirs, ours = converged(losses), fell(here)
     differing = np.flatnonzero(theirs != ours)

@@ -107,7 +107,9 @@ def insert(result: MapResult, rows: RunRows) -> int:
     """Takes over a stripe's rows; gives how many pixels they are."""
     table = rows.table
     places = table.column("place").to_numpy()
+    first, end = int(places[0]), int(places[-1]) + 1
+    where = slice(first, end) if end - first == len(places) else places  # a slice is copied five times as fast
     for name in ("status", "epochs", "final_error"):
-        getattr(result, name).reshape(-1)[places] = table.column(name).to_numpy()
+        getattr(result, name).reshape(-1)[where] = table.column(name).to_numpy()
     result.release()
     return len(places)
