@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import causes, coverage, explorer, first_use, scaling, server, sweep, training, uneven, workers
+from benchmarks import causes, coverage, explorer, first_use, map, scaling, server, sweep, training, uneven, workers
 
 BENCHMARKS = {
     "training": lambda: training.main([]),
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "coverage": coverage.main,
     "causes": causes.main,
     "explorer": explorer.main,
+    "map": map.main,
 }
 
 for name in sys.argv[1:] or BENCHMARKS:

@@ -30,7 +30,7 @@ def draw(name: str) -> None:
     path = FOLDER / f"{name}.png"
     with_colours(picture, ranks(result, request.colours).colours).save(path, optimize=True)
     size = path.stat().st_size
-    print("\n".join([f"{path} ({size:,} bytes)", in_words(result), *found.sentences]), flush=True)
+    print("\n".join([f"{path} ({size:,} bytes)", in_words(found.metrics), *found.sentences]), flush=True)
     if size > LARGEST:
         sys.exit(f"{path}: more than {LARGEST:,} bytes")
 

@@ -28,7 +28,7 @@ def main(config: dict[str, Any]) -> int:
     except UnfinishedError as error:
         print(error, file=sys.stderr)
         return 1
-    for line in (question(request), in_words(made.result), *made.found.sentences, *made.film, f"digest {made.digest}"):
+    for line in (question(request), in_words(made.found.metrics), *made.found.sentences, *made.film, f"digest {made.digest}"):
         print(line)
     print(f"recorded as run {made.run_id} in {made.store.uri}; {made.store.how_to_look(made.run_id)}")
     print("a pixel's command, its curve and its cause: the same command with map.pixel=[x,y]")

@@ -6,8 +6,6 @@ all equal, 1: something drifted.
 
 from typing import Any
 
-import numpy as np
-
 from pipeline.app.application import run
 from pipeline.reproducibility.baselines import update
 from pipeline.reproducibility.check import (
@@ -39,7 +37,7 @@ def check_map(settings: Settings, which: str) -> int:
     from pipeline.store.environment import environment_tags, source_tags
 
     recorded = reproduction.recorded_map(settings.tracking.uri, which)
-    pixels = np.array(sample(recorded.result.status.size, settings.sample, settings.seed))
+    pixels = sample(recorded.result.status.size, settings.sample, settings.seed)
 
     def work() -> Outcome:
         drifts = reproduction.drifted(recorded.grid, recorded.result, pixels, settings.engines)

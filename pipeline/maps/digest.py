@@ -16,7 +16,6 @@ from pipeline.trials.fingerprint import header, little_endian
 
 KEY_HEADER = "backpropagation map 1"
 DIGEST_HEADER = "backpropagation map result 1"
-ROWS = 64  # at once
 
 
 def map_key(grid: Grid) -> str:
@@ -46,10 +45,10 @@ def map_key(grid: Grid) -> str:
 def map_digest(key: str, result: MapResult) -> str:
     """The digest of the result of the map with this key."""
     sha = hashlib.sha256(f"{DIGEST_HEADER}\n{key}\n".encode())
-    for start in range(0, len(result.status), ROWS):
-        sha.update(np.ascontiguousarray(result.status[start : start + ROWS]).tobytes())
-    for start in range(0, len(result.status), ROWS):
-        sha.update(result.epochs[start : start + ROWS].astype("<i8").tobytes())
-    for start in range(0, len(result.status), ROWS):
-        sha.update(little_endian(result.final_error[start : start + ROWS]).tobytes())
+    for rows in result.bands():
+        sha.update(np.ascontiguousarray(result.status[rows]).tobytes())
+    for rows in result.bands():
+        sha.update(result.epochs[rows].astype("<i8").tobytes())
+    for rows in result.bands():
+        sha.update(little_endian(result.final_error[rows]).tobytes())
     return sha.hexdigest()

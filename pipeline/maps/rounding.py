@@ -86,9 +86,8 @@ def rounding(
 ) -> Rounding:
     """Trains at most so many pixels of a trained map again, chosen at random, always the same ones."""
     pixels = result.status.size
-    chosen = np.arange(pixels)
-    if pixels > most:
-        chosen = np.sort(np.random.default_rng(SEED).choice(pixels, most, replace=False))
+    random = np.random.default_rng(SEED)
+    chosen = np.arange(pixels) if pixels <= most else np.sort(random.choice(pixels, most, replace=False))
     status, error = result.status.ravel()[chosen], result.final_error.ravel()[chosen]
     batch = grid.batch(chosen)
     for order, other in other_orders(batch).items():

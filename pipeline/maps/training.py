@@ -1,5 +1,6 @@
 """A map trained: status, epochs and final error of its pixels."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline.maps.grid import Grid, Pixels
 
 MOST_PIXELS = 262_144  # of a batch
 BATCH_BYTES = 256 * 2**20  # of its arrays
+BAND = 2**20  # pixels that are looked at together
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,15 @@ class MapResult:
     def copy(self) -> "MapResult":
         """The same in arrays of its own."""
         return MapResult(self.status.copy(), self.epochs.copy(), self.final_error.copy())
+
+    def bands(self) -> Iterator[slice]:
+        """All rows, some at a time."""
+        height, width = self.status.shape
+        rows = max(1, BAND // width)
+        yield from (slice(start, min(start + rows, height)) for start in range(0, height, rows))
+
+    def release(self) -> None:
+        """Nothing is to be done: this result is in memory (see `maps.large`)."""
 
     def insert(self, pixels: Pixels, result: BatchResult) -> None:
         """Takes over what has ended of these pixels' batch."""

@@ -11,7 +11,7 @@ from PIL import Image
 from pipeline.errors import ConfigError
 from pipeline.maps.axis import Axis
 from pipeline.maps.pictures.colours import SCALES
-from pipeline.maps.pictures.labelled import labelled
+from pipeline.maps.pictures.labelled import labelled, ordinal
 from pipeline.maps.pictures.layers import Layer, causes, epochs, ranks, statuses
 from pipeline.maps.training import MapResult
 from pipeline.report.figures.drawing import Picture
@@ -27,8 +27,11 @@ def write_pictures(
     caption: str = "",
     scale: str = "pretty",
     cause: NDArray[np.int8] | None = None,
+    every: int = 1,
 ) -> dict[Path, str]:
     """Writes `picture.png` and `pixels.png` of the ranks, `status.png`, `epochs.png`, and of causes (H, W) `cause.png`.
+
+    The result may have only each `every`-th run along either axis of the map.
 
     Gives the caption of each. Raises ConfigError for a scale that there is not.
     """
@@ -36,10 +39,11 @@ def write_pictures(
     layers = {"picture": ranks(result, scale), "status": statuses(result, scale), "epochs": epochs(result, scale)}
     if cause is not None:
         layers["cause"] = causes(cause, scale)
-    captions = {folder / "pixels.png": "one pixel for each run, the lowest values at the left and at the bottom"}
+    each = "each run" if every == 1 else f"every {ordinal(every)} run along each axis"
+    captions = {folder / "pixels.png": f"one pixel for {each}, the lowest values at the left and at the bottom"}
     save_pixels(layers["picture"], folder / "pixels.png")
     for name, layer in layers.items():
-        picture = labelled(layer, across, down, title, caption)
+        picture = labelled(layer, across, down, title, caption, every)
         save_labelled(picture, folder / f"{name}.png")
         captions[folder / f"{name}.png"] = picture.caption
     return captions

@@ -22,12 +22,17 @@ BAR, ENTRY, NUMBERS = 11, 26, 15  # heights in the legend, in pixels
 
 
 @styled
-def labelled(layer: Layer, across: Axis, down: Axis, title: str = "", caption: str = "") -> Picture:
-    """A layer (H, W) with the lowest values at the left and at the bottom. A large map is thinned: every n-th run is drawn."""
+def labelled(layer: Layer, across: Axis, down: Axis, title: str = "", caption: str = "", every: int = 1) -> Picture:
+    """A layer (H, W) with the lowest values at the left and at the bottom. A large map is thinned: every n-th run is drawn.
+
+    Of a very large one the layer itself has only each `every`-th run along either axis.
+    """
     height, width = layer.codes.shape
     thinned = -(-max(height, width) // LARGEST)
-    if thinned > 1:
-        caption = f"{caption} Drawn is every {ordinal(thinned)} run along each axis.".strip()
+    if thinned * every > 1:
+        caption = f"{caption} Drawn is every {ordinal(thinned * every)} run along each axis.".strip()
+    if every > 1:
+        caption += f" Colours and numbers of runs are those of every {ordinal(every)}."
     codes = layer.codes[thinned // 2 :: thinned, thinned // 2 :: thinned]
     enlarged = max(1, -(-SMALLEST // max(codes.shape)))
     down_by, across_by = (max(enlarged, -(-NARROWEST // size)) for size in codes.shape)  # pixels of the picture for a run
@@ -46,7 +51,7 @@ def labelled(layer: Layer, across: Axis, down: Axis, title: str = "", caption: s
     plot = figure.add_axes(box(LEFT, top, columns, rows))
     image = layer.colours[np.repeat(np.repeat(codes, down_by, axis=0), across_by, axis=1)]
     figure.figimage(image, LEFT, page[1] - top - rows, origin="lower")  # pixel by pixel, while imshow resamples
-    plot.set(xlim=(0, width), ylim=(0, height), facecolor="none")
+    plot.set(xlim=(0, across.size), ylim=(0, down.size), facecolor="none")
     label_axes(plot, across, down)
     if title:
         figure.text(LEFT / page[0], 1 - 8 / page[1], plain(title, LONGEST), va="top", ha="left", fontsize=12)

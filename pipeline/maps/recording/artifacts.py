@@ -1,28 +1,27 @@
 """What is recorded of a map: its arrays, its pictures, its configuration, its numbers, its description."""
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from pipeline.backprop.status import Status
 from pipeline.errors import as_override
 from pipeline.maps.boundary import boundary, outcomes, sentence
 from pipeline.maps.grid import Grid
+from pipeline.maps.large import central, drawn_every, is_large, thinned
 from pipeline.maps.pictures.files import write_pictures
+from pipeline.maps.recording.arrays import arrays_of, write_arrays
 from pipeline.maps.recording.request import MapRequest
+from pipeline.maps.recording.tiles import write_tiles
 from pipeline.maps.rounding import rounding
 from pipeline.maps.training import MapResult
 from pipeline.report.tables import markdown_text
 
 ARRAYS, CONFIGURATION, PICTURE = "map.npz", "config.yaml", "picture.png"
-LEVEL = 1  # of compression: more takes several times as long for a few percent
-MOST_EPOCHS_32 = 2**31
+BINS = 2**16  # of epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +35,32 @@ class Finding:
 def find(request: MapRequest, result: MapResult) -> Finding:
     """How much of the map rounding decides, and what its boundary is like."""
     decided = rounding(request.grid, result, request.settings.engine)
-    outcome, word = outcomes(result.status)
+    middle = central(result.status)
+    outcome, word = outcomes(middle)
     edge = boundary(outcome)
-    return Finding(metrics(result) | decided.metrics() | edge.metrics(), [str(decided), sentence(edge, word)])
+    of_edge = sentence(edge, word)
+    if middle.shape != result.status.shape:
+        of_edge += f" (of the {middle.shape[1]:,} × {middle.shape[0]:,} runs in the middle of the map)"
+    result.release()
+    return Finding(metrics(result) | decided.metrics() | edge.metrics(), [str(decided), of_edge])
 
 
 def write_artifacts(folder: Path, request: MapRequest, result: MapResult, found: Finding) -> None:
     """Writes the files of a map into a folder: arrays, configuration, pictures."""
-    write_arrays(folder / ARRAYS, arrays_of(request, result))
+    grid = request.grid
+    if is_large(grid.shape):
+        write_tiles(folder, grid, result)
+    else:
+        axes = {"across": grid.across.values, "down": grid.down.values}
+        write_arrays(folder / ARRAYS, arrays_of(grid, result) | axes)
     text = yaml.safe_dump(dict(request.configuration), sort_keys=False, allow_unicode=True)
     (folder / CONFIGURATION).write_text(text, encoding="utf-8")
-    grid = request.grid
-    does = f"converges{goal(grid)}" if (result.status == Status.CONVERGED).any() else "does not diverge"
+    does = f"converges{goal(grid)}" if found.metrics["share_converged"] else "does not diverge"
     title = f"Where {named(request)} {does} within {grid.batch_key.max_epochs:,} epochs"
     caption = " ".join(f"{text[0].upper()}{text[1:]}." for text in (held_fixed(grid), *found.sentences))
-    write_pictures(folder, result, grid.across, grid.down, title=title, caption=caption, scale=request.colours)
+    every = drawn_every(grid.shape)
+    drawn = thinned(result, every) if every > 1 else result
+    write_pictures(folder, drawn, grid.across, grid.down, title=title, caption=caption, scale=request.colours, every=every)
 
 
 def held_fixed(grid: Grid) -> str:
@@ -60,51 +70,45 @@ def held_fixed(grid: Grid) -> str:
     return f"held fixed: {' '.join(words) or 'all else of the worked example'}"
 
 
-def arrays_of(request: MapRequest, result: MapResult) -> dict[str, NDArray[Any]]:
-    """The arrays of map.npz: status (H, W), with the codes of `Status`, epochs, final_error; across (W,), down (H,)."""
-    small = request.grid.batch_key.max_epochs < MOST_EPOCHS_32
-    return {
-        "status": result.status,
-        "epochs": result.epochs.astype(np.int32) if small else result.epochs,
-        "final_error": result.final_error,
-        "across": request.grid.across.values,
-        "down": request.grid.down.values,
-    }
-
-
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Writes an .npz file, compressed; the same arrays, the same bytes."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
-        for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy")
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(entry, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
-
-
-def shares(result: MapResult) -> dict[str, float]:
-    """The share of the pixels that ended in each way, by its word."""
-    counts = np.bincount(result.status.reshape(-1), minlength=len(Status))
-    return {status.word: float(counts[status] / result.status.size) for status in Status}
-
-
 def metrics(result: MapResult) -> dict[str, float]:
-    """The numbers of a map."""
-    converged = result.epochs[result.status == Status.CONVERGED]
-    found = {"pixels": float(result.status.size)} | {f"share_{word}": share for word, share in shares(result).items()}
-    return found | ({"median_epochs": float(np.median(converged))} if len(converged) else {})
+    """The numbers of a map; epochs are the median of those that converged."""
+    counts = np.zeros(len(Status), np.int64)
+    for rows in result.bands():
+        counts += np.bincount(result.status[rows].reshape(-1), minlength=len(Status))
+    shares = {f"share_{status.word}": float(counts[status] / result.status.size) for status in Status}
+    found = {"pixels": float(result.status.size)} | shares
+    if number := int(counts[Status.CONVERGED]):
+        middle = [nth_epochs(result, place) for place in ((number - 1) // 2, number // 2)]
+        found["median_epochs"] = sum(middle) / 2
+    return found
 
 
-def in_words(result: MapResult) -> str:
-    """How the pixels ended."""
-    numbers = metrics(result)
-    parts = [f"{share:.1%} {word}" for word, share in shares(result).items() if share]
+def nth_epochs(result: MapResult, place: int) -> int:
+    """The number of epochs at a place (from 0) of those that converged, in order; counted, not put in order."""
+    low, high = 0, 1 + max(int(result.epochs[rows].max()) for rows in result.bands())
+    while True:
+        width = -(-(high - low) // BINS)
+        counts = np.zeros(BINS, np.int64)
+        for rows in result.bands():
+            epochs = result.epochs[rows][result.status[rows] == Status.CONVERGED]
+            counts += np.bincount((epochs[(low <= epochs) & (epochs < high)] - low) // width, minlength=BINS)
+        upto = np.cumsum(counts)
+        chosen = int(np.searchsorted(upto, place, side="right"))
+        low, high, place = low + chosen * width, low + (chosen + 1) * width, place - int(upto[chosen] - counts[chosen])
+        if width == 1:
+            return low
+
+
+def in_words(numbers: Mapping[str, float]) -> str:
+    """How the pixels ended, by the map's metrics."""
+    shares = {status.word: numbers[f"share_{status.word}"] for status in Status}
+    parts = [f"{share:.1%} {word}" for word, share in shares.items() if share]
     after = (
         f"; half of those that converged did within {numbers['median_epochs']:,.0f} epochs"
         if "median_epochs" in numbers
         else ""
     )
-    return f"{result.status.size:,} runs: {', '.join(parts)}{after}"
+    return f"{numbers['pixels']:,.0f} runs: {', '.join(parts)}{after}"
 
 
 def named(request: MapRequest) -> str:
@@ -127,8 +131,8 @@ def question(request: MapRequest) -> str:
     return f"For which {grid.across.name} and {grid.down.name} does {named(request)} converge{goal(grid)} {within}?"
 
 
-def note(request: MapRequest, result: MapResult, found: Finding, run_id: str, command: str) -> str:
+def note(request: MapRequest, found: Finding, run_id: str, command: str) -> str:
     """The description of a map on its MLflow page, in Markdown."""
     picture = f"![](get-artifact?path={PICTURE}&run_uuid={run_id})"
-    words = [question(request), in_words(result), *(f"{text[0].upper()}{text[1:]}." for text in found.sentences)]
+    words = [question(request), in_words(found.metrics), *(f"{text[0].upper()}{text[1:]}." for text in found.sentences)]
     return "\n\n".join([*map(markdown_text, words), f"`{command}`", picture])

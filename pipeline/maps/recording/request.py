@@ -9,6 +9,7 @@ from pipeline.errors import ConfigError, as_override, unknown_key
 from pipeline.maps.axis import MOST_PIXELS, SCALES, Axis
 from pipeline.maps.film import MOST_DOUBLINGS, Film
 from pipeline.maps.grid import Grid
+from pipeline.maps.large import MOST_IN_MEMORY, is_large
 from pipeline.maps.recording.stripes import ROW_BYTES, stripe_pixels
 from pipeline.report.numbers import count
 from pipeline.sweeps.estimate import PROGRAM, free_disk, refuse_above, size
@@ -30,6 +31,7 @@ AXIS_KEYS = ("key", "from", "to", "centre", "width", "scale")
 # Bytes, measured: of a pixel in memory, its result and what pictures are made from; of a pixel of a stripe.
 PIXEL_IN_MEMORY, PIXEL_ON_DISK, PICTURES = 32, ROW_BYTES + 20, 8 * 2**20
 SMALL_FRAME = 2**17  # bytes of a frame of a film that is enlarged
+PIXEL_OF_LARGE = 17  # on disk, too
 COPIES = 3  # of a stripe's arrays
 
 
@@ -53,7 +55,7 @@ class MapRequest:
         stripe = stripe_pixels(self.grid, self.pixels, executor) * 8 * (4 * self.grid.network.size + 16)
         return (
             PROGRAM * workers
-            + self.pixels * PIXEL_IN_MEMORY
+            + min(self.pixels, MOST_IN_MEMORY) * PIXEL_IN_MEMORY
             + COPIES * min(stripe, self.pixels * 1024) * workers
             + self.film_memory
         )
@@ -69,7 +71,8 @@ class MapRequest:
     def disk(self) -> int:
         """The bytes of disk that it may take."""
         film = self.film.frames * (self.pixels + SMALL_FRAME) if self.film else 0
-        return self.pixels * PIXEL_ON_DISK + PICTURES + film
+        files = PIXEL_OF_LARGE if is_large(self.grid.shape) else 0
+        return self.pixels * (PIXEL_ON_DISK + files) + PICTURES + film
 
     @property
     def pixels(self) -> int:

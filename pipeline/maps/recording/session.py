@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
-
-import numpy as np
 
 from pipeline.app.interrupts import Interrupts
 from pipeline.app.progress import phase, progress_bar
 from pipeline.errors import ConfigError, printable
 from pipeline.maps.digest import map_digest, map_key
+from pipeline.maps.large import empty_result
 from pipeline.maps.recording.artifacts import Finding, find, note, write_artifacts
 from pipeline.maps.recording.film import make_film
 from pipeline.maps.recording.request import MapRequest
 from pipeline.maps.recording.spool import MapSpool, description_in
-from pipeline.maps.recording.stripes import insert, stripes, verify_stripe
+from pipeline.maps.recording.stripes import insert, missing_pixels, stripes, verify_stripe
 from pipeline.maps.training import MapResult
 from pipeline.results.spool import SpoolInUseError
 from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors_as_config_errors
@@ -108,13 +108,14 @@ def end(store: Store, run_id: str, status: str, spool: MapSpool) -> None:
 
 def train(request: MapRequest, key: str, spool: MapSpool, trainer: Executor, interrupts: Interrupts) -> MapResult:
     """Trains what the spool has not, and writes each stripe to it at once; gives the whole result."""
-    result = MapResult.empty(request.grid.shape)
+    result = empty_result(request.grid.shape, spool.path)
     for rows in spool.rows:
         insert(result, rows)
-    missing = np.flatnonzero(result.status < 0)
-    work = stripes(request.grid, key, missing, request.settings.engine, request.settings.executor)
+    known = sum(int((result.status[band] >= 0).sum()) for band in result.bands())
+    engine, where = request.settings.engine, request.settings.executor
+    work = chain.from_iterable(stripes(request.grid, key, some, engine, where) for some in missing_pixels(result))
     with progress_bar() as bar:
-        for trained in trainer.train(ahead(work), bar("runs", request.pixels, request.pixels - len(missing))):
+        for trained in trainer.train(ahead(work), bar("runs", request.pixels, known)):
             with interrupts.deferred():
                 insert(result, spool.add(trained.table))
             interrupts.raise_if_requested()
@@ -131,7 +132,7 @@ def record(request: MapRequest, made: RecordedMap, spool: MapSpool, command: str
         store.log_files(run_id, artifacts)
         store.log_metrics(run_id, made.found.metrics)
         store.client.set_tag(run_id, DIGEST_TAG, made.digest)
-        store.set_note(run_id, note(request, result, made.found, run_id, command))
+        store.set_note(run_id, note(request, made.found, run_id, command))
 
 
 def params(request: MapRequest) -> dict[str, str]:

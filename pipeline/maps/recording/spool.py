@@ -14,7 +14,7 @@ from pipeline.results.verification import FILE_NAME, verified_file
 from pipeline.results.whole_file import DRAFT
 
 DESCRIPTION = "map.json"
-FILES = r"(map\.npz|config\.yaml|[a-z_]+\.png)"
+FILES = r"((map|axes)\.npz|config\.yaml|[a-z_]+\.png|tiles/([0-9]+-[0-9]+\.npz)?)"
 DRAFTS = DRAFT % r"(map\.json|[0-9]{10,19}\.arrow)"
 
 
