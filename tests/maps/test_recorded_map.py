@@ -45,7 +45,7 @@ def test_a_map_is_one_run_with_its_arrays_pictures_and_numbers(store, command, f
     grid = grid_of(*SMALL)
     result = train(grid, "numpy")
     files = {path.name: path for path in (store.parent / "artifacts" / run.info.run_id / "artifacts").iterdir()}
-    assert {"map.npz", "config.yaml", "picture.png", "pixels.png"} <= set(files)
+    assert {"map.npz", "config.yaml", "picture.png", "pixels.png", "cause.png"} <= set(files)
     with np.load(files["map.npz"]) as arrays:
         assert arrays["status"].dtype == np.int8
         for name in ("status", "epochs", "final_error"):

@@ -13,6 +13,7 @@ from pipeline.maps.boundary import boundary, outcomes, sentence
 from pipeline.maps.grid import Grid
 from pipeline.maps.large import central, drawn_every, is_large, thinned
 from pipeline.maps.pictures.files import write_pictures
+from pipeline.maps.reasons import reasons
 from pipeline.maps.recording.arrays import arrays_of, write_arrays
 from pipeline.maps.recording.request import MapRequest
 from pipeline.maps.recording.tiles import write_tiles
@@ -51,8 +52,8 @@ def write_artifacts(folder: Path, request: MapRequest, result: MapResult, found:
     if is_large(grid.shape):
         write_tiles(folder, grid, result)
     else:
-        axes = {"across": grid.across.values, "down": grid.down.values}
-        write_arrays(folder / ARRAYS, arrays_of(grid, result) | axes)
+        values = {"across": grid.across.values, "down": grid.down.values}
+        write_arrays(folder / ARRAYS, arrays_of(grid, result) | values)
     text = yaml.safe_dump(dict(request.configuration), sort_keys=False, allow_unicode=True)
     (folder / CONFIGURATION).write_text(text, encoding="utf-8")
     does = f"converges{goal(grid)}" if found.metrics["share_converged"] else "does not diverge"
@@ -60,7 +61,9 @@ def write_artifacts(folder: Path, request: MapRequest, result: MapResult, found:
     caption = " ".join(f"{text[0].upper()}{text[1:]}." for text in (held_fixed(grid), *found.sentences))
     every = drawn_every(grid.shape)
     drawn = thinned(result, every) if every > 1 else result
-    write_pictures(folder, drawn, grid.across, grid.down, title=title, caption=caption, scale=request.colours, every=every)
+    cause = reasons(grid, result, request.settings.engine) if every == 1 and request.settings.causes else None
+    axes = grid.across, grid.down
+    write_pictures(folder, drawn, *axes, title=title, caption=caption, scale=request.colours, cause=cause, every=every)
 
 
 def held_fixed(grid: Grid) -> str:
