@@ -70,6 +70,9 @@ def test_help_takes_less_than_a_fifth_of_a_second():
     assert min(times) < 0.2
 
 
+OTHERS = ["push", "folder=nowhere"], ["reproduce", "engines=abacus"], ["ui", "tracking.uri=http://localhost:1"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -80,9 +83,7 @@ def test_help_takes_less_than_a_fifth_of_a_second():
         ["train", "learning_rat=1"],
         ["train", "-m", "learning_rate=-1,1"],
         ["explain", "-m"],
-        ["push", "folder=nowhere"],
-        ["reproduce", "engines=abacus"],
-        ["ui", "tracking.uri=http://localhost:1"],
+        *(pytest.param(words, marks=pytest.mark.slow) for words in OTHERS),
     ],
     ids=" ".join,
 )

@@ -516,12 +516,14 @@ OTHERS = [row for row in SHORT if "task=digits" not in row["overrides"]]
 needs_features = pytest.mark.skipif(len(feature_sets()) < 2, reason="NumPy uses no optional vector feature of this processor")
 
 
+@pytest.mark.slow
 @needs_features
 @pytest.mark.parametrize("off", feature_sets())
 def test_vector_features_do_not_change_a_bit(off):
     assert elsewhere(OTHERS, NPY_DISABLE_CPU_FEATURES=off) == [row["digest"] for row in OTHERS]
 
 
+@pytest.mark.slow
 @needs_features
 def test_with_numpys_exp_they_would():
     """Why the project has its own: the same sample, trained with np.exp, depends on the processor."""

@@ -414,6 +414,7 @@ def refused(path: Path, store: Path) -> str:
     return message
 
 
+@pytest.mark.slow
 def test_what_a_manifest_goes_with_is_checked_all_the_same(exported, store, folder):
     path, whole = folder / "sweep.zip", members_of(exported, folder)
     write(path, whole)
@@ -424,6 +425,7 @@ def test_what_a_manifest_goes_with_is_checked_all_the_same(exported, store, fold
     assert {file.name for file in folder.iterdir()} == {"sweep.zip", "whole.zip", "mlruns"}
 
 
+@pytest.mark.slow
 def test_what_a_manifest_does_not_go_with_is_refused(exported, store, command, folder):
     path, whole = folder / "sweep.zip", members_of(exported, folder)
     for name, content in whole.items():  # a bit of each, in the middle

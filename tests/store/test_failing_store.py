@@ -72,6 +72,7 @@ def fill(path: Path) -> Path:
     return ballast
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_store(small_disk, empty_store, folder, command, monkeypatch):
     store = small_disk / "mlflow.db"
     shutil.copy(empty_store, store)

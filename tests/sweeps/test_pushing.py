@@ -130,6 +130,7 @@ def all_is_pushed(ended, what, store, command, pragma, compared) -> None:
     assert command("push").out == "nothing waits under multirun/\n"
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_not_trained_to_its_end_is_recorded_so_far_and_goes_on(store, command, monkeypatch, compared):
     assert command("train", *SWEEP).code == 0
     with monkeypatch.context() as patch:

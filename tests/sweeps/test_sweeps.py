@@ -91,7 +91,7 @@ def interrupted_after(monkeypatch):
     return interrupt
 
 
-@pytest.mark.parametrize("engine", ["numba", "numpy"])
+@pytest.mark.parametrize("engine", ["compiled", pytest.param("numpy", marks=pytest.mark.slow)])
 def test_the_same_command_goes_on_and_ends_as_if_never_interrupted(store, command, folder, interrupted_after, engine):
     sweep = (*SWEEP, f"engine={engine}", "executor.chunk=4")
     assert command("train", *sweep).code == 0

@@ -77,6 +77,7 @@ for units, patterns in ((2, 2, 1), 4), ((2, 3, 7, 2), 13), ((9, 5), 40):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cpu", "width"), [("generic", 2), ("haswell", 4)])
 def test_bits_do_not_depend_on_the_processor(cpu: str, width: int) -> None:
     if cpu != "generic" and compiled.processor().width < width:

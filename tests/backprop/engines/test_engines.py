@@ -88,7 +88,9 @@ def test_every_bit_is_that_of_the_definition_in_many_more_cases(batch: Batch) ->
 
 
 @pytest.mark.parametrize("update", ["batch", "online"])
-@pytest.mark.parametrize(("shape", "patterns"), [((2, 2, 1), 3), ((5, 6, 3), 7), ((4, 8, 3), 601)])
+@pytest.mark.parametrize(
+    ("shape", "patterns"), [((2, 2, 1), 3), ((5, 6, 3), 7), pytest.param((4, 8, 3), 601, marks=pytest.mark.slow)]
+)
 def test_the_mean_error_has_the_bits_of_the_definition(update: str, shape: tuple[int, ...], patterns: int) -> None:
     network = Network(shape, bias="per_unit", train_bias=True)
     batch = make(network, patterns, 20, 3, rate=6.0 / patterns, max_epochs=22, update=update, criterion="mean_error")
