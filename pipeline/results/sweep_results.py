@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 AXES = "axes"  # metadata of results.parquet: which of its columns are axes of the sweep
 FILE = "results.parquet"
+SETTING_SEVERAL = ("lesson",)  # axes that are no key of a trial, but set several
 MOST_EPOCHS = 10**12
 REQUIRED = RUN_COLUMNS[:3]  # status, epochs, final_error
 TEXTS, WHOLE, NUMBERS = (
@@ -91,7 +92,7 @@ def check(table: pa.Table) -> None:
         if not any(allows(kind) for allows in kinds_of(name)):
             raise ValueError(f"has a column {name} of the type {kind}")
     for axis in axes_of(table):  # any other name might be that of a statistic
-        if axis.partition(".")[0] not in TRIAL_KEYS:
+        if axis.partition(".")[0] not in (*TRIAL_KEYS, *SETTING_SEVERAL):
             raise ValueError(f"has an axis {axis}, which is no key of a trial")
     check_ends(table)
 

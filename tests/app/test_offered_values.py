@@ -16,7 +16,7 @@ from pipeline.trials.settings import read_run
 # What is offered is what stands as a value in a file, or in the comment beside it and is accepted there.
 WORD = re.compile(r"\[[^\]]*\]|[\w.+−-]+")
 KEY = re.compile(r"^( *)(\w+): *([^#]*?) *(?:# (.*))?$")
-SMALL = ("max_epochs=2", "curve_points=3")
+SMALL = ("max_epochs=2", "curve_points=3", "on_unreachable=warn")
 NEEDS = {"initial=published": "task=seed_example"}  # else: initial=uniform
 GROUPS = ("task", "network", "initial", "tracking")  # of which each file is a choice that is tried here
 ELSEWHERE = ("task=csv", "initial=explicit", "initial=file")  # need files or numbers, which the last test gives

@@ -17,6 +17,7 @@ from pipeline.backprop.network import forward, worst_output
 from pipeline.backprop.status import Status
 
 NUMBERS = 250_000  # of one array of second derivatives, that fit the processor's cache
+MOST_NUMBERS = 2_000_000  # … at most: 16 MB
 FEWEST = 128  # runs that are looked at together: with fewer, calls would cost more than arithmetic
 
 
@@ -40,7 +41,8 @@ def causes(result: BatchResult) -> Causes:
     found.code[result.status == Status.DIVERGED] = Cause.DIVERGED
     exhausted = np.flatnonzero(result.status == Status.EXHAUSTED)
     trainings, of = np.unique(result.batch.training[exhausted], return_inverse=True)
-    size = max(FEWEST, NUMBERS // numbers_of(result.batch))
+    numbers = numbers_of(result.batch)
+    size = max(1, min(FEWEST, MOST_NUMBERS // numbers), NUMBERS // numbers)
     for some in np.split(np.arange(len(trainings)), range(size, len(trainings), size)) if len(trainings) else ():
         own = np.flatnonzero((of >= some[0]) & (of <= some[-1]))
         explain(result, exhausted[own], of[own] - some[0], found)
@@ -50,7 +52,8 @@ def causes(result: BatchResult) -> Causes:
 def numbers_of(batch: Batch) -> int:
     """How many numbers one run takes, about."""
     trained = batch.network.trained
-    return min(trained, MOST_TRAINED) * (trained + 4 * max(batch.network.units)) + 1
+    of_curvature = min(trained, MOST_TRAINED) * (trained + 4 * max(batch.network.units))
+    return max(of_curvature, len(batch.inputs) * sum(batch.network.units)) + 1
 
 
 def explain(result: BatchResult, trials: NDArray[np.intp], of: NDArray[np.intp], found: Causes) -> None:
