@@ -309,7 +309,8 @@ def test_a_database_without_a_server(postgres, folder, monkeypatch):
         assert (code, len(messages(err))) == (2, 1), err
         assert words in err
     assert not (folder / "multirun").exists()
-    assert said(*sweep, f"tracking.artifacts={folder}/files")[0] == 0
+    code, err = said(*sweep, f"tracking.artifacts={folder}/files")
+    assert (code, messages(err)) == (0, []), err
     assert said("pipeline.train", "max_epochs=5", f"tracking.uri={uri}") == (0, "")
     assert said("pipeline.summary", f"tracking.uri={uri}") == (0, "")
     assert len(list(Path(folder, "files").rglob("weights.npz"))) == 4
