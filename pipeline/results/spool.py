@@ -41,7 +41,6 @@ OWN_ARTIFACTS = (
     r"causes|causes_by_setting|first_steps)\.(csv|parquet)|summary\.txt)?)|(figures/([a-z_]+(_by_[\w.+@-]+)?\.(svg|png))?)|(weights/([0-9]{10,19}\.npz)?))?"
 )
 OWN = re.compile(rf"{LOCK}|sweep\.json|{FILE_NAME.pattern}|{DRAFTS}|{ARTIFACTS}(-[0-9]+)?/{OWN_ARTIFACTS}")
-LAST = {DESCRIPTION: 1, "map.json": 1, LOCK: 2}  # to be removed
 MOST_NAMED, LONGEST_NAME = 3, 60
 
 
@@ -107,9 +106,10 @@ class Spool:
         """
         self.rows.clear()
         opened.cache_clear()
+        last = {self.description: 1, LOCK: 2}
         if not self._is_here():
             say(f"{self.path}: not removed: it is not the folder any more that this process has locked")
-        elif left := remove_own(self.path, self.own, lambda name: LAST.get(name, 0)):
+        elif left := remove_own(self.path, self.own, lambda name: last.get(name, 0)):
             more = f" and {len(left) - MOST_NAMED:,} more" if len(left) > MOST_NAMED else ""
             say(f"{self.path}: not removed: it has {', '.join(left[:MOST_NAMED])}{more}")
         else:
