@@ -88,7 +88,7 @@ def copy(config: dict[str, Any], elsewhere: dict[str, str]) -> int:
                 print(f"{what}: is there already as run {there} in {store.uri}")
                 return 0
             run_id = write_sweep(sweep, store, interrupts.raise_if_requested)
-        except (IncompleteError, *store_errors()) as error:
+        except store_errors(IncompleteError) as error:
             print(
                 f"{what}: {store.uri} has not taken everything ({reason(error)}); the same command goes on from there",
                 file=sys.stderr,

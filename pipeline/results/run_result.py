@@ -103,7 +103,7 @@ class BatchRows:
 
 def cause_values(found: Causes) -> Iterator[dict[str, Any]]:
     """The CAUSES of each trial; None where a number is not known, and of runs that converged."""
-    words = [one.word or None for one in map(Cause, found.code.tolist())]
+    words = [Cause(code).word if code else None for code in found.code.tolist()]
     numbers = [found.number, found.goal, found.rho, found.lambda_min, found.k_star]
     known = [[None if math.isnan(number) else number for number in column.tolist()] for column in numbers]
     for values in zip(words, *known, cause_digests(found), strict=True):

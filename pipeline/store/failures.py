@@ -18,18 +18,23 @@ BUSY_SECONDS, BUSY_PAUSE = 60.0, 0.05
 A_MOMENT = 0.3  # seconds, instead of BUSY_SECONDS
 
 
-def client_errors() -> tuple[type[Exception], ...]:
-    """What MLflow's client raises: nothing, as long as MLflow is not imported."""
-    if "mlflow" not in sys.modules:
-        return ()
+def client_is_used() -> bool:
+    """Whether MLflow may have raised something."""
+    return "mlflow" in sys.modules
+
+
+def library_errors() -> tuple[type[Exception], ...]:
+    """What SQLite raises, and MLflow with the libraries below it."""
+    if not client_is_used():
+        return (sqlite3.Error,)
     from pipeline.store.client.failures import CLIENT_ERRORS
 
-    return CLIENT_ERRORS
+    return (sqlite3.Error, *CLIENT_ERRORS)
 
 
-def store_errors() -> tuple[type[Exception], ...]:
-    """What a store raises, for `except`, which asks when something is raised."""
-    return (*client_errors(), sqlite3.Error, OSError)
+def store_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """What a store raises, and others, for `except`, which asks when something is raised."""
+    return (*library_errors(), OSError, *others)
 
 
 @contextmanager
@@ -37,7 +42,7 @@ def store_errors_as_config_errors(uri: str) -> Iterator[None]:
     """For work that needs the store from the start."""
     try:
         yield
-    except (sqlite3.Error, *client_errors()) as error:
+    except library_errors() as error:
         raise unusable(uri, error, "used") from None
 
 
@@ -48,7 +53,7 @@ def unusable(uri: str, error: Exception, what: str = "opened") -> ConfigError:
 
 def reason(error: BaseException) -> str:
     """Why a store failed, in one line: the first cause, without what MLflow and SQLAlchemy add to it."""
-    if client_errors():
+    if client_is_used():
         from pipeline.store.client.failures import of_server
 
         if told := of_server(error):

@@ -73,7 +73,7 @@ def push_spool(spool: Spool, description: SweepDescription, plan: Plan, elsewher
                     f"resume with: {printable(description.command)}"
                 )
                 return 0
-    except (NotRecordedError, ConfigError, *store_errors()) as error:
+    except store_errors(NotRecordedError, ConfigError) as error:
         print(error if isinstance(error, NotRecordedError) else NotRecordedError(spool.path, error), file=sys.stderr)
         return 1
     print(f"{path}: recorded as run {parent} in {store.uri}")

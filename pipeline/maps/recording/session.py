@@ -68,7 +68,7 @@ def make_map(request: MapRequest, folder: Path, command: str) -> RecordedMap:
                 ended = "KILLED"
                 print(f"\n{kept(spool, request)}", file=sys.stderr)
                 raise
-            except (*store_errors(), OSError) as error:  # OSError: of the folder
+            except store_errors() as error:  # OSError: of the folder
                 raise UnfinishedError(printable(f"{reason(error)}; {kept(spool, request)}")) from None
             finally:
                 end(store, run_id, ended, spool)
@@ -88,7 +88,7 @@ def film_sentences(
     except KeyboardInterrupt:
         print(f"\n{where}", file=sys.stderr)
         raise
-    except (*store_errors(), OSError) as error:  # OSError: of the folder
+    except store_errors() as error:  # OSError: of the folder
         raise UnfinishedError(printable(f"{reason(error)}; {where}")) from None
 
 

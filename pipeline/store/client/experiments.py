@@ -20,4 +20,4 @@ def make_experiment(client: Any, name: str, location: str | None, tags: Mapping[
     except MlflowException:  # another process was faster, or the answer was lost
         if not client.get_experiment_by_name(name):
             raise
-    return client.get_experiment_by_name(name)
+    return client.get_experiment_by_name(name)  # type: ignore[no-any-return]
