@@ -279,7 +279,7 @@ def test_a_run_that_is_no_trials_is_what_mlflow_would_have_written(store, monkey
         monkeypatch.setattr(bulk, "KNOWN_SCHEMAS", schemas)
         opened = Store(f"sqlite:///{store}", EXPERIMENT)
         assert (opened.local is None) == (not schemas)
-        run_id = opened.begin("check", "its name", {"learning_rate": "[0.5,5]", "odd key": "x"}, {"long": "x" * 7000})
+        run_id = opened.begin("check", "its name", {"learning_rate": "[0.5,5]", "longest": "x" * 6000}, {"long": "x" * 7000})
         begun = opened.client.get_run(run_id)
         assert (begun.info.status, begun.info.end_time, opened.status(run_id)) == ("RUNNING", None, "RUNNING")
         opened.log_metrics(run_id, points, {"share": curve})
@@ -303,6 +303,13 @@ def test_a_run_that_is_no_trials_is_what_mlflow_would_have_written(store, monkey
         with pytest.raises(MlflowException, match="not found"):
             opened.end("0" * 32, "FINISHED")
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("params", [{"odd key": "x"}, {"long": "x" * 6001}, {"../up": "x"}, {"": "x"}], ids=str)
+def test_what_mlflow_may_change_or_refuse_is_left_to_its_client(params, store):
+    opened = Store(f"sqlite:///{store}", EXPERIMENT)
+    assert opened.local.begin("name", params, {"mlflow.user": "me"}) is None
+    assert not runs_of(store)[1]
 
 
 def test_an_experiment_is_what_mlflow_finds(store, monkeypatch):
