@@ -133,7 +133,7 @@ def in_words(name: str, history: History) -> str:
     if first is not last:
         lines.append(f"  {'the same' if last.failure else 'all reproduced'} since {first.when}")
     if last.failure:
-        lines.append(f"  {'somebody was told' if history.told == last.failure else 'nobody was told'}")
+        lines.append(f"  {'a message was sent' if history.told == last.failure else 'no message was sent'}")
     if last.details:
         lines += ["", last.details, ""]
     lines += [f"  earlier: {line_of(entry)}" for entry in reversed(history.entries[-1 - MOST_SHOWN : -1])]
