@@ -21,7 +21,7 @@ help:  ## list the targets
 setup: $(READY) $(patsubst %,$(VENV)/.ready-%,$(WITH))  ## make .venv with what a sweep needs; more of it: make setup WITH="dask server"
 
 # The stamp says that all was installed. Python compiles a library when it is first used, which most of their files never are.
-install = rm -f $@; { $(PIP) -e '$(1)' && touch $@; } | awk '/^ *Downloading .* MB/ { print "  " $$2, $$3, $$4; fflush() } \
+install = rm -f $@; { $(PIP) -e '$(1)' && touch $@; } | awk '/^ *(Downloading|Using cached) .* MB/ { sub(/^ */, "  "); print; fflush() } \
 	/^Installing/ { print "  unpacking"; fflush() }'; test -e $@
 
 $(READY): pyproject.toml constraints.txt
