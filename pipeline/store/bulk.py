@@ -1,36 +1,59 @@
-"""Many runs written into MLflow's SQLite store at once: 1 ms a run, where MLflow's client needs 15 or more.
+"""Runs written into MLflow's SQLite store without MLflow, which takes a second to import, and 15 ms a run.
 
-The rows are those that `MlflowClient` would write, inserted by SQLAlchemy core on MLflow's own table models, a chunk of runs
-in one transaction. Only schemas whose rows were compared with the client's are written to this way (`KNOWN_SCHEMAS`);
-everywhere else `pipeline.store.write` goes through the client.
+The rows are those that `MlflowClient` would write, many runs in one transaction. Only schemas whose rows were compared with the
+client's are read and written this way (`KNOWN_SCHEMAS`); everywhere else `pipeline.store.write` goes through the client.
 """
 
 import io
 import math
+import os
 import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import sqlalchemy
-from mlflow.entities import Experiment
-from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
 
 from pipeline.store.addresses import Address
+from pipeline.store.failures import retry_while_locked
 from pipeline.store.leftovers import journal, remove_weights
 from pipeline.store.records import RecordedRun
 from pipeline.store.schema import current
+from pipeline.store.sqlite import connect, transaction
 
 KNOWN_SCHEMAS = ("dc11669786a5",)  # MLflow 3.17
-BUSY_SECONDS = 0.5  # after which a store that others write to is tried again
+WORKSPACES = "MLFLOW_ENABLE_WORKSPACES"  # a variable of the environment
 MOST_VARIABLES = 32_000  # of one SQLite statement
 
 Metric = tuple[str, str, float, int, int, bool]
-Rows = tuple[type[Any], tuple[str, ...], Sequence[tuple[Any, ...]]]  # a table, its columns, their values
+Rows = tuple[str, tuple[str, ...], Sequence[tuple[Any, ...]]]  # a table's name, its columns, their values
+
+
+class Experiment(NamedTuple):
+    """An experiment of a store, its parts named as MLflow does. artifact_location: where the artifacts of its runs are."""
+
+    experiment_id: str
+    artifact_location: str
+    lifecycle_stage: str
+
+
+def find_experiment(place: Address, name: str) -> Experiment | None:
+    """The experiment of that name in a SQLite store, deleted or not; None where there is none, or only MLflow may say so.
+
+    That is with another schema, and where its workspaces are used.
+    """
+    if not place.path or current() not in KNOWN_SCHEMAS or os.environ.get(WORKSPACES):
+        return None
+    with closing(connect(place.path)) as connection:
+        if retry_while_locked(connection.execute, "SELECT 1 FROM experiments WHERE workspace != 'default'").fetchone():
+            return None
+        columns = ", ".join(Experiment._fields)
+        found = connection.execute(f"SELECT {columns} FROM experiments WHERE name = ?", [name]).fetchone()
+    return Experiment(str(found[0]), *found[1:]) if found else None
 
 
 class BulkWriter:
@@ -39,9 +62,9 @@ class BulkWriter:
     at_once = 200  # runs
 
     def __init__(self, place: Address, experiment: Experiment, user: str) -> None:
+        assert place.path
         assert place.artifacts
-        self.artifacts, self.experiment, self.user = place.artifacts, experiment, user
-        self.engine = sqlalchemy.create_engine(place.uri, connect_args={"timeout": BUSY_SECONDS})
+        self.path, self.artifacts, self.experiment, self.user = place.path, place.artifacts, experiment, user
 
     @classmethod
     def open(cls, place: Address, experiment: Experiment, user: str) -> "BulkWriter | None":
@@ -95,26 +118,24 @@ class BulkWriter:
         measured = (*named, "timestamp", "step", "is_nan")
         points, latest = metric_rows(ids, records, now)
         return [
-            (SqlRun, columns, runs),
-            (SqlTag, named, rows_of(ids, mine)),
-            (SqlParam, named, rows_of(ids, [record.params for record in records])),
-            (SqlMetric, measured, points),
-            (SqlLatestMetric, measured, latest),
+            ("runs", columns, runs),
+            ("tags", named, rows_of(ids, mine)),
+            ("params", named, rows_of(ids, [record.params for record in records])),
+            ("metrics", measured, points),
+            ("latest_metrics", measured, latest),
         ]
 
     def _insert(self, rows: Sequence[Rows]) -> None:
         """Inserts all of them in one transaction."""
-        with self.engine.begin() as connection:
-            # a write lock from the first statement on: waiting for one half-way would fail at once
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        with closing(connect(self.path)) as connection, transaction(connection):
             for table, columns, values in rows:
                 # thousands of rows a statement, without a look at each: so other threads are held up least
-                head = f"INSERT INTO {table.__tablename__} ({', '.join(columns)}) VALUES "
+                head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
                 group = f"({', '.join('?' * len(columns))})"
                 at_once = MOST_VARIABLES // len(columns)
                 for start in range(0, len(values), at_once):
                     some = values[start : start + at_once]
-                    connection.exec_driver_sql(head + ", ".join([group] * len(some)), tuple(chain.from_iterable(some)))
+                    connection.execute(head + ", ".join([group] * len(some)), tuple(chain.from_iterable(some)))
 
 
 def write_weights(folder: Path, record: RecordedRun) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.app.progress import progress_bar
 from pipeline.results.rows import Indices, RunRows
-from pipeline.store.failures import STORE_ERRORS
+from pipeline.store.failures import store_errors
 from pipeline.store.records import records
 from pipeline.store.write import Store
 from pipeline.sweeps.artifacts import NO_RUN
@@ -79,7 +79,7 @@ class Recorder:
                 return None
             try:
                 self._look()
-            except STORE_ERRORS as error:
+            except store_errors() as error:
                 return error
             self.failure = None
             missing = [rows for rows in all_rows if self._wanted(rows).any()]
@@ -101,7 +101,7 @@ class Recorder:
             try:
                 if not (self.failure or self._error):
                     self._record(rows)
-            except STORE_ERRORS as error:
+            except store_errors() as error:
                 self.failure = error
             except BaseException as error:
                 self._error = error

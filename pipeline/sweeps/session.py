@@ -22,7 +22,7 @@ from pipeline.results.rows import Indices, RunRows
 from pipeline.results.spool import DESCRIPTION, Spool
 from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_points, verify_trials
 from pipeline.stats.summary import Summary
-from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors_as_config_errors
+from pipeline.store.failures import A_MOMENT, reason, store_errors, store_errors_as_config_errors
 from pipeline.store.records import table_tags
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
 from pipeline.sweeps.artifacts import NO_RUN, RESULTS, write_artifacts, write_results
@@ -151,7 +151,7 @@ class SweepSession:
             recorder.stop()
             try:
                 self.store.end(self.parent, status, None if status == "FINISHED" else A_MOMENT)
-            except STORE_ERRORS as error:
+            except store_errors() as error:
                 if status == "FINISHED":
                     raise NotRecordedError(self.spool.path, error) from None
         if summary is not None:
@@ -197,7 +197,7 @@ class SweepSession:
                 self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
                 page, figures = (self.store.experiment_id, self.parent), [path.stem for path in folder.glob("figures/*.png")]
                 self.store.set_note(self.parent, note(summary, page, figures, **self.description.origin))
-            except STORE_ERRORS as error:
+            except store_errors() as error:
                 raise NotRecordedError(self.spool.path, error) from None
 
 

@@ -30,8 +30,8 @@ def locks():
     inode = Path("m.db").stat().st_ino
     return sum(f"POSIX" in line and f" {os.getpid()} " in line and f":{inode} " in line for line in open("/proc/locks"))
 held = []
-for _ in range(amount(3)):
-    kept = Store("sqlite:///m.db", "e"); kept.writer; held.append(locks())
+for _ in range(3):
+    kept = Store("sqlite:///m.db", "e"); kept.writer; kept.client.get_experiment_by_name("e"); held.append(locks())
     reader("sqlite:///m.db"); held.append(locks())
 print(held)
 """

@@ -1,6 +1,7 @@
 """What a sweep leaves in MLflow is complete, reads as DESIGN's layout says, and never lies about its end."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -13,8 +14,9 @@ from mlflow import MlflowClient
 from omegaconf import OmegaConf
 
 from pipeline.backprop import trainer
+from pipeline.errors import ConfigError
 from pipeline.results.rows import RunRows, run_table
-from pipeline.store import bulk
+from pipeline.store import bulk, failures, sqlite
 from pipeline.store.addresses import address
 from pipeline.store.records import records
 from pipeline.store.sqlite import prepare_sqlite
@@ -247,7 +249,7 @@ def test_a_run_that_breaks_while_it_is_written_is_marked_failed(store, monkeypat
 
 
 def test_a_run_reads_the_same_whichever_way_it_was_written(store, command, monkeypatch, folder):
-    """By bulk inserts or by MLflow's client; also runs whose metrics are infinite or no number."""
+    """By sqlite3 or by MLflow's client, of a sweep or alone; also runs whose metrics are infinite or no number."""
     sweep = (*SWEEP[:-1], "learning_rate=0.5,1e308", "network.output_activation=identity", "max_epochs=40")
     found = []
     for schemas in (bulk.KNOWN_SCHEMAS, ()):
@@ -258,10 +260,48 @@ def test_a_run_reads_the_same_whichever_way_it_was_written(store, command, monke
         mine = [run for run in children if run.data.tags["mlflow.parentRunId"] == newest]
         for run in mine:
             (folder / run.info.run_id).mkdir()
-        found.append(sorted((run_told(client, run, folder) for run in mine), key=lambda run: run["info"]))
-    assert len(found[0]) == 8
+        assert command("train", "max_epochs=40", "learning_rate=2", "momentum=0.5").code == 0
+        alone = runs_of(store)[1][-1]
+        (folder / alone.info.run_id).mkdir()
+        found.append(sorted((run_told(client, run, folder) for run in [*mine, alone]), key=lambda run: run["info"]))
+    assert len(found[0]) == 9
     assert found[0] == found[1]
     assert any("1.797" in run["metrics"]["final_error"] or "nan" in run["metrics"]["final_error"] for run in found[0])
+
+
+def test_an_experiment_is_what_mlflow_finds(store, monkeypatch):
+    place = address(f"sqlite:///{store}")
+    client = MlflowClient(tracking_uri=place.uri)
+    for name in ("active", "deleted", "it's 100 %"):
+        client.create_experiment(name, artifact_location=f"file:///somewhere/{name[:3]}")
+    client.delete_experiment(client.get_experiment_by_name("deleted").experiment_id)
+    for name in ("active", "deleted", "it's 100 %", "Default"):
+        found = client.get_experiment_by_name(name)
+        assert bulk.find_experiment(place, name) == (found.experiment_id, found.artifact_location, found.lifecycle_stage)
+    assert bulk.find_experiment(place, "none") is None
+    with pytest.raises(ConfigError, match="is deleted in this store"):
+        Store(f"sqlite:///{store}", "deleted")
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_ENABLE_WORKSPACES", "true")
+        assert bulk.find_experiment(place, "active") is None  # but MLflow is asked
+    with sqlite3.connect(store) as connection:
+        connection.execute("UPDATE experiments SET workspace = 'theirs' WHERE name = 'deleted'")
+    connection.close()
+    assert bulk.find_experiment(place, "active") is None
+
+
+def test_a_locked_store_takes_no_run_and_keeps_no_weights_of_it(store, command, monkeypatch):
+    assert command("train", "max_epochs=3").code == 0
+    monkeypatch.setattr(failures, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(sqlite, "SQLITE_SECONDS", 0.01)
+    lock = sqlite3.connect(store, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    ended = command("train", "max_epochs=4")
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert (ended.code, ended.err) == (2, f"tracking.uri=sqlite:///{store}: cannot be used: database is locked\n")
+    assert len(runs_of(store)[1]) == 1
+    assert len(list((store.parent / "artifacts").iterdir())) == 1
 
 
 def test_a_run_written_in_bulk_can_be_searched_changed_and_deleted(store, command):
@@ -300,8 +340,6 @@ def test_more_points_than_one_call_takes_are_all_recorded(store, command):
 
 
 def test_the_store_is_in_wal_mode_with_artifacts_beside_it(store, command, folder):
-    import sqlite3
-
     command("train", "max_epochs=2")
     assert sqlite3.connect(store).execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert len(list((folder / "mlruns/artifacts").rglob("weights.npz"))) == 1
