@@ -5,12 +5,12 @@ change or refuse something, nothing is done and the answer says so.
 """
 
 import re
+import sqlite3
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from sqlite3 import Connection
 
 from pipeline.store.bulk import Experiment
 from pipeline.store.local.rows import MEASURED, NAMED, Metric, insert, metric, pairs_of, run_rows
@@ -38,8 +38,13 @@ class LocalRuns:
             ("tags", NAMED, pairs_of([run_id], [{**tags, "mlflow.runName": name}])),
             ("params", NAMED, pairs_of([run_id], [params])),
         ]
-        with self._transaction() as connection:
-            insert(connection, rows)
+        try:
+            with self._transaction() as connection:
+                insert(connection, rows)
+        except KeyboardInterrupt:  # perhaps when all was written
+            with suppress(sqlite3.Error):
+                self.end(run_id, "KILLED")
+            raise
         return run_id
 
     def end(self, run_id: str, status: str) -> bool:
@@ -101,7 +106,7 @@ class LocalRuns:
             return connection.execute(query, values).fetchone()  # type: ignore[no-any-return]
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         with closing(connect(self.path)) as connection, transaction(connection):
             yield connection
 
