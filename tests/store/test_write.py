@@ -312,6 +312,9 @@ def test_what_mlflow_may_change_or_refuse_is_left_to_its_client(params, store):
     opened = Store(f"sqlite:///{store}", EXPERIMENT)
     assert opened.local.begin("name", params, {"mlflow.user": "me"}) is None
     assert not runs_of(store)[1]
+    assert opened.local.begin("name", {}, {"mlflow.user": "me"})
+    opened.client.delete_experiment(opened.experiment_id)
+    assert opened.local.begin("name", {}, {"mlflow.user": "me"}) is None
 
 
 def test_an_experiment_is_what_mlflow_finds(store, monkeypatch):

@@ -18,6 +18,7 @@ from pipeline.store.sqlite import connect, transaction
 
 KEY = re.compile(r"\w[\w.]{0,249}", re.ASCII)  # fewer than MLflow takes
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters, which MLflow takes
+EXPERIMENT = "SELECT 1 FROM experiments WHERE experiment_id = ? AND lifecycle_stage = 'active'"
 ACTIVE = "run_uuid = ? AND lifecycle_stage = 'active'"
 
 
@@ -28,7 +29,7 @@ class LocalRuns:
         self.path, self.experiment = path, experiment
 
     def begin(self, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str | None:
-        """A new run, RUNNING; gives its id. None: MLflow may not take these params."""
+        """A new run, RUNNING; gives its id. None: MLflow may not take these params, or the experiment is deleted meanwhile."""
         if not (name and are_plain(params) and all(len(value) <= LONGEST_PARAM for value in params.values())):
             return None
         run_id, now = uuid.uuid4().hex, int(time.time() * 1000)
@@ -40,6 +41,8 @@ class LocalRuns:
         ]
         try:
             with self._transaction() as connection:
+                if not connection.execute(EXPERIMENT, [number]).fetchone():
+                    return None
                 insert(connection, rows)
         except KeyboardInterrupt:  # perhaps when all was written
             with suppress(sqlite3.Error):
