@@ -176,7 +176,8 @@ def test_weights_that_are_being_written_are_left(store):
 
 
 def test_runs_of_one_process_are_whole(store, command):
-    for _ in range(amount(3)):
+    number = amount(3)
+    for _ in range(number):
         assert command("train", "max_epochs=5").code == 0
-    assert len(runs_of(store)[1]) == 3
-    whole(store, 3)
+    assert len(runs_of(store)[1]) == number
+    whole(store, number)

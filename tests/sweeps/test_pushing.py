@@ -21,8 +21,9 @@ from sqlalchemy.pool import Pool
 
 from pipeline.results.rows import opened, write
 from pipeline.results.spool import Spool
-from pipeline.store import bulk
+from pipeline.store import bulk, sqlite
 from pipeline.store.client.writer import ClientWriter
+from pipeline.store.local import runs
 from pipeline.store.write import Store
 from pipeline.sweeps.description import with_checksum, without_checksum
 from tests.amounts import amount
@@ -33,7 +34,7 @@ MENDED = {"full": "max_page_count = 4294967294", "read-only": "query_only = off"
 
 
 @pytest.fixture
-def pragma() -> Iterator[SimpleNamespace]:
+def pragma(monkeypatch) -> Iterator[SimpleNamespace]:
     """`pragma.text` is set on each connection to a SQLite store before it is used."""
     asked = SimpleNamespace(text=None)
 
@@ -41,6 +42,13 @@ def pragma() -> Iterator[SimpleNamespace]:
         if asked.text:
             connection.execute(f"PRAGMA {asked.text}")
 
+    def connect(path: Path):
+        connection = sqlite.connect(path)
+        checkout(connection)
+        return connection
+
+    for module in (bulk, runs):
+        monkeypatch.setattr(module, "connect", connect)
     event.listen(Pool, "checkout", checkout)
     yield asked
     event.remove(Pool, "checkout", checkout)
