@@ -65,11 +65,11 @@ lesson: $(READY)  ## why training does not converge: each cause once, and what h
 reproduce: $(READY)  ## train the baselines again and compare them to the last bit
 	@$(PY) -m pipeline.reproduce
 
-schedule: $(READY)  ## check the baselines every week, by systemd, for this user; DRY_RUN=1 only shows it
-	@PYTHON= schedule/install.sh install
+schedule: $(READY)  ## check the baselines every week, by systemd, for this user: make schedule NOTIFY=me@example.org; DRY_RUN=1 only shows it
+	@$(PY) schedule/install.py install
 
 unschedule:  ## no longer
-	@PYTHON= schedule/install.sh remove
+	@$(PYTHON) schedule/install.py remove
 
 test: $(WITH_DEV)  ## run the tests (under 5 minutes)
 	$(PY) -m pytest -n auto --dist worksteal -m 'not slow'
