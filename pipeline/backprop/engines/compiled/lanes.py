@@ -80,8 +80,8 @@ class Work:
         start = list(ENTRIES).index(name) * WORDS
         if dimensions == 0:
             return self.code.word(start, kind)
-        lengths, steps = ([self.code.word(start + 1 + n + 2 * d, INTEGER) for d in range(dimensions)] for n in range(2))
-        return Array(self.code, kind, self.code.word(start, POINTER), lengths, steps)
+        words = [self.code.word(start + 1 + word, INTEGER) for word in range(2 * dimensions)]
+        return Array(self.code, kind, self.code.word(start, POINTER), lengths=words[::2], steps=words[1::2])
 
 
 def function(module: ir.Module, name: str, integers: int = 0, gives: ir.Type | None = None) -> tuple[Routine, Any, Any]:
