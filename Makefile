@@ -10,6 +10,7 @@ PIP := $(PY) -m pip install --no-compile --disable-pip-version-check -c constrai
 TESTED := $(VENV)/.tested
 SOURCES := $(shell find .ci baselines benchmarks conf docs hydra_plugins pipeline schedule tests *.md *.py *.toml *.txt Makefile -type f -not -name '*.pyc')
 export MLFLOW_DISABLE_TELEMETRY = true
+unexport PYTHONDONTWRITEBYTECODE  # what is not compiled when it is installed must be kept when it is used
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -31,6 +32,7 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "Python's venv module is needed (on Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@echo "Setting up .venv, once: about 260 MB are fetched, and it takes 0.9 GB and a minute or two"
 	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PY) -m pip uninstall --quiet --yes setuptools 2>/dev/null || true  # Python 3.11 brings it; nothing needs it
 	@$(call install,.)
 	@echo "Ready: .venv takes $$(du -sm $(VENV) | cut -f 1) MB"
 
@@ -63,11 +65,11 @@ lesson: $(READY)  ## why training does not converge: each cause once, and what h
 reproduce: $(READY)  ## train the baselines again and compare them to the last bit
 	@$(PY) -m pipeline.reproduce
 
-schedule: $(READY)  ## check the baselines every week, by systemd, for this user; DRY_RUN=1 only shows it
-	@PYTHON= schedule/install.sh install
+schedule: $(READY)  ## check the baselines every week, by systemd, for this user: make schedule NOTIFY=me@example.org; DRY_RUN=1 only shows it
+	@$(PY) schedule/install.py install
 
 unschedule:  ## no longer
-	@PYTHON= schedule/install.sh remove
+	@$(PYTHON) schedule/install.py remove
 
 test: $(WITH_DEV)  ## run the tests (under 5 minutes)
 	$(PY) -m pytest -n auto --dist worksteal -m 'not slow'
