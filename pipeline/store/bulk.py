@@ -5,32 +5,27 @@ client's are read and written this way (`KNOWN_SCHEMAS`); everywhere else `pipel
 """
 
 import io
-import math
 import os
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.store.addresses import Address
 from pipeline.store.failures import retry_while_locked
-from pipeline.store.leftovers import journal, remove_weights
+from pipeline.store.local.leftovers import journal, remove_weights
+from pipeline.store.local.rows import MEASURED, NAMED, Metric, Rows, insert, metric, pairs_of, run_rows
 from pipeline.store.records import RecordedRun
 from pipeline.store.schema import current
 from pipeline.store.sqlite import connect, transaction
 
 KNOWN_SCHEMAS = ("dc11669786a5",)  # MLflow 3.17
 WORKSPACES = "MLFLOW_ENABLE_WORKSPACES"  # a variable of the environment
-MOST_VARIABLES = 32_000  # of one SQLite statement
-
-Metric = tuple[str, str, float, int, int, bool]
-Rows = tuple[str, tuple[str, ...], Sequence[tuple[Any, ...]]]  # a table's name, its columns, their values
 
 
 class Experiment(NamedTuple):
@@ -41,19 +36,23 @@ class Experiment(NamedTuple):
     lifecycle_stage: str
 
 
+def is_known() -> bool:
+    """Whether the rows of a store with the schema of the installed MLflow are known, and not scoped by its workspaces."""
+    return current() in KNOWN_SCHEMAS and not os.environ.get(WORKSPACES)
+
+
 def find_experiment(place: Address, name: str) -> Experiment | None:
     """The experiment of that name in a SQLite store, deleted or not; None where there is none, or only MLflow may say so.
 
     That is with another schema, and where its workspaces are used.
     """
-    if not place.path or current() not in KNOWN_SCHEMAS or os.environ.get(WORKSPACES):
+    if not place.path or not is_known():
         return None
     with closing(connect(place.path)) as connection:
-        if retry_while_locked(connection.execute, "SELECT 1 FROM experiments WHERE workspace != 'default'").fetchone():
-            return None
         columns = ", ".join(Experiment._fields)
-        found = connection.execute(f"SELECT {columns} FROM experiments WHERE name = ?", [name]).fetchone()
-    return Experiment(str(found[0]), *found[1:]) if found else None
+        query = f"SELECT {columns}, (SELECT max(workspace != 'default') FROM experiments) FROM experiments WHERE name = ?"
+        found = retry_while_locked(connection.execute, query, [name]).fetchone()
+    return Experiment(str(found[0]), *found[1:-1]) if found and not found[-1] else None
 
 
 class BulkWriter:
@@ -94,48 +93,22 @@ class BulkWriter:
     def _rows(self, ids: Sequence[str], records: Sequence[RecordedRun], tags: Mapping[str, str]) -> list[Rows]:
         """The rows of all runs, by table."""
         now = int(time.time() * 1000)
-        run = {
-            "source_type": "UNKNOWN",
-            "source_name": "",
-            "entry_point_name": "",
-            "user_id": self.user,
-            "status": "FINISHED",
-            "start_time": now,
-            "end_time": now,
-            "deleted_time": None,
-            "source_version": "",
-            "lifecycle_stage": "active",
-            "experiment_id": int(self.experiment.experiment_id),
-        }
-        columns = ("run_uuid", "name", "artifact_uri", *run)
-        location = self.experiment.artifact_location
-        runs = [
-            (run_id, record.name, f"{location}/{run_id}/artifacts", *run.values())
-            for run_id, record in zip(ids, records, strict=True)
-        ]
-        named = ("run_uuid", "key", "value")
+        runs = [(run_id, record.name) for run_id, record in zip(ids, records, strict=True)]
         mine = [{**tags, **record.tags, "mlflow.runName": record.name} for record in records]
-        measured = (*named, "timestamp", "step", "is_nan")
         points, latest = metric_rows(ids, records, now)
+        experiment_id, location, _ = self.experiment
         return [
-            ("runs", columns, runs),
-            ("tags", named, rows_of(ids, mine)),
-            ("params", named, rows_of(ids, [record.params for record in records])),
-            ("metrics", measured, points),
-            ("latest_metrics", measured, latest),
+            run_rows(runs, experiment_id, location, self.user, "FINISHED", now, now),
+            ("tags", NAMED, pairs_of(ids, mine)),
+            ("params", NAMED, pairs_of(ids, [record.params for record in records])),
+            ("metrics", MEASURED, points),
+            ("latest_metrics", MEASURED, latest),
         ]
 
     def _insert(self, rows: Sequence[Rows]) -> None:
         """Inserts all of them in one transaction."""
         with closing(connect(self.path)) as connection, transaction(connection):
-            for table, columns, values in rows:
-                # thousands of rows a statement, without a look at each: so other threads are held up least
-                head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
-                group = f"({', '.join('?' * len(columns))})"
-                at_once = MOST_VARIABLES // len(columns)
-                for start in range(0, len(values), at_once):
-                    some = values[start : start + at_once]
-                    connection.execute(head + ", ".join([group] * len(some)), tuple(chain.from_iterable(some)))
+            insert(connection, rows)
 
 
 def write_weights(folder: Path, record: RecordedRun) -> None:
@@ -145,11 +118,6 @@ def write_weights(folder: Path, record: RecordedRun) -> None:
     folder.mkdir()
     (folder / "artifacts").mkdir()
     (folder / "artifacts" / "weights.npz").write_bytes(content.getbuffer())
-
-
-def rows_of(ids: Sequence[str], pairs: Iterable[Mapping[str, str]]) -> list[tuple[str, str, str]]:
-    """Rows of tags or params."""
-    return [(run_id, key, value) for run_id, values in zip(ids, pairs, strict=True) for key, value in values.items()]
 
 
 def metric_rows(ids: Sequence[str], records: Sequence[RecordedRun], now: int) -> tuple[list[Metric], list[Metric]]:
@@ -162,13 +130,3 @@ def metric_rows(ids: Sequence[str], records: Sequence[RecordedRun], now: int) ->
         points += [*numbers, *curve]
         latest += [*numbers, curve[-1]]
     return points, latest
-
-
-def metric(run_id: str, key: str, value: float, step: int, now: int) -> Metric:
-    """A metric's row: NaN and infinite values as MLflow keeps them."""
-    is_nan = math.isnan(value)
-    if is_nan:
-        value = 0.0
-    elif math.isinf(value):
-        value = math.copysign(sys.float_info.max, value)
-    return (run_id, key, value, now, step, is_nan)

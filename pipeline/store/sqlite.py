@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from pipeline.errors import ConfigError
 from pipeline.store.addresses import Address, address
 from pipeline.store.failures import SQLITE_SECONDS, reason, retry_while_locked
-from pipeline.store.leftovers import DRAFTS, one_at_a_time, remove_drafts, remove_unrecorded
+from pipeline.store.local.leftovers import DRAFTS, one_at_a_time, remove_drafts, remove_unrecorded
 from pipeline.store.schema import check_schema
 
 BESIDE_TAG = "artifacts"  # of an experiment: they are beside the store's file
@@ -37,9 +37,9 @@ def prepare_sqlite(place: Address) -> None:
         if not os.access(place.path, os.W_OK) or not os.access(place.path.parent, os.W_OK):
             raise PermissionError("it is read-only")
         with closing(connect(place.path)) as connection:
-            check_schema(place.shown, schema_of(connection))
+            check_schema(place.shown, retry_while_locked(schema_of, connection))
             retry_while_locked(connection.execute, "PRAGMA journal_mode = WAL")
-            settle(connection, place.path.with_name("artifacts"))
+            retry_while_locked(settle, connection, place.path.with_name("artifacts"))
             with one_at_a_time(place.path.parent):
                 remove_unrecorded(place.path.with_name("artifacts"), connection)
 

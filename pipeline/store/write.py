@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import ConfigError
 from pipeline.results.run_result import Curve
 from pipeline.store.addresses import address
-from pipeline.store.bulk import BulkWriter, Experiment, find_experiment
+from pipeline.store.bulk import BulkWriter, Experiment, find_experiment, is_known
 from pipeline.store.client.threads import in_threads, nothing, within
+from pipeline.store.copies.notes import NOTE_TAG
 from pipeline.store.environment import environment_tags, source_tags, user
 from pipeline.store.failures import A_MOMENT, retry_while_locked, store_errors, store_errors_as_config_errors, unusable
+from pipeline.store.local.runs import LocalRuns
 from pipeline.store.records import PLACE_TAG, RecordedRun
 from pipeline.store.schema import check_database
 from pipeline.store.sqlite import BESIDE_TAG, is_same, local_path, prepare_sqlite
@@ -67,6 +69,12 @@ class Store:
 
         return client_of(self.address)
 
+    @cached_property
+    def local(self) -> LocalRuns | None:
+        """What does the same as MLflow's client in a local store with a known schema, without it."""
+        path = self.address.path
+        return LocalRuns(path, self.experiment) if path and self.artifacts and is_known() else None
+
     def _experiment(self, name: str, artifacts: str | None) -> Experiment:
         experiment = find_experiment(self.address, name) or self._experiment_by_client(name, artifacts)
         if experiment.lifecycle_stage != "active":
@@ -104,6 +112,8 @@ class Store:
     def begin(self, kind: str, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
         """A run that is not a trial's, such as a sweep's parent run, RUNNING until `end`; gives its id."""
         tags = {**source_tags(), **environment_tags(), **tags, "kind": kind}
+        if self.local and (begun := retry_while_locked(self.local.begin, name, params, tags)):
+            return str(begun)
         run_id = str(self.client.create_run(self.experiment_id, run_name=name, tags=tags).info.run_id)
         try:
             self.log_params(run_id, params)
@@ -133,6 +143,8 @@ class Store:
 
     def end(self, run_id: str, status: str, seconds: float | None = None) -> None:
         """Ends a run; waits for a locked store or a server, for `seconds` (see `retry_while_locked`)."""
+        if self.local and retry_while_locked(self.local.end, run_id, status, seconds=seconds):
+            return
         from pipeline.store.client.server import end_run, retry
 
         if not self.address.is_server:
@@ -145,6 +157,8 @@ class Store:
 
     def unfinished(self, key: str) -> "Iterator[Run]":
         """The parent runs of sweeps with this key that have not finished, latest first."""
+        if self.local and not retry_while_locked(self.local.has_unfinished, SWEEP_KEY_TAG, key):
+            return iter(())
         from pipeline.store.read import search
 
         conditions = f"tags.`{SWEEP_KEY_TAG}` = '{key}'", "attributes.status != 'FINISHED'"
@@ -156,6 +170,8 @@ class Store:
         The others that this program wrote are deleted: those that were cut short, and second ones of a trial, of which a
         preferred one stays.
         """
+        if self.local and not retry_while_locked(self.local.has_children, parent):
+            return {}
         from pipeline.store.client.writer import THREADS
         from pipeline.store.read import search
 
@@ -229,7 +245,8 @@ class Store:
     def _sweep_name(self, parent: str) -> str:
         """The beginning of a sweep's run id, and its name: columns of the UI are narrow, and names are not unique."""
         if parent not in self._sweep_names:
-            self._sweep_names[parent] = f"{parent[:8]} {self.client.get_run(parent).info.run_name}"
+            name = self.local and retry_while_locked(self.local.name_of, parent)
+            self._sweep_names[parent] = f"{parent[:8]} {name or self.client.get_run(parent).info.run_name}"
         return self._sweep_names[parent]
 
     def log_files(self, run_id: str, folder: Path) -> None:
@@ -254,14 +271,17 @@ class Store:
         self, run_id: str, metrics: Mapping[str, float], curves: Mapping[str, Curve] = MappingProxyType({})
     ) -> None:
         """Adds numbers to a run, and curves of them by epoch, with the time of its start: the same ones twice are one entry."""
+        points = [(key, float(value), 0) for key, value in metrics.items()]
+        for key, (epochs, values) in curves.items():
+            points += [(key, float(value), int(epoch)) for epoch, value in zip(epochs, values, strict=True)]
+        if self.local and retry_while_locked(self.local.add_metrics, run_id, points):
+            return
         from mlflow.entities import Metric
 
         begun = self.client.get_run(run_id).info.start_time
-        points = [Metric(key, float(value), begun, 0) for key, value in metrics.items()]
-        for key, (epochs, values) in curves.items():
-            points += [Metric(key, float(value), begun, int(epoch)) for epoch, value in zip(epochs, values, strict=True)]
-        for start in range(0, len(points), METRICS_AT_ONCE):
-            self.client.log_batch(run_id, points[start : start + METRICS_AT_ONCE])
+        entries = [Metric(key, value, begun, step) for key, value, step in points]
+        for start in range(0, len(entries), METRICS_AT_ONCE):
+            self.client.log_batch(run_id, entries[start : start + METRICS_AT_ONCE])
 
     def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
         """Adds params to a run."""
@@ -271,11 +291,12 @@ class Store:
 
     def set_note(self, run_id: str, text: str) -> None:
         """Sets the description on the run's page of the UI, in Markdown."""
-        self.client.set_tag(run_id, "mlflow.note.content", text)
+        if not (self.local and retry_while_locked(self.local.set_tag, run_id, NOTE_TAG, text)):
+            self.client.set_tag(run_id, NOTE_TAG, text)
 
     def set_experiment_note(self, text: str) -> None:
         """Sets the description on the experiment's page of the UI, in Markdown."""
-        self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", text)
+        self.client.set_experiment_tag(self.experiment_id, NOTE_TAG, text)
 
     def sweep_key(self, run_id: str) -> str | None:
         """The key of the sweep that this is the parent run of; None if this experiment has no such parent run."""

@@ -46,6 +46,14 @@ def test_a_run_into_a_store_that_is_there_imports_nothing_heavy_and_leaves_the_l
 
 
 @pytest.mark.slow
+def test_a_sweep_imports_nothing_of_mlflow(store):
+    Store(f"sqlite:///{store}", EXPERIMENT)
+    _, *imported = at_exit("-m", "engine=numpy", "max_epochs=2", "initial=uniform", "seed=0,1")
+    assert {"alembic", "mlflow", "sqlalchemy"}.isdisjoint(imported)
+    assert len(runs_of(store)[2]) == 2
+
+
+@pytest.mark.slow
 def test_the_engine_brings_nothing_of_the_store(store):
     Store(f"sqlite:///{store}", EXPERIMENT)
     _, *imported = at_exit("engine=compiled", "max_epochs=2")

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.store import leftovers
 from pipeline.store.addresses import address
+from pipeline.store.local import leftovers
 from pipeline.store.sqlite import prepare_sqlite
 from tests import ROOT
 from tests.amounts import amount
