@@ -44,5 +44,3 @@ def links(page: str) -> list[str]:
     """Where a page's links and pictures lead, those in code left out."""
     prose = re.sub(r"`[^`\n]*`", "", FENCED.sub("", page))
     return re.findall(r"\]\(([^)\s]+)\)", prose) + re.findall(r"(?:src|srcset|href)=\"([^\"]+)\"", prose)
-
-

@@ -73,6 +73,12 @@ def test_each_command_trains_and_records_what_it_read(tables, store, command):
     assert {f"table.{key}" for key in ("sha256", "rows", "patterns", "inputs", "targets", "classes")} == set(tags)
 
 
+@pytest.mark.slow
+def test_each_command_converges(tables):
+    ends = {name: bp.train(*arguments).status for name, arguments in BY_FILE.items()}
+    assert set(ends.values()) == {"converged"}, ends
+
+
 def test_a_sweep_says_and_records_what_its_tables_are(store, folder, command):
     (folder / "table.csv").write_text("a,b,kind\n1,2,no\n2,1,Yes\n3,3,yes\n")
     sweep = ("-m", "task=csv", "task.path=table.csv", "task.targets=kind", "initial=uniform", "seed=0,1", "max_epochs=2")

@@ -416,7 +416,7 @@ def test_the_commands_of_the_page_on_servers(tmp_path):
     database, port = str(free_port()), str(free_port())
     for name, value in (("/srv", str(srv)), ("5432", database), ("5000", port)):
         page = re.sub(rf"(?<![\w/]){re.escape(name)}\b", value, page)
-    making, plain, guarded, recording = re.findall(r"^```\n(.*?)^```", page, re.M | re.S)
+    making, plain, guarded, recording = re.findall(r"^```sh\n(.*?)^```", page, re.M | re.S)
     programs = f"{Path(str(postgres_program('initdb'))).parent}:{Path(sys.executable).parent}"
     environment = {
         **ENVIRONMENT,
