@@ -1,7 +1,6 @@
 """The pages that people read, README.md and docs/*.md: their commands, links and anchors, as GitHub reads them."""
 
 import re
-from pathlib import Path
 
 from tests import ROOT
 

@@ -1,4 +1,4 @@
-"""Every link in README, docs/ and the other pages leads to something: files, and headings in them; nothing is asked of a network."""
+"""Every link in README, docs/ and the other pages leads to a file, or a heading of one; no network is asked."""
 
 import re
 from pathlib import Path
@@ -32,7 +32,8 @@ def test_relative_links_and_anchors_are_there(name):
 
 
 def test_a_link_that_leads_nowhere_is_found():
-    page = "# A page, `code` & more\n## The same\n## The same\n[a](#a-page-code--more) [b](#the-same-1) ![c](docs/none.png) [d](README.md#none)"
+    page = "# A page, `code` & more\n## The same\n## The same\n[a](#a-page-code--more) [b](#the-same-1) ![c](docs/none.png)"
+    page += " [d](README.md#none)"
     assert anchors(page) == {"a-page-code--more", "the-same", "the-same-1"}
     assert [link for link in links(page) if leads_nowhere(ROOT, page, link)] == ["docs/none.png", "README.md#none"]
 
@@ -61,7 +62,7 @@ def test_links_inside_of_the_pages_that_the_program_writes_have_their_place():
     for template in (ROOT / "pipeline").rglob("*.jinja"):
         text = re.sub(r"\{\{.*?\}\}", "*", template.read_text(encoding="utf-8"))
         places = set(re.findall(r'\bid="([^"]+)"', text))
-        assert {link for link in re.findall(r'href="#([^"]+)"', text)} <= places, template.name
+        assert set(re.findall(r'href="#([^"]+)"', text)) <= places, template.name
 
 
 def test_the_readme_is_short():

@@ -11,7 +11,7 @@ from pipeline.console import COMMANDS
 from tests import ROOT
 from tests.pages import FENCED, PAGES, blocks, commands
 
-# Commands that need a server, a cluster, a browser or a user's systemd, or that have tests of their own: the test that runs them.
+# Commands that need a server, a cluster, a browser or a user's systemd, or have tests of their own: the test that runs them.
 ELSEWHERE = {
     "server.md": {"": "store/test_server.py::test_the_commands_of_the_page_on_servers"},
     "cluster.md": {
@@ -31,8 +31,9 @@ ELSEWHERE = {
 }
 # What makes a command small enough for a test: words that are added to each that has these, and why.
 SMALLER = {
-    "study=": (["seed=0,1", "max_epochs=500"], "50 starts and 20,000 epochs take a quarter of a minute"),
+    "study=": (["learning_rate=1,100", "seed=0,1", "max_epochs=500"], "thousands of runs of up to 20,000 epochs"),
     "pipeline.map": (["map.size=24"], "as many runs as pixels"),
+    "map.pixel": (["map.size=512"], "the pixel is one of the whole map, and is trained alone"),
     "map.film.centre": (["map.film.doublings=1", "map.film.steps=1"], "as many maps as frames"),
     "pipeline.reproduce": (["sample=3"], "all baselines take a minute, in tests of their own"),
 }

@@ -1,4 +1,4 @@
-"""The ways to have a cluster in docs/cluster.md: each by its own command, with a real SSH server and a real Slurm, both of this test."""
+"""The ways to have a cluster in docs/cluster.md, by their commands, with a real SSH server and a real Slurm, both its own."""
 
 import inspect
 import os
