@@ -18,8 +18,9 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands(page: str) -> list[str]:
-    """The lines of a page's `sh` blocks, without their comments."""
-    lines = (re.split(r"\s+#\s", line)[0].strip() for block in blocks(page, "sh") for line in block.splitlines())
+    """The commands of a page's `sh` blocks, each as one line, without their comments."""
+    whole = (re.sub(r" \\\n +", " ", block) for block in blocks(page, "sh"))
+    lines = (re.split(r"\s+#\s", line)[0].strip() for block in whole for line in block.splitlines())
     return [line for line in lines if line]
 
 
