@@ -44,7 +44,9 @@ def pages_of_mlflow() -> Iterator[dict[str, str]]:
     server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
     try:
         said = [server.stdout.readline() for _ in range(6)]
-        addresses = {words.strip(): found for words, found in re.findall(r"^ *(.*?) +(http://\S+)", "".join(said), re.MULTILINE)}
+        addresses = {
+            words.strip(): found for words, found in re.findall(r"^ *(.*?) +(http://\S+)", "".join(said), re.MULTILINE)
+        }
         wait_for(addresses["its page"].partition("#")[0])
         yield addresses
     finally:

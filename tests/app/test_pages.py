@@ -7,7 +7,12 @@ from functools import cache
 
 import pytest
 
+import pipeline as bp
+from pipeline.app.composition import compose
 from pipeline.console import COMMANDS
+from pipeline.maps.recording.request import read_map
+from pipeline.maps.training import train as train_map
+from pipeline.report.answer import answer
 from tests import ROOT
 from tests.pages import FENCED, PAGES, blocks, commands
 
@@ -107,6 +112,45 @@ def test_every_command_of_the_page_works(page, store, folder, command, monkeypat
             ended = command(module, *made_smaller(f"pipeline.{module} {' '.join(words)}", words))
             assert (ended.code, ended.err.count("Traceback")) == (0, 0), f"{line}\n{ended.err}"
             assert ended.out
+
+
+@pytest.mark.slow
+def test_the_numbers_of_the_readme_come_out(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    readme, sweep = PAGES["README.md"], bp.sweep("study=convergence")
+    told = " ".join(answer(sweep.summary))
+    for here, there in (
+        ("90% of its 4,200 runs converged (95% interval 89% to 91%)", "4,200 runs converged (90%; 95% interval 89% to 91%)"),
+        (
+            "a success costs least at a learning rate of 31.6",
+            "At threshold 1e-05 a success costs least with learning_rate=31.6 ",
+        ),
+        (
+            "31.6 with initial weights between −0.5 and 0.5: 381.4 epochs on average",
+            "learning_rate=31.6 initial.range=0.5: 381.4 epochs on average",
+        ),
+        ("8 of 28 settings are not ruled out", "8 of 28 settings are not ruled out"),
+    ):
+        assert here in " ".join(readme.split())
+        assert there in told
+    table, _, of_map = blocks(readme, "text")
+    assert set(table.splitlines()) <= {line.rstrip() for line in str(sweep).splitlines()}
+    grid = read_map(compose(["map=tanh_weights"], "map")).grid
+    status = train_map(grid, "compiled").status
+    assert of_map.startswith(
+        f"{status.size:,} runs: {(status == 0).mean():.1%} converged, {(status == 2).mean():.1%} exhausted"
+    )
+
+
+@pytest.mark.slow
+def test_the_run_of_the_readme_says_what_is_shown(store, folder, command):
+    (folder / "docs").symlink_to(ROOT / "docs")
+    shown = re.split(r"…\n?", blocks(PAGES["README.md"], "text")[1])
+    [line] = [line for line in commands(PAGES["README.md"]) if "task=csv" in line]
+    module, words = module_and_words(line)
+    told = command(module, *words).out
+    assert len(shown) == 3
+    assert all(part.strip(" ,\n") in told for part in shown)
 
 
 def test_the_python_of_the_page_on_python_works(store, folder, command):
