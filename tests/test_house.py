@@ -39,7 +39,7 @@ ROOMS = {
     "hydra_plugins": ("app sweeps", "hydra omegaconf"),
 }
 MORE_LIBRARIES = {
-    "backprop.engines.compiled": "llvmlite numba",
+    "backprop.engines.compiled": "llvmlite",
     "maps.explorer": "jinja2 tornado",
     "sweeps.axes": "hydra omegaconf",
     "trials.tasks.parquet": "pyarrow",

@@ -43,7 +43,7 @@ def git(*arguments: str) -> str:
 @cache
 def environment_tags() -> dict[str, str]:
     """Versions and processor: what a later run of the same trial may differ in."""
-    packages = ("numpy", "numba", "hydra-core", "mlflow", "pandas", "scikit-learn")
+    packages = ("numpy", "llvmlite", "hydra-core", "mlflow", "pandas", "scikit-learn")
     return {
         "version.python": platform.python_version(),
         **{f"version.{package}": version(package) for package in packages},

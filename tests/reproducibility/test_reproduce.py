@@ -176,8 +176,9 @@ def test_the_chaotic_traps_are_chaotic():
         assert abs(errors[0] - errors[1]) > 0.1 * min(errors)
 
 
-def test_every_study_has_baselines():
-    for file in baselines.studies().values():
+def test_every_study_of_the_project_has_baselines():
+    """One's own, in the same folder, need none."""
+    for file in map(baselines.studies().get, ("convergence", "failures", "xor")):
         assert baselines.FOLDER / file in ROWS, f"no {file}: python -m pipeline.reproduce baseline=update makes it"
 
 

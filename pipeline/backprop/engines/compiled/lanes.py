@@ -1,8 +1,11 @@
 """One thread's share of the training: lanes that take waiting runs, and what happens when one ends.
 
-Compiled by Numba, once for all kernels: the epochs themselves are a kernel's machine code, called by its address. When
-a kernel comes back, each lane is looked at; the trials that ended are written into the result, a step is taken, and
-the lanes that have become free take the next waiting trainings, from a counter that all threads share.
+Compiled once for all kernels: the epochs themselves are a kernel's machine code, called by its address. When a kernel
+comes back, each lane is looked at; the trials that ended are written into the result, a step is taken, and the lanes
+that have become free take the next waiting trainings, from a counter that all threads share.
+
+`work(table)` trains waiting trainings until there are none, or until halt[0] is set. The table has a row for each of
+ENTRIES, in their order: a number, or an array's address and the length and step (in bytes) of each of its dimensions.
 """
 
 from __future__ import annotations
@@ -11,265 +14,270 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.core import config as numba_config
-from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from pipeline.backprop.engines.compiled.kernel import ERROR, LIMIT, MOMENTUM, TERMS, THRESHOLD, TOLERANCE, WORST
+from pipeline.backprop.engines.compiled.kernel import ERROR, LIMIT, MOMENTUM, THRESHOLD, TOLERANCE, WORST
+from pipeline.backprop.engines.compiled.scalars import BYTE, Array, Condition, Integer, Number, Routine, Variable
+from pipeline.backprop.engines.compiled.vectors import DOUBLE, INTEGER, POINTER
 from pipeline.backprop.status import Status
 from pipeline.backprop.stopping import DIVERGED_ABOVE
 
 CONVERGED, STATIONARY, EXHAUSTED, DIVERGED = map(int, Status)
 LARGEST = float(np.finfo(float).max)
-IDLE = -1  # the training of a lane that has none
-TRIALS, EPOCHS = range(2)  # entries of a thread's tally
+FREE, IDLE = -2, -1  # instead of a lane's training: it is to take one, there is none for it
+TRIALS, EPOCHS = range(2)  # entries of a thread's tally: trials that have ended, epochs trained
+
+# The type and the number of dimensions of all that `work` is given.
+ENTRIES: dict[str, tuple[ir.Type, int]] = {
+    # the kernel: its functions, its own table, the number of patterns
+    **{"epochs_function": (INTEGER, 0), "advance_function": (INTEGER, 0), "memory": (INTEGER, 1), "patterns": (INTEGER, 0)},
+    # when a run ends: what is held against the threshold is the largest difference (by_worst), or error ÷ terms
+    **{"max_epochs": (INTEGER, 0), "tolerance": (DOUBLE, 0), "by_worst": (INTEGER, 0), "terms": (DOUBLE, 0)},
+    # the W lanes: numbers (rows, W), those at the last epoch but one, and each lane's training, epoch and places
+    **{"parameters": (DOUBLE, 2), "velocity": (DOUBLE, 2), "gradient": (DOUBLE, 2), "rates": (DOUBLE, 2)},
+    **{"lanes": (DOUBLE, 2), "history": (DOUBLE, 2), "here": (DOUBLE, 2), "moving": (DOUBLE, 2)},
+    **{"training": (INTEGER, 1), "epoch": (INTEGER, 1), "point": (INTEGER, 1), "upcoming": (INTEGER, 1), "calm": (INTEGER, 1)},
+    # what threads share: counter[0] is the next training
+    **{"counter": (INTEGER, 1), "halt": (INTEGER, 1), "tally": (INTEGER, 1)},
+    # the batch: order (R,) are the trials by training and falling threshold, those of training t from first[t] on
+    **{"initial_parameters": (DOUBLE, 2), "learning_rate": (DOUBLE, 2), "momentum": (DOUBLE, 1)},
+    **{"order": (INTEGER, 1), "first": (INTEGER, 1), "threshold": (DOUBLE, 1)},
+    # the result; after the last of curve_epochs stands one that is never reached
+    **{"status": (BYTE, 1), "epochs": (INTEGER, 1), "final_error": (DOUBLE, 1), "gradient_norm": (DOUBLE, 1)},
+    **{"final_parameters": (DOUBLE, 2), "curve_epochs": (INTEGER, 1), "curve_errors": (DOUBLE, 2)},
+}
+WORDS = 5  # of a row of the table
+TYPES = {DOUBLE: np.float64, INTEGER: np.int64, BYTE: np.int8}
 
 
-@intrinsic
-def _take(typing: Any, counter: Any) -> Any:
-    """The counter's value before it is raised by one, for one thread at a time."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        return builder.atomic_rmw("add", array.data, ir.Constant(ir.IntType(64), 1), "monotonic")
-
-    return types.int64(counter), generate
-
-
-@intrinsic
-def _call_epochs(typing: Any, address: Any, memory: Any, patterns: Any, stop: Any) -> Any:
-    """Calls `epochs(memory, patterns, stop)` at this address."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        integer, pointer = ir.IntType(64), cgutils.voidptr_t
-        function = builder.inttoptr(arguments[0], ir.FunctionType(integer, [pointer, integer, integer]).as_pointer())
-        return builder.call(function, [builder.inttoptr(arguments[1], pointer), *arguments[2:]])
-
-    return types.int64(types.int64, types.int64, types.int64, types.int64), generate
+def table(entries: dict[str, Any]) -> NDArray[np.int64]:
+    """The table of `work`: (ENTRIES, WORDS). Raises TypeError for an array that is not what the code takes it for."""
+    rows = np.zeros((len(ENTRIES), WORDS), np.int64)
+    for row, (name, (kind, dimensions)) in zip(rows, ENTRIES.items(), strict=True):
+        entry = entries[name]
+        if dimensions:
+            if entry.dtype != TYPES[kind] or entry.ndim != dimensions or not entry.flags.aligned:
+                raise TypeError(f"{name}: {entry.dtype} in {entry.ndim} dimensions; {kind} in {dimensions} are allowed")
+            row[0] = entry.ctypes.data
+            row[1 : 1 + 2 * dimensions] = np.stack([entry.shape, entry.strides], axis=1).ravel()
+        elif kind == DOUBLE:
+            row.view(np.float64)[0] = entry
+        else:
+            row[0] = entry
+    return rows
 
 
-@intrinsic
-def _call_advance(typing: Any, address: Any, memory: Any, patterns: Any) -> Any:
-    """Calls `advance(memory, patterns)` at this address."""
+class Work:
+    """What `work` is given, by name, within one emitted function."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        integer, pointer = ir.IntType(64), cgutils.voidptr_t
-        function = builder.inttoptr(arguments[0], ir.FunctionType(ir.VoidType(), [pointer, integer]).as_pointer())
-        builder.call(function, [builder.inttoptr(arguments[1], pointer), arguments[2]])
-        return context.get_dummy_value()
+    def __init__(self, code: Routine) -> None:
+        self.code = code
 
-    return types.void(types.int64, types.int64, types.int64), generate
-
-
-def array(kind: Any, dimensions: int, layout: str = "C", readonly: bool = True) -> Any:
-    """The type of an array argument."""
-    return types.Array(kind, dimensions, layout, readonly=readonly)  # type: ignore[call-overload]
+    def __getattr__(self, name: str) -> Any:
+        kind, dimensions = ENTRIES[name]
+        start = list(ENTRIES).index(name) * WORDS
+        if dimensions == 0:
+            return self.code.word(start, kind)
+        lengths, steps = ([self.code.word(start + 1 + n + 2 * d, INTEGER) for d in range(dimensions)] for n in range(2))
+        return Array(self.code, kind, self.code.word(start, POINTER), lengths, steps)
 
 
-_WORK = types.void(
-    *(types.int64, types.int64, types.int64, types.int64),
-    # parameters, velocity, gradient, rates, lanes, history
-    *([array(types.float64, 2, readonly=False)] * 6),
-    # counter, halt, tally
-    *([array(types.int64, 1, readonly=False)] * 3),
-    # initial_parameters, learning_rate, momentum
-    *(array(types.float64, 2, "A"), array(types.float64, 2, "A"), array(types.float64, 1)),
-    # order, first, threshold
-    *(array(types.int64, 1), array(types.int64, 1), array(types.float64, 1)),
-    # max_epochs, gradient_tolerance, by_worst, terms
-    *(types.int64, types.float64, types.boolean, types.float64),
-    # status, epochs, final_error, gradient_norm, final_parameters
-    *(array(types.int8, 1, readonly=False), array(types.int64, 1, readonly=False)),
-    *([array(types.float64, 1, readonly=False)] * 2),
-    array(types.float64, 2, readonly=False),
-    # curve_epochs, curve_errors
-    *(array(types.int64, 1), array(types.float64, 2, readonly=False)),
-)
+def function(module: ir.Module, name: str, integers: int = 0, gives: ir.Type | None = None) -> tuple[Routine, Any, Any]:
+    """A new inner function: (code, work, arguments)."""
+    code = Routine(module, name, integers, gives)
+    code.function.linkage = "internal"
+    return code, Work(code), code.arguments
 
 
-def work(
-    epochs_address: int,
-    advance_address: int,
-    memory: int,
-    patterns: int,
-    parameters: Any,
-    velocity: Any,
-    gradient: Any,
-    rates: Any,
-    lanes: Any,
-    history: Any,
-    counter: Any,
-    halt: Any,
-    tally: Any,
-    initial_parameters: Any,
-    learning_rate: Any,
-    momentum: Any,
-    order: Any,
-    first: Any,
-    threshold: Any,
-    max_epochs: int,
-    gradient_tolerance: float,
-    by_worst: bool,
-    terms: float,
-    status: Any,
-    epochs: Any,
-    final_error: Any,
-    gradient_norm: Any,
-    final_parameters: Any,
-    curve_epochs: Any,
-    curve_errors: Any,
-) -> None:
-    """Trains waiting trainings until there are none, or until `halt[0]` is set.
-
-    In lanes: parameters (N, W), velocity and gradient (trained, W), rates (L, W), lanes (7, W), history (H, W).
-    Of the batch: `order` (R,) are the trials by training and falling threshold, those of training t from first[t] to
-    first[t + 1]. `counter[0]` is the next training; tally (2,) counts ended trials and trained epochs.
-    What is held against the threshold is the largest difference (`by_worst`), or error ÷ terms.
-    """
-    width = lanes.shape[1]
-    trained = gradient.shape[0]
-    trainings = first.shape[0] - 1
-    training = np.full(width, IDLE, np.int64)
-    epoch = np.zeros(width, np.int64)
-    point = np.zeros(width, np.int64)
-    upcoming = np.zeros(width, np.int64)
-    lanes[TERMS, :] = terms
-    free = np.ones(width, np.bool_)
-    calm = np.zeros(width, np.bool_)
-    here = np.empty((trained, width))
-    moving = np.empty((velocity.shape[0], width))
-    while True:
-        active = 0
-        stop = history.shape[0] - 1
-        for lane in range(width):
-            if free[lane]:
-                free[lane] = False
-                column = _take(counter)  # type: ignore[call-arg, var-annotated]
-                while column < trainings and first[column] == first[column + 1]:
-                    column = _take(counter)
-                velocity[:, lane] = 0.0
-                if column < trainings:
-                    training[lane] = column
-                    epoch[lane] = point[lane] = 0
-                    upcoming[lane] = first[column]
-                    for row in range(parameters.shape[0]):
-                        parameters[row, lane] = initial_parameters[row, column] + 0.0  # no weight is ever −0
-                    for row in range(rates.shape[0]):
-                        rates[row, lane] = learning_rate[row, column]
-                    lanes[MOMENTUM, lane] = momentum[column]
-                    lanes[LIMIT, lane] = -1.0  # the first error needs attention: it sets the limit
-                    lanes[THRESHOLD, lane] = threshold[order[first[column]]]
-                    lanes[TOLERANCE, lane] = gradient_tolerance
-                else:
-                    # An idle lane computes with zeros, and never needs attention.
-                    training[lane] = IDLE
-                    parameters[:, lane] = 0.0
-                    rates[:, lane] = 0.0
-                    lanes[MOMENTUM, lane] = 0.0
-                    lanes[LIMIT, lane] = np.inf
-                    lanes[THRESHOLD, lane] = -np.inf
-                    lanes[TOLERANCE, lane] = -1.0
-            if training[lane] != IDLE:
-                active += 1
-                stop = min(stop, max_epochs - epoch[lane])
-        if active == 0:
-            return
-
-        last = _call_epochs(epochs_address, memory, patterns, stop)  # type: ignore[call-arg, var-annotated]
-        if halt[0]:
-            return
-        tally[EPOCHS] += last * active
-        for lane in range(width):
-            column = training[lane]
-            if column == IDLE:
-                continue
-            now = epoch[lane] + last
-            epoch[lane] = now
-            while point[lane] < curve_epochs.shape[0] and curve_epochs[point[lane]] <= now:
-                curve_errors[point[lane], column] = history[last - (now - curve_epochs[point[lane]]), lane]
-                point[lane] += 1
-
-            error = lanes[ERROR, lane]
-            measure = lanes[WORST, lane] if by_worst else error / terms
-            if now == 0:
-                limit = DIVERGED_ABOVE * error
-                lanes[LIMIT, lane] = LARGEST if limit > LARGEST else limit
-            fine = error <= lanes[LIMIT, lane]
-            flat = False
-            if gradient_tolerance > 0.0:
-                flat = True
-                for row in range(trained):
-                    if not abs(gradient[row, lane]) <= gradient_tolerance:
-                        flat = False
-                        break
-            if fine and measure > lanes[THRESHOLD, lane] and not flat and now < max_epochs:
-                continue
-
-            norm = 0.0
-            for row in range(trained):
-                component = abs(gradient[row, lane])
-                if component > norm or np.isnan(component):
-                    norm = component
-                if np.isnan(norm):
-                    break
-            # From the highest threshold on: those reached have converged; the rest ends too, or goes on.
-            while upcoming[lane] < first[column + 1]:
-                trial = order[upcoming[lane]]
-                if not fine:
-                    ending = DIVERGED
-                elif threshold[trial] >= measure:
-                    ending = CONVERGED
-                elif flat:
-                    ending = STATIONARY
-                elif now == max_epochs:
-                    ending = EXHAUSTED
-                else:
-                    break
-                status[trial] = ending
-                epochs[trial] = now
-                final_error[trial] = error
-                gradient_norm[trial] = norm
-                for row in range(parameters.shape[0]):
-                    final_parameters[row, trial] = parameters[row, lane]
-                upcoming[lane] += 1
-                tally[TRIALS] += 1
-            if upcoming[lane] == first[column + 1]:
-                free[lane] = True
-            else:
-                lanes[THRESHOLD, lane] = threshold[order[upcoming[lane]]]
-
-        for lane in range(width):  # a training whose error is the same again may have come to rest
-            calm[lane] = training[lane] != IDLE and not free[lane] and last > 0
-            calm[lane] &= history[last, lane] == history[last - 1, lane]
-            if calm[lane]:
-                here[:, lane] = parameters[:trained, lane]
-                moving[:, lane] = velocity[:, lane]
-        _call_advance(advance_address, memory, patterns)
-        for lane in range(width):
-            if training[lane] != IDLE and not free[lane]:
-                epoch[lane] += 1
-                tally[EPOCHS] += 1
-            if calm[lane]:
-                for row in range(trained):
-                    calm[lane] &= parameters[row, lane] == here[row, lane]
-                for row in range(velocity.shape[0]):
-                    calm[lane] &= velocity[row, lane] == moving[row, lane]
-            if calm[lane]:  # no number will ever change: the same as now at all epochs that are left
-                while point[lane] < curve_epochs.shape[0] and curve_epochs[point[lane]] < max_epochs:
-                    curve_errors[point[lane], training[lane]] = lanes[ERROR, lane]
-                    point[lane] += 1
-                tally[EPOCHS] += max_epochs - epoch[lane]
-                epoch[lane] = max_epochs
+def emit(module: ir.Module) -> None:
+    """Writes `work` into the module."""
+    begin = emit_begin(module, emit_waiting(module))
+    look = emit_look(module, emit_flat(module), emit_norm(module), emit_ending(module))
+    remember, rest = emit_remember(module), emit_rest(module)
+    code = Routine(module, "work")
+    work = Work(code)
+    active, stop = Variable(code, 0, INTEGER), Variable(code, 0, INTEGER)
+    lanes = work.training.lengths[0]
+    with code.repeat():
+        active.value = 0
+        stop.value = work.history.lengths[0] - 1
+        with code.turns(lanes) as lane:
+            with code.when(work.training[lane].equals(FREE)):
+                code.call(begin, lane)
+            with code.when(work.training[lane] >= 0):
+                active.value += 1
+                left = work.max_epochs - work.epoch[lane]
+                stop.value = (left < stop.value).where(left, stop.value)
+        code.give_if(active.value.equals(0))
+        last = code.call_at(work.epochs_function, work.memory, work.patterns, stop.value, gives=INTEGER)
+        code.give_if(~work.halt[0].equals(0))
+        work.tally[EPOCHS] += last * active.value
+        with code.turns(lanes) as lane, code.when(work.training[lane] >= 0):
+            code.call(look, lane, last)
+        with code.turns(lanes) as lane, code.when(work.training[lane] >= 0):
+            code.call(remember, lane, last)
+        code.call_at(work.advance_function, work.memory, work.patterns, gives=ir.VoidType())
+        with code.turns(lanes) as lane, code.when(work.training[lane] >= 0):
+            code.call(rest, lane)
 
 
-def compiled_work(cache_folder: str) -> Any:
-    """`work` as machine code, kept in this folder if it can be written."""
-    config: Any = numba_config
-    before, config.CACHE_DIR = config.CACHE_DIR, cache_folder
-    try:
-        return njit(_WORK, cache=True, nogil=True, error_model="numpy")(work)
-    except Exception:  # whatever is wrong with the folder: it works without
-        return njit(_WORK, nogil=True, error_model="numpy")(work)
-    finally:
-        config.CACHE_DIR = before
+def emit_waiting(module: ir.Module) -> Routine:
+    """The next waiting training that has trials, or IDLE."""
+    code, work, _ = function(module, "waiting", gives=INTEGER)
+    with code.repeat():
+        column = work.counter.take(0)
+        code.give_if(column >= work.first.lengths[0] - 1, code.integer(IDLE))
+        code.give_if(work.first[column] < work.first[column + 1], column)
+    return code
+
+
+def emit_begin(module: ir.Module, waiting: Routine) -> Routine:
+    """A free lane takes a waiting training, or idles."""
+    code, work, (lane,) = function(module, "begin", 1)
+    column = code.call(waiting)
+    work.training[lane] = column
+    fill(code, work.velocity, lane)
+    with code.when(column < 0):
+        # An idle lane computes with zeros, and never needs attention.
+        fill(code, work.parameters, lane)
+        fill(code, work.rates, lane)
+        hold(work, lane, momentum=0.0, limit=np.inf, threshold=-np.inf, tolerance=-1.0)
+        code.give()
+    work.epoch[lane] = 0
+    work.point[lane] = 0
+    first = work.first[column]
+    work.upcoming[lane] = first
+    with code.turns(work.parameters.lengths[0]) as row:
+        work.parameters[row, lane] = work.initial_parameters[row, column] + 0.0  # no weight is ever −0
+    with code.turns(work.rates.lengths[0]) as row:
+        work.rates[row, lane] = work.learning_rate[row, column]
+    limit = -1.0  # the first error needs attention: it sets the limit
+    threshold = work.threshold[work.order[first]]
+    hold(work, lane, momentum=work.momentum[column], limit=limit, threshold=threshold, tolerance=work.tolerance)
+    code.give()
+    return code
+
+
+def fill(code: Routine, array: Array, lane: Integer) -> None:
+    """Zeros in all rows of a lane."""
+    with code.turns(array.lengths[0]) as row:
+        array[row, lane] = 0.0
+
+
+def hold(work: Work, lane: Integer, momentum: Any, limit: Any, threshold: Any, tolerance: Any) -> None:
+    """What the kernel holds a lane to."""
+    for row, number in ((MOMENTUM, momentum), (LIMIT, limit), (THRESHOLD, threshold), (TOLERANCE, tolerance)):
+        work.lanes[row, lane] = number
+
+
+def emit_look(module: ir.Module, flat: Routine, norm: Routine, ending: Routine) -> Routine:
+    """Looks at a lane that has come to the evaluation `last`: its curve, and the trials that ended there."""
+    code, work, (lane, last) = function(module, "look", 2)
+    column, now = work.training[lane], work.epoch[lane] + last
+    work.epoch[lane] = now
+    with code.repeat(lambda: work.curve_epochs[work.point[lane]] <= now):
+        point = work.point[lane]
+        before = now - work.curve_epochs[point]
+        work.curve_errors[point, column] = work.history[last - before, lane]
+        work.point[lane] = point + 1
+
+    error = work.lanes[ERROR, lane]
+    measure = (work.by_worst > 0).where(work.lanes[WORST, lane], error / work.terms)
+    with code.when(now.equals(0)):
+        limit = error * DIVERGED_ABOVE
+        work.lanes[LIMIT, lane] = (limit > LARGEST).where(code.number(LARGEST), limit)
+    fine = error <= work.lanes[LIMIT, lane]
+    is_flat = code.call(flat, lane)
+    code.give_if(fine & (measure > work.lanes[THRESHOLD, lane]) & is_flat.equals(0) & (now < work.max_epochs))
+
+    largest = code.call(norm, lane)
+    # From the highest threshold on: those reached have converged; the rest ends too, or goes on.
+    with code.repeat():
+        with code.when(work.upcoming[lane].equals(work.first[column + 1])):
+            work.training[lane] = FREE
+            code.give()
+        trial = work.order[work.upcoming[lane]]
+        threshold = work.threshold[trial]
+        status = ended(code, fine, threshold >= measure, is_flat > 0, now.equals(work.max_epochs))
+        with code.when(status < 0):
+            work.lanes[THRESHOLD, lane] = threshold
+            code.give()
+        work.status[trial] = status
+        work.epochs[trial] = now
+        work.final_error[trial] = error
+        work.gradient_norm[trial] = largest
+        code.call(ending, lane, trial)
+        work.upcoming[lane] += 1
+        work.tally[TRIALS] += 1
+    return code
+
+
+def ended(code: Routine, fine: Condition, reached: Condition, flat: Condition, last: Condition) -> Integer:
+    """How a trial ends, or −1."""
+    status = last.where(code.integer(EXHAUSTED), code.integer(-1))
+    status = flat.where(code.integer(STATIONARY), status)
+    status = reached.where(code.integer(CONVERGED), status)
+    return fine.where(status, code.integer(DIVERGED))
+
+
+def emit_ending(module: ir.Module) -> Routine:
+    """Writes a lane's parameters into the result, as a trial's."""
+    code, work, (lane, trial) = function(module, "ending", 2)
+    with code.turns(work.parameters.lengths[0]) as row:
+        work.final_parameters[row, trial] = work.parameters[row, lane]
+    code.give()
+    return code
+
+
+def emit_flat(module: ir.Module) -> Routine:
+    """1 if no component of a lane's gradient is larger than the tolerance or NaN, and there is a tolerance; else 0."""
+    code, work, (lane,) = function(module, "flat", 1, gives=INTEGER)
+    code.give_if(~(work.tolerance > 0.0), code.integer(0))
+    with code.turns(work.gradient.lengths[0]) as row:
+        code.give_if(~(abs(work.gradient[row, lane]) <= work.tolerance), code.integer(0))
+    code.give(code.integer(1))
+    return code
+
+
+def emit_norm(module: ir.Module) -> Routine:
+    """The largest absolute component of a lane's gradient, or the first that is NaN."""
+    code, work, (lane,) = function(module, "norm", 1, gives=DOUBLE)
+    norm = Variable(code, 0.0, DOUBLE)
+    with code.turns(work.gradient.lengths[0]) as row:
+        component = abs(work.gradient[row, lane])
+        code.give_if(~component.equals(component), component)
+        norm.value = (component > norm.value).where(component, norm.value)
+    code.give(norm.value)
+    return code
+
+
+def emit_remember(module: ir.Module) -> Routine:
+    """Keeps the numbers of a training whose error is the same again: it may have come to rest."""
+    code, work, (lane, last) = function(module, "remember", 2)
+    work.calm[lane] = 0
+    code.give_if(last.equals(0))
+    code.give_if(~work.history[last, lane].equals(work.history[last - 1, lane]))
+    work.calm[lane] = 1
+    for kept, numbers in ((work.here, work.parameters), (work.moving, work.velocity)):
+        with code.turns(kept.lengths[0]) as row:
+            kept[row, lane] = numbers[row, lane]
+    code.give()
+    return code
+
+
+def emit_rest(module: ir.Module) -> Routine:
+    """After a step: if it has changed nothing, no number will ever change, and all epochs that are left are as this one."""
+    code, work, (lane,) = function(module, "rest", 1)
+    work.epoch[lane] += 1
+    work.tally[EPOCHS] += 1
+    code.give_if(work.calm[lane].equals(0))
+    for kept, numbers in ((work.here, work.parameters), (work.moving, work.velocity)):
+        with code.turns(kept.lengths[0]) as row:
+            code.give_if(~kept[row, lane].equals(numbers[row, lane]))
+    with code.repeat(lambda: work.curve_epochs[work.point[lane]] < work.max_epochs):
+        work.curve_errors[work.point[lane], work.training[lane]] = work.lanes[ERROR, lane]
+        work.point[lane] += 1
+    work.tally[EPOCHS] += work.max_epochs - work.epoch[lane]
+    work.epoch[lane] = work.max_epochs
+    code.give()
+    return code

@@ -1,6 +1,6 @@
-"""From a kernel to machine code in memory, with a cache on disk.
+"""From a kernel, or the lanes, to machine code in memory, with a cache on disk.
 
-Compiled code is kept as one file for each kernel and processor, named by a hash of everything that shaped it. A file is
+Compiled code is kept as one file for each of them and processor, named by a hash of everything that shaped it. A file is
 written under another name and then moved into place, so any number of processes may share the folder; where it cannot
 be written, each process compiles anew.
 """
@@ -22,13 +22,19 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from pipeline.backprop.engines.compiled import blocks, registers
+from pipeline.backprop.engines.compiled import blocks, lanes, registers
 from pipeline.backprop.engines.compiled.kernel import Kernel
 
 log = logging.getLogger("pipeline.engine")
 
 CACHE_NAME = "backpropagation-convergence"
 CHECKSUM_BYTES = 32
+SHARED = "lanes"  # the code that all kernels share
+
+
+def setting(name: str) -> str | None:
+    """An environment variable of the engine, BACKPROP_<name>; NUMBA_<name>, as it was called first, means the same."""
+    return os.environ.get(f"BACKPROP_{name}", os.environ.get(f"NUMBA_{name}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,13 @@ class Processor:
 
 @cache
 def processor() -> Processor:
-    """The processor of this machine, or the one in NUMBA_CPU_NAME and NUMBA_CPU_FEATURES."""
+    """The processor of this machine, or the one in BACKPROP_CPU_NAME and BACKPROP_CPU_FEATURES."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    name = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
-    chosen = "NUMBA_CPU_FEATURES" in os.environ or "NUMBA_CPU_NAME" in os.environ
-    features = os.environ.get("NUMBA_CPU_FEATURES", "") if chosen else llvm.get_host_cpu_features().flatten()
+    name, features = setting("CPU_NAME"), setting("CPU_FEATURES")
+    if name is None and features is None:
+        features = llvm.get_host_cpu_features().flatten()
+    name, features = name or llvm.get_host_cpu_name(), features or ""
     return Processor(name, features, *vector_registers(target_machine(name, features)))
 
 
@@ -72,17 +79,12 @@ def vector_registers(machine: Any) -> tuple[int, int]:
 
 
 def cache_folder() -> Path:
-    """Where compiled code is kept: NUMBA_CACHE_DIR, or the user's cache."""
-    named = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    """Where compiled code is kept: BACKPROP_CACHE_DIR, or the user's cache."""
+    named = setting("CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     try:
         return Path(named or Path.home() / ".cache") / CACHE_NAME
     except RuntimeError:  # no home at all
         return Path(tempfile.gettempdir()) / CACHE_NAME
-
-
-def work_folder() -> Path:
-    """Where the compiled lanes are kept."""
-    return cache_folder() / source_hash()
 
 
 @cache
@@ -94,9 +96,9 @@ def source_hash() -> str:
     return digest.hexdigest()
 
 
-def cached_file(shape: Kernel) -> Path:
-    """The file that holds this kernel's machine code, if it has been compiled before."""
-    name = hashlib.sha256(repr((shape, processor(), source_hash())).encode()).hexdigest()
+def cached_file(part: Kernel | str) -> Path:
+    """The file that holds the machine code of this kernel, or of SHARED, if it has been compiled before."""
+    name = hashlib.sha256(repr((part, processor(), source_hash())).encode()).hexdigest()
     return cache_folder() / f"{name}.kernel"
 
 
@@ -107,10 +109,13 @@ def new_module() -> ir.Module:
     return module
 
 
-def emit(shape: Kernel) -> ir.Module:
-    """The kernel in LLVM's intermediate code."""
+def emit(part: Kernel | str) -> ir.Module:
+    """The kernel, or SHARED, in LLVM's intermediate code."""
     module = new_module()
-    (registers if shape.unrolled else blocks).emit(module, shape)
+    if isinstance(part, str):
+        lanes.emit(module)
+    else:
+        (registers if part.unrolled else blocks).emit(module, part)
     return module
 
 
@@ -135,46 +140,49 @@ def machine_code(emitted: ir.Module) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The addresses of a kernel's functions; `owner` keeps the code alive."""
+    """The addresses of functions, by their names; `owner` keeps the code alive."""
 
-    epochs: int
-    advance: int
+    functions: dict[str, int]
     owner: Any
 
 
-_loaded: dict[Kernel, Compiled] = {}
+_loaded: dict[Kernel | str, Compiled] = {}
 _loading = Lock()
 
 
-def is_ready(shape: Kernel) -> bool:
-    """Whether the kernel needs no compiling."""
-    return shape in _loaded or cached_file(shape).is_file()
+def is_ready(part: Kernel | str) -> bool:
+    """Whether this needs no compiling."""
+    return part in _loaded or cached_file(part).is_file()
 
 
-def compiled(shape: Kernel) -> Compiled:
-    """The kernel's machine code: from this process, from the cache, or compiled now."""
+def compiled(part: Kernel | str) -> Compiled:
+    """The machine code of a kernel, or of SHARED: from this process, from the cache, or compiled now."""
     with _loading:
-        if shape not in _loaded:
-            _loaded[shape] = load(shape)
-        return _loaded[shape]
+        if part not in _loaded:
+            _loaded[part] = load(part)
+        return _loaded[part]
 
 
-def load(shape: Kernel) -> Compiled:
-    """The kernel's machine code from the cache, or compiled now and put there."""
-    file = cached_file(shape)
+def load(part: Kernel | str) -> Compiled:
+    """The machine code from the cache, or compiled now and put there."""
+    file = cached_file(part)
     code = read_cached(file)
     if code is None:
-        log.info("compiling the training of %s networks, once for this machine", "-".join(map(str, shape.network.units)))
+        level, what = logging.DEBUG, "the lanes"
+        if isinstance(part, Kernel):
+            level, what = logging.INFO, f"the training of {'-'.join(map(str, part.network.units))} networks"
+        log.log(level, "compiling %s, once for this machine", what)
         started = time.monotonic()
-        code = machine_code(emit(shape))
-        log.info("compiled in %.1f s", time.monotonic() - started)
+        code = machine_code(emit(part))
+        log.log(level, "compiled in %.1f s", time.monotonic() - started)
         write_cached(file, code)
-    owner, (epochs, advance) = link(code, ("epochs", "advance"))
-    return Compiled(epochs, advance, owner)
+    names = ("epochs", "advance") if isinstance(part, Kernel) else ("work",)
+    owner, addresses = link(code, names)
+    return Compiled(dict(zip(names, addresses, strict=True)), owner)
 
 
 def link(code: bytes, names: tuple[str, ...]) -> tuple[Any, list[int]]:
-    """An object file, placed in memory as Numba does it: what keeps it there, and the addresses of these functions."""
+    """An object file, placed in memory: what keeps it there, and the addresses of these functions."""
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(processor().name, processor().features))
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()

@@ -7,12 +7,11 @@ run, and beside which others, leaves no trace in its result.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import math
 import os
-import sys
 import threading
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,10 @@ import numpy as np
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch, BatchResult, Progress
 from pipeline.backprop.engines import numpy as numpy_engine
-from pipeline.backprop.engines.compiled.kernel import LANES, Kernel
+from pipeline.backprop.engines.compiled import lanes
+from pipeline.backprop.engines.compiled.kernel import LANES, TERMS, Kernel
 from pipeline.backprop.engines.compiled.layers import Tile
-from pipeline.backprop.engines.compiled.machine_code import Compiled, Processor, compiled, is_ready, processor, work_folder
+from pipeline.backprop.engines.compiled.machine_code import SHARED, Processor, compiled, is_ready, processor
 from pipeline.backprop.network import Network
 
 log = logging.getLogger("pipeline.engine")
@@ -35,8 +35,8 @@ UNROLLED_OPERATIONS = 1500
 CACHE_BYTES = 64 * 1024
 SMALLEST_BLOCK, LARGEST_BLOCK = 24, 32
 # Seconds, roughly, by which it is judged whether compiling pays.
-SECONDS_TO_LOAD = 0.4
-SECONDS_TO_COMPILE_LANES = 2.5  # once for all kernels
+SECONDS_TO_LOAD = 0.1
+SECONDS_TO_COMPILE_LANES = 0.1  # once for all kernels
 SECONDS_TO_COMPILE_LAYER = 0.3
 NUMPY_SECONDS_PER_CALL = 2e-6
 NUMPY_SECONDS_PER_OPERATION = 1e-9
@@ -75,12 +75,10 @@ def numpy_seconds(batch: Batch) -> float:
 
 def seconds_to_start(shape: Kernel) -> float:
     """How long it takes until the compiled code is there, roughly."""
-    seconds = 0.0 if "numba" in sys.modules else SECONDS_TO_LOAD
     if is_ready(shape):
-        return seconds
-    seconds += shape.network.layers * SECONDS_TO_COMPILE_LAYER
-    lanes_ready = lanes.cache_info().currsize or work_folder().is_dir()
-    return seconds if lanes_ready else seconds + SECONDS_TO_COMPILE_LANES
+        return SECONDS_TO_LOAD
+    seconds = SECONDS_TO_LOAD + shape.network.layers * SECONDS_TO_COMPILE_LAYER
+    return seconds if is_ready(SHARED) else seconds + SECONDS_TO_COMPILE_LANES
 
 
 def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
@@ -108,9 +106,8 @@ def train_compiled(
     batch: Batch, shape: Kernel, progress: Progress | None = None, result: BatchResult | None = None, threads: int | None = None
 ) -> BatchResult:
     """Trains every trial of the batch by this kernel."""
-    code = compiled(shape)
     result = result or BatchResult.empty(batch)
-    team = Team(result, shape, code)
+    team = Team(result, shape)
     workers = [
         threading.Thread(target=team.share, args=(np.zeros(2, np.int64),), daemon=True)
         for _ in range(max(1, min(threads or cores(), batch.trainings)))
@@ -136,9 +133,11 @@ def train_compiled(
 class Team:
     """The threads that train one batch together, and what they share."""
 
-    def __init__(self, result: BatchResult, shape: Kernel, code: Compiled) -> None:
+    def __init__(self, result: BatchResult, shape: Kernel) -> None:
         batch = result.batch
-        self.result, self.shape, self.code, self.work = result, shape, code, lanes()
+        self.result, self.shape = result, shape
+        self.functions = compiled(shape).functions
+        self.work = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(compiled(SHARED).functions["work"])
         self.inputs = np.ascontiguousarray(batch.inputs, np.float64)
         self.targets = np.ascontiguousarray(batch.targets, np.float64)
         self.order, self.first = batch.order()
@@ -148,26 +147,45 @@ class Team:
 
     def share(self, tally: Any) -> None:
         """One thread's work: trainings until none waits. tally (2,): ended trials, trained epochs."""
-        batch, result = self.result.batch, self.result
         self.tallies.append(tally)
-        rows = {name: aligned(count, self.shape.lanes) for name, count in memory_rows(self.shape).items()}
-        arrays = [*rows.values(), self.inputs, self.targets, self.halt]
-        table = np.array([array.ctypes.data for array in arrays], np.uint64).view(np.int64)
         try:
-            self.work(
-                *(self.code.epochs, self.code.advance, table.ctypes.data, len(self.inputs)),
-                *(rows[name] for name in ("parameters", "velocity", "gradient", "rates", "lanes", "history")),
-                *(self.counter, self.halt, tally),
-                *(batch.initial_parameters, batch.learning_rate, np.ascontiguousarray(batch.momentum)),
-                *(self.order, self.first, np.ascontiguousarray(batch.threshold)),
-                *(batch.max_epochs, batch.gradient_tolerance, batch.criterion == "worst_output"),
-                float(batch.targets.size if batch.criterion == "mean_error" else 1),
-                *(result.status, result.epochs, result.final_error, result.gradient_norm, result.parameters),
-                *(result.curve_epochs, result.curve_errors),
-            )
+            entries = self.entries(tally)  # which hold the memory that the table points to
+            table = lanes.table(entries)
+            self.work(table.ctypes.data)
         except BaseException as error:  # raised by the thread that waits
             self.errors.append(error)
             self.halt[0] = 1
+
+    def entries(self, tally: Any) -> dict[str, Any]:
+        """What one thread works with, by the names that it has there."""
+        batch, result, width = self.result.batch, self.result, self.shape.lanes
+        memory = {name: aligned(count, width) for name, count in memory_rows(self.shape).items()}
+        memory["lanes"][TERMS] = terms = float(batch.targets.size if batch.criterion == "mean_error" else 1)
+        whole_numbers = np.zeros((4, width), np.int64)
+        return {
+            **memory,
+            "memory": addresses(*memory.values(), self.inputs, self.targets, self.halt),
+            "epochs_function": self.functions["epochs"],
+            "advance_function": self.functions["advance"],
+            "patterns": len(batch.inputs),
+            "max_epochs": batch.max_epochs,
+            "tolerance": batch.gradient_tolerance,
+            "by_worst": batch.criterion == "worst_output",
+            "terms": terms,
+            "here": np.empty_like(memory["gradient"]),
+            "moving": np.empty_like(memory["velocity"]),
+            "training": np.full(width, lanes.FREE, np.int64),
+            **dict(zip(("epoch", "point", "upcoming", "calm"), whole_numbers, strict=True)),
+            **{"counter": self.counter, "halt": self.halt, "tally": tally},
+            "initial_parameters": batch.initial_parameters,
+            "learning_rate": batch.learning_rate,
+            "momentum": batch.momentum,
+            **{"order": self.order, "first": self.first, "threshold": batch.threshold},
+            **{"status": result.status, "epochs": result.epochs, "final_error": result.final_error},
+            **{"gradient_norm": result.gradient_norm, "final_parameters": result.parameters},
+            "curve_epochs": np.append(result.curve_epochs, np.iinfo(np.int64).max),
+            "curve_errors": result.curve_errors,
+        }
 
     def report(self, progress: Progress | None, reported: Any) -> Any:
         """Reports what has been done since the last report; gives what has been done in all."""
@@ -200,14 +218,11 @@ def aligned(rows: int, lanes: int) -> Array:
     return numbers[skip : skip + rows * lanes].reshape(rows, lanes)
 
 
+def addresses(*arrays: Any) -> Any:
+    """The table of a kernel's memory."""
+    return np.array([array.ctypes.data for array in arrays], np.uint64).view(np.int64)
+
+
 def cores() -> int:
     """The processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@cache
-def lanes() -> Any:
-    """The compiled lanes."""
-    from pipeline.backprop.engines.compiled.lanes import compiled_work
-
-    return compiled_work(str(work_folder()))
