@@ -103,7 +103,7 @@ format: $(WITH_DEV)  ## put the code into its format
 configuration: $(READY)  ## make docs/configuration.md again, the page of all keys
 	@$(PY) -m docs.configuration
 
-pictures: $(READY)  ## make the README's picture and its numbers again
+pictures: $(WITH_DEV)  ## make the README's pictures and its numbers again; needs Chromium
 	@$(PY) -m docs.pictures
 
 gallery: $(READY)  ## make the maps of docs/gallery.md again
