@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 KEYS = ("at", "weight", "pattern", "iteration", "format", "output", "figure")
 OF_START = {"weight": None, "pattern": 1, "iteration": 1}  # keys that belong to an iteration, and what they are by themselves
 PICTURES = (".svg", ".png")
+PAGE = "html"  # a format that is one page, not a row of blocks
 NETWORKS = ("example", "trained")
 
 
@@ -46,8 +47,8 @@ def main(config: dict[str, Any]) -> int:
     """Prints the walk or the story, or writes it to a file; gives the exit code."""
     refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS, "explain", "run"))
     settings = section(config, "explain", KEYS)
-    settings["at"] = read_place(settings, config["run"] is not None)
-    style = choice("explain.format", settings["format"], FORMATS)
+    settings["at"] = read_place(settings, config["run"] is not None and settings["format"] != PAGE)
+    style = choice("explain.format", settings["format"], (*FORMATS, PAGE))
     output = settings["output"] and text("explain.output", settings["output"], "the name of a file, or null")
     expected = None
     if config["run"] is None:
@@ -108,6 +109,11 @@ def at_start(batch: Batch, trial: Trial, settings: dict[str, Any], style: str, o
     if ended and iteration > 1:
         raise ConfigError("explain.iteration", iteration, f"must be 1 to {max(1, epochs)}: training has {ended}")
     walk = walkthrough.walk(batch, weight, iteration, pattern)
+    if style == PAGE:
+        from pipeline.walkthrough.page.document import iteration_page
+
+        tell_page(iteration_page(walk, trial, ended), output)
+        return 0
     draw = (lambda blocks, path: with_pictures(blocks, walk, path)) if style == "markdown" else None
     tell(list(lesson(walk, trial, ended)), FORMATS[style], output, draw)
     return 0
@@ -138,6 +144,11 @@ def at_end(
         print(f"curve written to {printable(figure)}", file=sys.stderr)
         if style == "markdown":
             blocks.append(f"![The error curve]({quote(os.path.relpath(figure, Path(output or '').parent))})")
+    if style == PAGE:
+        from pipeline.walkthrough.page.document import story_page
+
+        tell_page(story_page(blocks), output)
+        return 0
     tell(blocks, story.STYLES[style], output)
     return 0
 
@@ -165,6 +176,17 @@ def command_for(end: RunEnd, trial: Trial) -> str:
         ways.append(advice.overrides(trial, changed, default | {"network": network}))
     words = [way for way in ways if way is not None]
     return advice.command(min(words, key=len)) if words else " ".join(advice.assignments(changed))
+
+
+def tell_page(page: str, output: str | None) -> None:
+    """Prints a page, or writes it to a file. Raises ConfigError."""
+    if not output:
+        print(page, end="")
+        return
+    from pipeline.walkthrough.files import write_file
+
+    write_file("explain.output", output, page.encode())
+    print(f"written to {output}")
 
 
 def tell(blocks: list[Block], style: Callable[[Block], str], output: str | None, draw: Any = None) -> None:

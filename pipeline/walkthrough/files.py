@@ -37,6 +37,13 @@ def write_figure(path: Path, figure: Figure) -> None:
         write("explain.figure", path, path, drawn.with_suffix(path.suffix).read_bytes())
 
 
+def write_file(key: str, given: str, content: bytes) -> None:
+    """Writes the file that a key names. Raises ConfigError."""
+    path = Path(given)
+    refuse_folder(key, path)
+    write(key, path, path, content)
+
+
 def refuse_folder(key: str, path: Path) -> None:
     """Raises ConfigError where the path is that of a folder."""
     if path.is_dir():
