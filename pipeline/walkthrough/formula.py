@@ -7,7 +7,6 @@ fraction ` / `, brackets, squares, exp, tanh and max; `sum of … over … patte
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 KINDS = ("net", "out", "target")  # of names that have a unit as index
 LETTERS = {"α": r"\alpha", "η": r"\eta"}
@@ -21,7 +20,8 @@ TOKEN = re.compile(
 )
 
 
-class Name(NamedTuple):
+@dataclass(frozen=True)
+class Name:
     """A quantity: its letter or word, its index, and whether it is the new one, after the update."""
 
     letter: str
@@ -29,26 +29,30 @@ class Name(NamedTuple):
     new: bool
 
 
-class Derivative(NamedTuple):
+@dataclass(frozen=True)
+class Derivative:
     """∂ top ÷ ∂ bottom."""
 
     top: Name
     bottom: Name
 
 
-class Number(NamedTuple):
+@dataclass(frozen=True)
+class Number:
     """A number without its sign, as it is written."""
 
     text: str
 
 
-class Sign(NamedTuple):
+@dataclass(frozen=True)
+class Sign:
     """An operator, a comma, or … for what is left out."""
 
     text: str
 
 
-class Words(NamedTuple):
+@dataclass(frozen=True)
+class Words:
     """Words in a formula."""
 
     text: str
@@ -94,10 +98,9 @@ def read(text: str) -> tuple[Part, ...]:
             raise ValueError(f"{text!r} is no formula from {text[at:]!r} on")
         tokens.append(token)
         at = token.end()
-    rest = iter(tokens)
-    parts = row(rest)
-    if next(rest, None) is not None:
-        raise ValueError(f"{text!r}: a bracket is closed that is not open")
+    parts = row(iter(tokens))
+    if written(parts) != text.replace(" ", ""):
+        raise ValueError(f"{text!r} is no formula: a bracket has no other one")
     return parts
 
 
@@ -214,7 +217,9 @@ def mathml_of(part: Part) -> str:
             called = f"<mi>{function}</mi><mo>&#x2061;</mo>" if function else ""  # an operator that is not seen
             grows = "true" if any(isinstance(part, Derivative | Fraction) for part in inside) else "false"
             opening, closing = (f"<mo stretchy='{grows}'>{bracket}</mo>" for bracket in "()")
-            whole = f"<mrow>{called}{opening}<mrow>{mathml(inside)}</mrow>{closing}</mrow>"  # a row of its own: a first − is a sign
+            whole = (
+                f"<mrow>{called}{opening}<mrow>{mathml(inside)}</mrow>{closing}</mrow>"  # a row of its own: a first − is a sign
+            )
             return f"<msup>{whole}<mn>2</mn></msup>" if squared else whole
         case Fraction(top, bottom):
             return f"<mfrac>{mathml_of(top)}<mrow>{mathml(bottom.inside)}</mrow></mfrac>"

@@ -1,7 +1,9 @@
 """The page itself: sections that the template shows, in one file that loads nothing from outside."""
 
+import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import jinja2
@@ -37,17 +39,28 @@ def iteration_page(walk: Walkthrough, trial: Trial, ended: str | None) -> str:
     words = [block for block in setting if not isinstance(block, dict)]
     steps = []
     for step in steps_of(walk):
-        blocks = [*step.blocks(walk), *(["The weights, before the update:", *tables] if step.name == "forward" else [])]
+        blocks = list(step.blocks(walk))
+        if step.name == "forward":
+            blocks += ["The weights, before the update:", *tables]
         steps.append(Section(step.title, Markup(svg(walk, step.name)), elements(blocks, step.title)))
     steps += sections_of(check_published(walk, trial))
     return render(str(title).lstrip("# "), elements(words, ""), steps, [])
 
 
-def story_page(blocks: Iterable[Block]) -> str:
-    """The page of how a run ended."""
+def story_page(blocks: Iterable[Block], pictures: Iterable[tuple[str, Path]]) -> str:
+    """The page of how a run ended, with pictures that are held in it; of each what it shows, and its file."""
     title, *rest = blocks
     first = next((at for at, block in enumerate(rest) if is_heading(block)), len(rest))
-    return render(str(title).lstrip("# "), elements(rest[:first], "The run"), [], sections_of(rest[first:]))
+    after = sections_of(rest[first:])
+    after += [Section(words, Markup(), [Markup(picture(words, path))]) for words, path in pictures]
+    return render(str(title).lstrip("# "), elements(rest[:first], "The run"), [], after)
+
+
+def picture(words: str, path: Path) -> str:
+    """A picture that is held in the page."""
+    kind = {".svg": "svg+xml"}.get(path.suffix, path.suffix[1:])
+    data = base64.b64encode(path.read_bytes()).decode()
+    return f'<img src="data:image/{kind};base64,{data}" alt="{escape(words)}">'
 
 
 def sections_of(blocks: Iterable[Block]) -> list[Section]:

@@ -5,6 +5,7 @@ Of a layer with many units only some are drawn, and then only the chosen weight 
 
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from math import hypot
 
 from pipeline.walkthrough.layout import RADIUS, Board, short
@@ -12,7 +13,11 @@ from pipeline.walkthrough.numbers import Walkthrough, bias_name, few, unit_name,
 
 UNIT = 74  # pixels, for one of the board's units
 MOST_UNITS, MOST_LABELLED = 5, 25  # of a layer that are drawn; weights between two layers that have numbers
+SMALLEST = 0.8  # of its size, to which a drawing shrinks before one must scroll
 BACKWARD = ("output_deltas", "hidden_deltas")  # steps in which signals go from the outputs down
+
+
+Slots = list[int | None]
 
 
 @dataclass(frozen=True)
@@ -21,16 +26,15 @@ class Drawing:
 
     walk: Walkthrough
     step: str
-    slots: list[list[int | None]]
+    slots: list[Slots]
     board: Board
 
     @classmethod
     def of(cls, walk: Walkthrough, step: str) -> "Drawing":
         """The drawing of a step."""
         slots = [few(size, MOST_UNITS, walk.keep(layer)) for layer, size in enumerate(walk.network.units)]
-        sizes = tuple(map(len, slots))
-        most = max(sizes[1:]) + 1
-        return cls(walk, step, slots, Board(sizes, max(4.8, 1.65 * most), max(2.4, 0.55 * most)))
+        most = max((len(upper) for lower, upper in pairwise(slots) if are_labelled(lower, upper)), default=0) + 1
+        return cls(walk, step, slots, Board(tuple(map(len, slots)), max(4.8, 1.65 * most), max(2.4, 0.55 * most)))
 
     def at(self, layer: int, slot: int) -> tuple[float, float]:
         """The middle of a unit, in pixels."""
@@ -49,7 +53,10 @@ class Drawing:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        width, height = self.board.across * self.walk.network.layers + 4.3, self.top + self.board.top - 0.3
+        width, height = (
+            self.board.across * self.walk.network.layers + 4.3,
+            self.top + self.board.top + (0.1 if self.walk.network.bias == "per_unit" else -0.3),
+        )
         return round(width * UNIT), round(height * UNIT)
 
     def name(self, layer: int, slot: int) -> str | None:
@@ -68,13 +75,15 @@ def svg(walk: Walkthrough, step: str) -> str:
     """The drawing of a step as an SVG element; it is said what it shows."""
     drawing = Drawing.of(walk, step)
     width, height = drawing.size
-    parts = [part for layer in range(1, walk.network.layers + 1) for part in (*weights(drawing, layer), *biases(drawing, layer))]
-    parts += [part for layer, slots in enumerate(drawing.slots) for slot in range(len(slots)) for part in unit(drawing, layer, slot)]
+    parts = [
+        part for layer in range(1, walk.network.layers + 1) for part in (*weights(drawing, layer), *biases(drawing, layer))
+    ]
+    parts += [
+        part for layer, slots in enumerate(drawing.slots) for slot in range(len(slots)) for part in unit(drawing, layer, slot)
+    ]
     inside = "\n".join(sorted(parts, key=lambda part: part.startswith("<text")))  # lines first
-    return (
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{escape(said(walk, step))}">'
-        f"\n{inside}\n</svg>"
-    )
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}" style="--smallest: {round(SMALLEST * width)}px"'
+    return f'<svg {size} role="img" aria-label="{escape(said(walk, step))}">\n{inside}\n</svg>'
 
 
 def said(walk: Walkthrough, step: str) -> str:
@@ -93,7 +102,7 @@ def said(walk: Walkthrough, step: str) -> str:
 def weights(drawing: Drawing, layer: int) -> list[str]:
     """The lines between two layers, with their numbers."""
     walk, parts, slots = drawing.walk, list[str](), drawing.slots
-    labelled = len(slots[layer]) * len(slots[layer - 1]) <= MOST_LABELLED and None not in (*slots[layer], *slots[layer - 1])
+    labelled = are_labelled(slots[layer - 1], slots[layer])
     for up, index in enumerate(slots[layer]):
         for down, source in enumerate(slots[layer - 1]):
             if index is None or source is None:
@@ -107,6 +116,11 @@ def weights(drawing: Drawing, layer: int) -> list[str]:
                 place = drawing.pixels(*drawing.board.label(layer, up, down))
                 parts.append(text(*place, parameter(walk, name, drawing.step), "chosen" if chosen else ""))
     return parts
+
+
+def are_labelled(lower: Slots, upper: Slots) -> bool:
+    """Have the weights between two layers room for their numbers?"""
+    return None not in (*lower, *upper) and len(lower) * len(upper) <= MOST_LABELLED
 
 
 def uses_weights(drawing: Drawing, layer: int) -> bool:
@@ -149,19 +163,22 @@ def parameter(walk: Walkthrough, name: str, step: str) -> str:
 
 def unit(drawing: Drawing, layer: int, slot: int) -> list[str]:
     """A circle with the unit's name and number, and what else belongs to it below and beside it."""
-    walk, step, name = drawing.walk, drawing.step, drawing.name(layer, slot)
+    name = drawing.name(layer, slot)
     x, y = drawing.at(layer, slot)
     index = drawing.slots[layer][slot]
     if name is None or index is None:
         return [text(x, y, "⋮", "gap")]
     kind = "input" if not layer else "unit"
-    parts = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS * UNIT:.1f}" class="{kind}{"" if drawing.speaks(layer) else " quiet"}"/>']
+    parts = [
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS * UNIT:.1f}" class="{kind}{"" if drawing.speaks(layer) else " quiet"}"/>'
+    ]
     inside, below, beside = labels(drawing, layer, index)
     parts.append(text(x, y - (9 if inside else 0), name, "name"))
     parts += [text(x, y + 10, inside)] if inside else []
     parts += [text(x, y + (RADIUS + 0.25) * UNIT, below)] if below else []
     parts += [
-        text(x + (RADIUS + 0.15) * UNIT, y + 9 - 18 * (len(beside) - 1 - number), line, "left") for number, line in enumerate(beside)
+        text(x + (RADIUS + 0.15) * UNIT, y + 9 - 18 * (len(beside) - 1 - number), line, "left")
+        for number, line in enumerate(beside)
     ]
     return parts
 

@@ -21,7 +21,9 @@ def equation(line: Equation) -> str:
     """An equation: what it is of, and each side, cut where a line may end."""
     name, *sides = unequal(line)
     cut = [pieces(read(side)) for side in sides]
-    inside = "".join(f'<span class="side">{"".join(piece(part, not at) for at, part in enumerate(side))}</span><wbr>' for side in cut)
+    inside = "".join(
+        f'<span class="side">{"".join(piece(part, not at) for at, part in enumerate(side))}</span><wbr>' for side in cut
+    )
     return f'<p class="equation"><math>{mathml(read(name))}</math>{inside}</p>'
 
 
