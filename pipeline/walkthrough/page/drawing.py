@@ -34,7 +34,8 @@ class Drawing:
         """The drawing of a step."""
         slots = [few(size, MOST_UNITS, walk.keep(layer)) for layer, size in enumerate(walk.network.units)]
         most = max((len(upper) for lower, upper in pairwise(slots) if are_labelled(lower, upper)), default=0) + 1
-        return cls(walk, step, slots, Board(tuple(map(len, slots)), max(4.8, 1.65 * most), max(2.4, 0.55 * most)))
+        room = 1.95 if walk.network.bias == "per_unit" else 1.65  # a bias stands below its unit, beside the weights' labels
+        return cls(walk, step, slots, Board(tuple(map(len, slots)), max(4.8, room * most), max(2.4, 0.55 * most)))
 
     def at(self, layer: int, slot: int) -> tuple[float, float]:
         """The middle of a unit, in pixels."""
@@ -113,7 +114,8 @@ def weights(drawing: Drawing, layer: int) -> list[str]:
             kind = "chosen" if chosen else "quiet" if not uses_weights(drawing, layer) else ""
             parts.append(arrow(*(ends[::-1] if drawing.step in BACKWARD else ends), kind))
             if (labelled or chosen) and uses_weights(drawing, layer):
-                place = drawing.pixels(*drawing.board.label(layer, up, down))
+                middle = (ends[0][0] + ends[1][0]) / 2, (ends[0][1] + ends[1][1]) / 2
+                place = drawing.pixels(*drawing.board.label(layer, up, down)) if labelled else middle
                 parts.append(text(*place, parameter(walk, name, drawing.step), "chosen" if chosen else ""))
     return parts
 
