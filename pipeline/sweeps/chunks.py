@@ -18,6 +18,7 @@ from pipeline.trials.trial import BatchKey
 CHUNK_OPERATIONS = 4e11  # multiply-adds, about, if all is trained to max_epochs: up to a minute on one core
 CHUNK_BYTES = 64 * 2**20  # of its result
 SMALLEST, LARGEST = 128, 16_384  # trainings
+FEW_TRIALS = 1_000
 
 
 Patterns = tuple[Array, Array]  # inputs (P, I) and targets (P, O)
@@ -41,6 +42,10 @@ class Work(Protocol):
 
     def rows(self, result: BatchResult) -> RunRows:
         """The rows of the trials that have ended."""
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether `rows` takes no longer than to have a thread do it."""
 
     @property
     def patterns(self) -> Patterns:
@@ -72,6 +77,11 @@ class Chunk:
         """The rows of the trials that have ended."""
         found = causes(result) if self.with_causes else None
         return RunRows(run_table(self.indices, result, self.engine, found))
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it has so few trials that `rows` takes no longer than to have a thread do it."""
+        return len(self.indices) < FEW_TRIALS
 
     @property
     def patterns(self) -> Patterns:
