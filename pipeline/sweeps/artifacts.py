@@ -20,6 +20,7 @@ from pipeline.results.sweep_results import AXES, FILE
 from pipeline.stats.summary import Summary
 from pipeline.store.environment import environment_tags
 from pipeline.sweeps.description import SweepDescription
+from pipeline.sweeps.overlap import ahead, beside
 from pipeline.sweeps.plan import Plan
 
 if TYPE_CHECKING:
@@ -39,17 +40,16 @@ def write_artifacts(
     folder: Path, plan: Plan, description: SweepDescription, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]
 ) -> Summary:
     """The sweep's results, tables, figures, report and configuration as files in an empty folder; gives the summary of them."""
-    with phase("tables"):
-        from pipeline.report.starts.first_steps import first_steps_of
-        from pipeline.report.starts.properties import properties_of
-        from pipeline.report.tables import write_tables
+    from pipeline.report.starts.first_steps import first_steps_of
+    from pipeline.report.starts.properties import properties_of
+    from pipeline.report.tables import write_tables
 
+    with phase("results"):
         write_results(folder / RESULTS, plan, rows, run_ids)
         runs = Runs(rows, len(plan), plan.inputs)
         steps = first_steps_of(runs, partial(steps_of, plan)) if has_batch_updates(plan) else None
         summary = Summary(observations(folder / RESULTS, plan), properties_of(runs), steps)
-        write_tables(summary, folder, **description.origin)
-    with phase("figures"):
+    with phase("figures"), beside(partial(write_tables, summary, folder, **description.origin)):
         write_pictures(folder, plan, description, runs, summary)
     with phase("files"):
         for name, text in {**description.files, JOBS: json.dumps(description.jobs)}.items():
@@ -61,13 +61,25 @@ def write_artifacts(
     return summary
 
 
+def prepare() -> None:
+    """Has what draws and writes the report imported, and what is the same in each report made, while runs are trained."""
+    from pipeline.report.figures import files  # noqa: F401
+    from pipeline.report.page.explorer import bokeh_script, models
+
+    bokeh_script()
+    models()
+
+
 def observations(path: Path, plan: Plan) -> "pd.DataFrame":
     """What the statistics read of results.parquet."""
     names = pq.read_schema(path).names
     unread = UNREAD if plan.idle_axes else (*UNREAD, *KEYS)
     read = [*plan.axes, *(name for name in NO_AXES if name in names and name not in unread)]
     table = pq.read_table(path, columns=read, read_dictionary=WORDS).replace_schema_metadata()
-    return table.to_pandas(self_destruct=True, split_blocks=True)  # column by column: few are there twice
+    frame = table.to_pandas(self_destruct=True, split_blocks=True)  # column by column: few are there twice
+    del table
+    pa.default_memory_pool().release_unused()
+    return frame
 
 
 def has_batch_updates(plan: Plan) -> bool:
@@ -105,7 +117,7 @@ def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDAr
     compression = {name: "snappy" if name in alike else "none" for name in names}
     with pq.ParquetWriter(path, first.schema, use_dictionary=alike, compression=compression) as writer:
         writer.write_table(first)
-        for table in tables:
+        for table in ahead(tables):
             writer.write_table(table)
 
 

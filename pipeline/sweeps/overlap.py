@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Thread
 from typing import TypeVar
 
 from pipeline.app.interrupts import Interrupts
@@ -50,3 +52,22 @@ def behind(
             yield from done()
             raise
         yield from done()
+
+
+@contextmanager
+def beside(work: Callable[[], object]) -> Iterator[None]:
+    """Work that a thread does meanwhile; what it raises is raised at the end. An interrupt does not wait for it."""
+    errors: list[BaseException] = []
+
+    def done() -> None:
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = Thread(target=done, daemon=True)
+    thread.start()
+    yield
+    thread.join()
+    if errors:
+        raise errors[0]

@@ -26,8 +26,8 @@ ROUNDS = 3  # of recording what the store has not taken, or lost
 class Recorder:
     """A thread that records the rows it is given: the trials that are to have a run of their own and have none yet.
 
-    `run_ids` (trials,) are the ids of the runs that are recorded, `recorded` how many these are. After the first failure of the store nothing more is tried
-    until `finish`.
+    `run_ids` (trials,) are the ids of the runs that are recorded, `recorded` how many these are. After the first failure of
+    the store nothing more is tried until `finish`.
     """
 
     def __init__(self, plan: Plan, runs: str | int | None, store: Store, parent: str) -> None:

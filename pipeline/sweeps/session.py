@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from pipeline.stats.summary import Summary
 from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors_as_config_errors
 from pipeline.store.records import table_tags
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
-from pipeline.sweeps.artifacts import RESULTS, write_artifacts, write_results
+from pipeline.sweeps.artifacts import RESULTS, prepare, write_artifacts, write_results
 from pipeline.sweeps.chunks import FEW_TRIALS, Work
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import Executor
@@ -132,6 +133,7 @@ class SweepSession:
             for rows in self.spool.rows:
                 recorder.give(rows)
             if executor:
+                Thread(target=prepare, daemon=True).start()
                 self._train(executor, work, recorder)
             if recorder.failure:
                 self._finish(recorder)
