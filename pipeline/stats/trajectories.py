@@ -45,7 +45,7 @@ class Weights:
 
     def finite(self) -> Booleans:
         """Whether all final ones of each run are finite, (R,)."""
-        return np.isfinite(self.final).all(axis=0)
+        return np.asarray(np.isfinite(self.final).all(axis=0))
 
 
 def of_lowest_threshold(sample: Sample) -> Booleans:

@@ -76,7 +76,7 @@ def observations(path: Path, plan: Plan) -> "pd.DataFrame":
     unread = UNREAD if plan.idle_axes else (*UNREAD, *KEYS)
     read = [*plan.axes, *(name for name in NO_AXES if name in names and name not in unread)]
     table = pq.read_table(path, columns=read, read_dictionary=WORDS).replace_schema_metadata()
-    frame = table.to_pandas(self_destruct=True, split_blocks=True)  # column by column: few are there twice
+    frame: pd.DataFrame = table.to_pandas(self_destruct=True, split_blocks=True)  # column by column: few are there twice
     del table
     pa.default_memory_pool().release_unused()
     return frame
