@@ -20,7 +20,7 @@ from pipeline.results.sweep_results import AXES, FILE
 from pipeline.stats.summary import Summary
 from pipeline.store.environment import environment_tags
 from pipeline.sweeps.description import SweepDescription
-from pipeline.sweeps.overlap import ahead, beside
+from pipeline.sweeps.executors.overlap import ahead, beside
 from pipeline.sweeps.plan import Plan
 
 if TYPE_CHECKING:

@@ -147,7 +147,11 @@ class Value:
     @property
     def override(self) -> Override:
         """The override as Hydra has it."""
-        return self.parsed if self.parsed.input_line == self.text else replace(self.parsed, _value=self.given, input_line=self.text)
+        return (
+            self.parsed
+            if self.parsed.input_line == self.text
+            else replace(self.parsed, _value=self.given, input_line=self.text)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from pipeline.sweeps.artifacts import RESULTS, prepare, write_artifacts, write_r
 from pipeline.sweeps.chunks import FEW_TRIALS, Work
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import Executor
-from pipeline.sweeps.overlap import ahead, behind
+from pipeline.sweeps.executors.overlap import ahead, behind
 from pipeline.sweeps.plan import Plan
 from pipeline.sweeps.recorder import Recorder
 from pipeline.trials.batching import CURVE_POINTS, batch_of

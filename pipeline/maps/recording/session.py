@@ -25,7 +25,7 @@ from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors
 from pipeline.store.read import search
 from pipeline.store.write import Store
 from pipeline.sweeps.executors import Executor, executor
-from pipeline.sweeps.overlap import ahead
+from pipeline.sweeps.executors.overlap import ahead
 from pipeline.sweeps.session import UnfinishedError
 from pipeline.trials.configuration import params_of
 

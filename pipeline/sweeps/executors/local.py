@@ -8,7 +8,7 @@ from pipeline.app.interrupts import Interrupts
 from pipeline.backprop.batch import BatchResult, Progress
 from pipeline.results.rows import RunRows
 from pipeline.sweeps.chunks import Work
-from pipeline.sweeps.overlap import behind
+from pipeline.sweeps.executors.overlap import behind
 
 Trained = tuple[Work, BatchResult]
 
