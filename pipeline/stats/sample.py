@@ -139,12 +139,12 @@ class Sample:
         return np.isin(self.status, [STATUSES.index(status) for status in statuses])
 
     @cached_property
-    def cause(self) -> Integers:
+    def cause(self) -> NDArray[np.int8]:
         """The number (R,) of each run's cause in WORDS; UNKNOWN where it converged, was stationary, or was not looked at."""
         if "cause" not in self.results:
-            return np.full(len(self), UNKNOWN)
-        found = pd.Categorical(self.results["cause"], categories=WORDS).codes
-        return np.where(self.event, UNKNOWN, np.asarray(found, np.intp))
+            return np.full(len(self), UNKNOWN, np.int8)
+        found = np.asarray(pd.Categorical(self.results["cause"], categories=WORDS).codes)
+        return np.where(self.event, np.int8(UNKNOWN), found)
 
     @cached_property
     def event(self) -> Booleans:

@@ -28,7 +28,7 @@ def module(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_lists_every_command_in_a_line(arguments):
     ended = backprop(*arguments)
     assert (ended.returncode, ended.stderr) == (0, "")
-    for name, purpose in console.COMMANDS.items():
+    for name, purpose in (console.COMMANDS | console.OTHERS).items():
         assert re.search(rf"^  {name} +{re.escape(purpose)}$", ended.stdout, re.M)
 
 
@@ -46,7 +46,7 @@ def test_the_version_is_ours():
     [
         ("tran", "tran: unknown command; did you mean train?"),
         ("complete", "complete: unknown command; did you mean completion?"),
-        ("42", f"42: unknown command; known are {', '.join(console.COMMANDS)}, completion"),
+        ("42", f"42: unknown command; known are {', '.join(console.COMMANDS)}, new, completion"),
     ],
 )
 def test_an_unknown_command_is_refused_in_one_line(name, message):

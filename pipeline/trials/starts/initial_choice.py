@@ -133,7 +133,7 @@ def read_biases(value: object) -> float | None:
         return None if value == "as_weights" else 0.0
     if isinstance(value, str):
         raise ConfigError("initial.biases", value, "must be as_weights, zero, or a number from which all biases start")
-    return number("initial.biases", value, "as_weights, zero, or finite", lambda bias: True)
+    return number("initial.biases", value, "finite, or as_weights, or zero", lambda bias: True)
 
 
 def read_layers(config: Mapping[str, Any], value: object) -> tuple[InitialChoice, ...]:
