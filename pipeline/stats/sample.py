@@ -199,7 +199,7 @@ class Sample:
 
 def is_list(values: pd.Series) -> bool:
     """Whether the values of an axis are lists, as text, or numbers and lists."""
-    return values.dtype == object and any(str(value).startswith("[") for value in values.unique())
+    return not pd.api.types.is_numeric_dtype(values) and any(str(value).startswith("[") for value in values.unique())
 
 
 def is_number(value: Any) -> bool:
