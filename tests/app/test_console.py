@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import __version__, console
 
-SLOW_IMPORTS = {"hydra", "omegaconf", "mlflow", "numpy", "pandas", "numba"}
+SLOW_IMPORTS = {"hydra", "omegaconf", "mlflow", "numpy", "pandas", "llvmlite"}
 
 
 def backprop(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
