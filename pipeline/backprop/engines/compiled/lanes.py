@@ -17,7 +17,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from pipeline.backprop.engines.compiled.kernel import ERROR, LIMIT, MOMENTUM, THRESHOLD, TOLERANCE, WORST
-from pipeline.backprop.engines.compiled.scalars import BYTE, Array, Condition, Integer, Number, Routine, Variable
+from pipeline.backprop.engines.compiled.scalars import BYTE, Array, Condition, Integer, Routine, Variable
 from pipeline.backprop.engines.compiled.vectors import DOUBLE, INTEGER, POINTER
 from pipeline.backprop.status import Status
 from pipeline.backprop.stopping import DIVERGED_ABOVE
