@@ -21,7 +21,7 @@ COMMANDS = {
 }
 OTHERS = {
     "new": "write a study of your own to begin with: backprop new study NAME",
-    "completion": "of commands, keys and values in a shell: eval \"$(backprop completion bash)\", or zsh; … fish | source",
+    "completion": 'of commands, keys and values in a shell: eval "$(backprop completion bash)", or zsh; … fish | source',
 }
 HELP = f"""{purpose}
 

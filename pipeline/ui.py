@@ -1,4 +1,4 @@
-"""`python -m pipeline.ui` opens MLflow's pages for the local store, on a port of 127.0.0.1, and prints where to look in them."""
+"""`python -m pipeline.ui` opens MLflow's pages for the local store, on this machine, and prints where to look in them."""
 
 import errno
 import os

@@ -8,7 +8,9 @@ from pipeline.report.tables import JUDGEMENTS, as_markdown, markdown_text
 from pipeline.stats.summary import Summary
 
 PICTURES = ("rate_map", "cost", "survival")  # the first that there is
-REPORT = "[The report](#/experiments/{}/runs/{}/artifacts/report.html?workflowType=machine_learning)"  # relative to MLflow's page
+REPORT = (
+    "[The report](#/experiments/{}/runs/{}/artifacts/report.html?workflowType=machine_learning)"  # relative to MLflow's page
+)
 PICTURE = "![](get-artifact?path=figures/{}.png&run_uuid={})"
 LONGEST = 5_000  # characters of a tag, in every version of MLflow
 

@@ -6,11 +6,12 @@ client's are read and written this way (`KNOWN_SCHEMAS`); everywhere else `pipel
 
 import io
 import os
+import sqlite3
 import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,10 +86,17 @@ class BulkWriter:
                     write_weights(self.artifacts / run_id, record)
                 self._insert(self._rows(ids, records, tags))
             except BaseException:
-                for run_id in ids:
-                    remove_weights(self.artifacts / run_id)
+                if not self._has(ids[0]):  # an interrupt may come when all is written
+                    for run_id in ids:
+                        remove_weights(self.artifacts / run_id)
                 raise
         return ids
+
+    def _has(self, run_id: str) -> bool:
+        """Whether a run is in the store."""
+        with suppress(sqlite3.Error), closing(connect(self.path)) as connection:
+            return bool(connection.execute("SELECT 1 FROM runs WHERE run_uuid = ?", [run_id]).fetchone())
+        return False
 
     def _rows(self, ids: Sequence[str], records: Sequence[RecordedRun], tags: Mapping[str, str]) -> list[Rows]:
         """The rows of all runs, by table."""

@@ -5,7 +5,7 @@ Each step depends only on what the spool and the store have, so that a sweep may
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -177,10 +177,12 @@ class SweepSession:
         with progress_bar() as bar:
             progress = bar("runs", len(self.plan), self.spool.done)
             trained = executor.train(work, progress)
-            for rows in behind(trained, self._add, lambda some: some.table.num_rows < FEW_TRIALS, self.interrupts):
-                recorder.give(rows)
-                if self.kept:
-                    self.kept(rows)
+            added = behind(trained, self._add, lambda some: some.table.num_rows < FEW_TRIALS, self.interrupts)
+            with closing(added):
+                for rows in added:
+                    recorder.give(rows)
+                    if self.kept:
+                        self.kept(rows)
             self.interrupts.raise_if_requested()
 
     def _add(self, trained: RunRows) -> RunRows:

@@ -35,7 +35,7 @@ def check_run(config: Mapping[str, Any]) -> None:
     check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), config["limits"])
     make_batch([trial])
     warnings_of_unreachable([(trial.batch_key, trial.threshold)], settings.on_unreachable)
-    from pipeline.store.write import Store  # MLflow takes a second to import: a wrong value is refused before that
+    from pipeline.store.write import Store  # a wrong value is refused before it is imported
 
     Store(settings.tracking.uri, settings.tracking.experiment, settings.tracking.artifacts)
 

@@ -105,4 +105,3 @@ def test_it_runs_as_it_is_from_a_checkout_and_from_any_folder(place, folder, tmp
     assert ended.returncode == 0, ended.stderr
     assert "12 runs" in ended.stdout
     assert "mine" in run("-m", "pipeline.train", "--help").stdout or place == "elsewhere"
-

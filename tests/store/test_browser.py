@@ -55,7 +55,9 @@ def test_mlflows_pages_show_the_sweep(place, browser, command, store, folder, mo
         picture.wait_for()
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
         link = opened.get_by_role("link", name="The report")
-        assert link.get_attribute("href").endswith(f"/runs/{parent.info.run_id}/artifacts/report.html?workflowType=machine_learning")
+        assert link.get_attribute("href").endswith(
+            f"/runs/{parent.info.run_id}/artifacts/report.html?workflowType=machine_learning"
+        )
 
         for name in ("rate", "ert", "median_epochs", "share_converged"):
             opened.get_by_text(name, exact=True).first.wait_for()

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from pipeline.errors import ConfigError
 from pipeline.results.rows import RunRows, run_table
 from pipeline.store import bulk, failures, sqlite
 from pipeline.store.addresses import address
+from pipeline.store.local import runs
 from pipeline.store.records import records
 from pipeline.store.sqlite import prepare_sqlite
 from pipeline.store.write import Store
@@ -310,6 +312,9 @@ def test_what_mlflow_may_change_or_refuse_is_left_to_its_client(params, store):
     opened = Store(f"sqlite:///{store}", EXPERIMENT)
     assert opened.local.begin("name", params, {"mlflow.user": "me"}) is None
     assert not runs_of(store)[1]
+    assert opened.local.begin("name", {}, {"mlflow.user": "me"})
+    opened.client.delete_experiment(opened.experiment_id)
+    assert opened.local.begin("name", {}, {"mlflow.user": "me"}) is None
 
 
 def test_an_experiment_is_what_mlflow_finds(store, monkeypatch):
@@ -331,6 +336,35 @@ def test_an_experiment_is_what_mlflow_finds(store, monkeypatch):
         connection.execute("UPDATE experiments SET workspace = 'theirs' WHERE name = 'deleted'")
     connection.close()
     assert bulk.find_experiment(place, "active") is None
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupt_leaves_all_of_a_run_or_nothing(when, store, monkeypatch):
+    """Also one that comes when the rows are written, and the connection is being closed."""
+
+    @contextmanager
+    def interrupted(connection):
+        with transaction(connection):
+            yield
+            if when == "before":
+                raise KeyboardInterrupt
+        raise KeyboardInterrupt
+
+    transaction = sqlite.transaction
+    opened = Store(f"sqlite:///{store}", EXPERIMENT)
+    trial, _ = read_run(composed(max_epochs=3))
+    [record] = records([trial], RunRows(run_table(np.zeros(1, int), trainer.train(make_batch([trial])), "numpy")), ["x"])
+    monkeypatch.setattr(bulk, "transaction", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        opened.record(record)
+    written = [path.parent.parent.name for path in store.parent.rglob("weights.npz")]
+    assert [run.info.run_id for run in runs_of(store)[1]] == written
+    assert len(written) == (when == "after")
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "transaction", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            opened.begin("check", "name", {}, {})
+    assert [run.info.status for run in runs_of(store)[1] if run.info.run_id not in written] == ["KILLED"] * (when == "after")
 
 
 def test_a_locked_store_takes_no_run_and_keeps_no_weights_of_it(store, command, monkeypatch):

@@ -106,7 +106,10 @@ KEYS = [
     *("jobs.axes", "jobs.bases", *(f"jobs.axes.0.{name}" for name in ("name", "path", "values", "texts"))),
     *("jobs.axes.1.values.0", "jobs.bases.0", "jobs.axes.0"),
 ]
-WRONG = [*((key, ...) for key in KEYS if key != "tracking.name"), *((key, 7) for key in KEYS if key not in ("jobs.axes.1.values.0", "tracking.runs"))]
+WRONG = [
+    *((key, ...) for key in KEYS if key != "tracking.name"),
+    *((key, 7) for key in KEYS if key not in ("jobs.axes.1.values.0", "tracking.runs")),
+]
 
 
 @pytest.mark.parametrize(("key", "value"), [

@@ -78,7 +78,7 @@ def test_nothing_is_loaded_from_elsewhere(page):
 
 
 @given(walks())
-@examples(20)
+@examples(10)
 def test_any_walk_is_a_page_with_its_numbers(told):
     assume(is_finite(told))
     steps = sections(iteration_page(told, trial_of(told.batch), None))

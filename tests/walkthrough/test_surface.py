@@ -9,21 +9,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
 from pipeline.backprop.network import Network
 from pipeline.backprop.trainer import train
 from pipeline.errors import ConfigError
+from pipeline.explain import read_place
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
 from pipeline.trials.tasks import Task, load
 from pipeline.walkthrough.surface.course import Course, candidates, course, evenly_changing
 from pipeline.walkthrough.surface.film import FIRST_FOR, LAST_FOR, film
-from pipeline.walkthrough.surface.panels import coloured, panels
+from pipeline.walkthrough.surface.panels import coloured, draw, panels
 from pipeline.walkthrough.surface.plane import Plane
 from tests.configurations import composed
-from tests.strategies import same_bits
+from tests.strategies import examples, same_bits
 
 XOR = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
 
@@ -55,6 +57,7 @@ def test_its_parameters_are_those_of_training(update, momentum):
 
 
 @given(st.integers(0, 10**6), st.integers(2, 300))
+@examples(20)
 def test_the_epochs_looked_at_begin_and_end_with_the_run(end, most):
     found = candidates(end, most)
     assert (found[0], found[-1]) == (0, end)
@@ -69,6 +72,24 @@ def test_what_is_shown_changes_equally_from_one_to_the_next(short_run):
     surfaces = [plane.surface(way.batch.network, one, 20) for one in shown.parameters.T]
     changes = [np.abs(after - before).mean() for before, after in pairwise(surfaces)]
     assert max(changes) < 2 * min(changes)
+
+
+@pytest.mark.parametrize("count", [2, 3, 6])
+def test_there_are_at_most_as_many_as_asked_for_though_it_stands_still_at_the_end(count, short_run):
+    way, plane = short_run
+    still = Course(way.batch, np.arange(80), way.parameters[:, [*range(40), *[40] * 40]], np.ones(80))
+    shown = evenly_changing(still, plane, count)
+    assert (shown.epochs[0], shown.epochs[-1]) == (0, 79)
+    assert len(shown.epochs) <= count
+
+
+def test_a_flat_surface_has_no_line_of_rounding(short_run):
+    _, plane = short_run
+    plot = Figure().subplots()
+    draw(plot, plane, np.full((5, 5, 1), 0.5) + np.arange(-2, 3)[:, None] * 1e-12)
+    flat = len(plot.collections)
+    draw(plot, plane, np.full((5, 5, 1), 0.5) + np.arange(-2, 3)[:, None] * 0.1)
+    assert len(plot.collections) == 2 * flat + 1
 
 
 def test_a_training_that_changes_nothing_has_a_first_and_a_last_surface(short_run):
@@ -125,18 +146,19 @@ def test_the_picture_has_a_panel_for_each_epoch(short_run):
 
 def test_the_film_has_a_frame_for_each_epoch_and_stays_on_the_last(short_run):
     way, plane = short_run
-    shown = evenly_changing(way, plane, 3)
+    shown = evenly_changing(way, plane, 2)
     made = film(way, shown, plane, "Task xor")
     opened = Image.open(io.BytesIO(made))
-    assert (opened.format, opened.n_frames) == ("WEBP", 3)
+    assert (opened.format, opened.n_frames) == ("WEBP", 2)
     lasts = []
-    for frame in range(3):
+    for frame in range(2):
         opened.seek(frame)
         opened.load()
         lasts.append(opened.info["duration"])
-    assert [lasts[0] - lasts[1], lasts[2] - lasts[1]] == [FIRST_FOR, LAST_FOR]
+    assert lasts[1] - lasts[0] == LAST_FOR - FIRST_FOR
 
 
+@pytest.mark.slow
 def test_a_surface_is_written_where_asked_and_the_same_twice(folder, command, monkeypatch):
     monkeypatch.setattr("pipeline.walkthrough.surface.pictures.PANELS", 2)
     arguments = ("lesson=converging", "max_epochs=3", "explain.surface=a.svg", "engine=numpy")
@@ -150,15 +172,29 @@ def test_a_surface_is_written_where_asked_and_the_same_twice(folder, command, mo
     assert os.listdir(folder) == ["a.svg"]
 
 
+def test_a_wrong_request_is_refused_before_anything_is_trained(folder, command):
+    ended = command("explain", "task=iris", "initial=uniform", "explain.surface=a.png")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "explain.surface=a.png: needs a task with two inputs: task=iris has 4\n"
+    assert os.listdir(folder) == []
+
+
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("changes", "message"),
     [
-        (("task=iris",), "explain.surface=a.png: needs a task with two inputs: task=iris has 4"),
-        (("explain.at=start",), "explain.surface=a.png: belongs to the end of a run: use explain.at=end"),
-        (("explain.iteration=2",), "explain.iteration=2: belongs to an iteration: use explain.at=start"),
+        ({"at": "start"}, "explain.surface=a.png: belongs to the end of a run: use explain.at=end"),
+        ({"iteration": 2}, "explain.iteration=2: belongs to an iteration: use explain.at=start"),
     ],
 )
-def test_a_wrong_request_is_refused_before_anything_is_trained(arguments, message, folder, command):
-    ended = command("explain", "initial=uniform", "explain.surface=a.png", *arguments)
-    assert (ended.code, ended.out, ended.err) == (2, "", f"{message}\n")
-    assert os.listdir(folder) == []
+def test_a_surface_is_of_a_whole_run(changes, message):
+    settings = {"at": None, "weight": None, "pattern": 1, "iteration": 1, "format": "text", "figure": None, "surface": "a.png"}
+    assert read_place(settings, is_recorded=False) == "end"
+    with pytest.raises(ConfigError) as refused:
+        read_place(settings | changes, is_recorded=False)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(("style", "place"), [("text", "end"), ("html", "start")])
+def test_a_page_of_a_recorded_run_is_that_of_an_iteration(style, place):
+    settings = {"at": None, "weight": None, "pattern": 1, "iteration": 1, "format": style, "figure": None, "surface": None}
+    assert read_place(settings, is_recorded=True) == place

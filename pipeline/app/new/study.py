@@ -15,7 +15,7 @@ KINDS = ("study",)
 FOLDER = "conf"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
 WORDS = ("null", "true", "false", "inf", "nan")  # which Hydra reads as values
-HELP = f"""Writes a study of your own to begin with, a sweep in a file: commented, and it runs as it is. A file is never overwritten.
+HELP = f"""Writes a study of your own to begin with, a sweep in a file: commented, runs as it is. No file is ever overwritten.
 Examples:
   backprop new study mine
   backprop new study mine --config-dir studies

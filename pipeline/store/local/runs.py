@@ -5,12 +5,12 @@ change or refuse something, nothing is done and the answer says so.
 """
 
 import re
+import sqlite3
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from sqlite3 import Connection
 
 from pipeline.store.bulk import Experiment
 from pipeline.store.local.rows import MEASURED, NAMED, Metric, insert, metric, pairs_of, run_rows
@@ -18,6 +18,7 @@ from pipeline.store.sqlite import connect, transaction
 
 KEY = re.compile(r"\w[\w.]{0,249}", re.ASCII)  # fewer than MLflow takes
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters, which MLflow takes
+EXPERIMENT = "SELECT 1 FROM experiments WHERE experiment_id = ? AND lifecycle_stage = 'active'"
 ACTIVE = "run_uuid = ? AND lifecycle_stage = 'active'"
 
 
@@ -28,7 +29,7 @@ class LocalRuns:
         self.path, self.experiment = path, experiment
 
     def begin(self, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str | None:
-        """A new run, RUNNING; gives its id. None: MLflow may not take these params."""
+        """A new run, RUNNING; gives its id. None: MLflow may not take these params, or the experiment is deleted meanwhile."""
         if not (name and are_plain(params) and all(len(value) <= LONGEST_PARAM for value in params.values())):
             return None
         run_id, now = uuid.uuid4().hex, int(time.time() * 1000)
@@ -38,8 +39,15 @@ class LocalRuns:
             ("tags", NAMED, pairs_of([run_id], [{**tags, "mlflow.runName": name}])),
             ("params", NAMED, pairs_of([run_id], [params])),
         ]
-        with self._transaction() as connection:
-            insert(connection, rows)
+        try:
+            with self._transaction() as connection:
+                if not connection.execute(EXPERIMENT, [number]).fetchone():
+                    return None
+                insert(connection, rows)
+        except KeyboardInterrupt:  # perhaps when all was written
+            with suppress(sqlite3.Error):
+                self.end(run_id, "KILLED")
+            raise
         return run_id
 
     def end(self, run_id: str, status: str) -> bool:
@@ -101,7 +109,7 @@ class LocalRuns:
             return connection.execute(query, values).fetchone()  # type: ignore[no-any-return]
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         with closing(connect(self.path)) as connection, transaction(connection):
             yield connection
 

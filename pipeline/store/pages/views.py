@@ -1,7 +1,7 @@
 """The columns that MLflow's lists of runs show, and which runs: views that it keeps as tags of an experiment.
 
-It is what its button Share makes: `viewStateShareKey=NAME` in an address opens the view in the tag `mlflow.sharedViewState.NAME`.
-An address cannot name columns, and one that names a filter has no view.
+Its button Share makes such: `viewStateShareKey=NAME` in an address opens the view in the tag `mlflow.sharedViewState.NAME`. An
+address cannot name columns, and one that names a filter opens no view.
 """
 
 import json

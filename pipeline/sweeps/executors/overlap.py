@@ -1,6 +1,6 @@
 """Work on one item while the next is made or the one before is used, in the order of the items."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Thread
@@ -23,10 +23,10 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
 
 def behind(
     items: Iterator[Item], work: Callable[[Item], Result], is_small: Callable[[Item], bool], interrupts: Interrupts
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """What the work gives for each item, done by a thread while the next is made; for small items at once.
 
-    Where making an item is interrupted, those made before come first.
+    Where making an item is interrupted, those made before come first. Closing it waits for what is being done.
     """
     waiting: Future[Result] | None = None
 

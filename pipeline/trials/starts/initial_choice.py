@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.errors import ConfigError
 from pipeline.trials.checks import choice, integer, number, refuse_unknown, text, variant
 from pipeline.trials.starts.changes import ALONG, DISTANCE, FRACTION, OFFSET, SCALE, SET
+from pipeline.trials.starts.distributions import SCALED
 from pipeline.trials.trial import UNSCALED, Direction, InitialChoice, Pair
 
 Changes = tuple[tuple[str, float], ...]
@@ -17,21 +18,19 @@ KEYS = {
     "published": (),
     "uniform": ("range", "biases"),
     "normal": ("std", "biases"),
-    "xavier": ("distribution", "biases"),
-    "he": ("distribution", "biases"),
+    **dict.fromkeys(SCALED, ("distribution", "biases")),
     "sphere": ("radius", "biases"),
     "layers": ("layers",),
     "perturbed": ("start", "range"),
     "explicit": ("values",),
     "file": ("path",),
 }
-OF_ONE_LAYER = ("uniform", "normal", "xavier", "he")
+OF_ONE_LAYER = ("uniform", "normal", *SCALED)
 # What stands for a key that is not there, as in configurations from before there was such a key, and in those of layers.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "uniform": {"biases": "as_weights"},
     "normal": {"biases": "as_weights"},
-    "xavier": {"distribution": "uniform", "biases": "zero"},
-    "he": {"distribution": "normal", "biases": "zero"},
+    **{kind: {"distribution": one.distribution, "biases": "zero"} for kind, one in SCALED.items()},
     "sphere": {"biases": "as_weights"},
 }
 CHANGES: dict[str, Any] = {"scale": 1, "direction": {}, "offset": {}, "set": {}}

@@ -61,9 +61,9 @@ def train_epoch(batch: Batch, state: State) -> None:
 
 
 def evenly_changing(way: Course, plane: Plane, count: int) -> Course:
-    """At most `count` of the epochs, the first and the last among them, between which the surface changes by the same.
+    """At most `count` (2 or more) of the epochs: the first, the last, and between them those that part the way most evenly.
 
-    The change between two surfaces is the mean distance of their outputs, each cut to the range of the targets.
+    The way from one surface to the next is the mean distance of their outputs, each cut to the range of the targets.
     """
     surfaces = [np.clip(plane.surface(way.batch.network, one, COARSE), plane.low, plane.high) for one in way.parameters.T]
     steps = [float(np.abs(after - before).mean()) for before, after in pairwise(surfaces)]
@@ -71,4 +71,4 @@ def evenly_changing(way: Course, plane: Plane, count: int) -> Course:
     if not length[-1] > 0.0:
         length = np.arange(len(surfaces), dtype=float)
     chosen = np.searchsorted(length, np.linspace(0.0, length[-1], count), side="left")
-    return way.some(np.unique([0, *chosen.clip(0, len(surfaces) - 1), len(surfaces) - 1]))
+    return way.some(np.unique([0, *chosen[1:-1], len(surfaces) - 1]))

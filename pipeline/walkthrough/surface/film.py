@@ -15,9 +15,9 @@ from pipeline.walkthrough.surface.course import Course
 from pipeline.walkthrough.surface.panels import draw
 from pipeline.walkthrough.surface.plane import Plane
 
-FRAMES, SECONDS = 60, 8.0
+FRAMES, SECONDS = 50, 8.0
 FIRST_FOR, LAST_FOR = 800, 2500  # more milliseconds that the first and the last frame stay
-SIZE, QUALITY = 120, 85
+SIZE, QUALITY = 120, 75
 
 
 def film(way: Course, shown: Course, plane: Plane, setting: str) -> bytes:

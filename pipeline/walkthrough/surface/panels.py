@@ -16,6 +16,7 @@ from pipeline.walkthrough.surface.plane import Plane, class_of
 PANELS, COLUMNS, SIZE = 6, 3, 160  # pictures, beside each other, points along each side of one
 MAP = LinearSegmentedColormap.from_list("output", [ORANGE, "white", BLUE])
 MARKS = "osD^vPX"
+FLAT = 1e-6  # differences of outputs, as parts of the range of the targets, that are none
 MANY = 100  # patterns, from which on their marks are small
 
 
@@ -37,7 +38,7 @@ def panels(way: Course, plane: Plane, setting: str, ended: str) -> Figure:
         plot.set_ylabel(plain(plane.names[1]) if at % across == 0 else "")
         plot.tick_params(labelbottom=at + across >= number)
     scale(figure, plots[:number], image, plane)
-    title(figure, headline(plane), f"{setting}: {ended}. About equal changes from panel to panel.")
+    title(figure, headline(plane), f"{setting}: {ended}.")
     return figure
 
 
@@ -76,7 +77,8 @@ def parting_line(plot: Axes, plane: Plane, surface: Array) -> None:
         others = [np.delete(surface, one, axis=-1).max(axis=-1) for one in range(len(plane.classes))]
         heights = [surface[:, :, one] - other for one, other in enumerate(others)]
     for height in heights:
-        if height.min() < 0.0 < height.max():
+        is_flat = height.max() - height.min() < FLAT * (plane.high - plane.low)  # there a line would show nothing but rounding
+        if height.min() < 0.0 < height.max() and not is_flat:
             plot.contour(x, y, height, levels=[0.0], colors="0.15", linewidths=1.2, linestyles="solid")
 
 
