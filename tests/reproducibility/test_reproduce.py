@@ -241,7 +241,7 @@ def test_a_recorded_sweep_is_reproduced(store, command, folder):
     command("train", *SWEEP)
     ended = command("reproduce", "sweep=latest")
     assert ended.code == 0, ended.out + ended.err
-    assert "sweep sweep: reproduced 8 of 8" in ended.out
+    assert "sweep learning_rate × seed × threshold, 8 trials: reproduced 8 of 8" in ended.out
     _, run = the_check(store)
     assert run.info.status == "FINISHED"
     assert command("reproduce", f"sweep={run.data.params['sweep']}").code == 0
