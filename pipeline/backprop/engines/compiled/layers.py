@@ -8,12 +8,16 @@ registers, and a number once loaded is used for a whole row or column of them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.backprop.engines.compiled.activations import EMITTERS
 from pipeline.backprop.engines.compiled.vectors import Code, Count, Index, Numbers, Rows, Vector
+
+
+AT_ONCE = int(os.environ.get("ATO","4"))  # rows of which an activation is computed side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Tile:
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One layer of weights, `units` × `inputs`, with this number of `biases`; the `first` reads the patterns."""
+
 
     units: int
     inputs: int
@@ -76,7 +81,7 @@ class Below:
 def forward(
     code: Code, layer: Layer, tile: Tile, weights: Rows, biases: Rows, below: Below, outputs: Rows, patterns: Count
 ) -> None:
-    """Into `outputs`: activation(bias + Σ weight × below), the sum over the units below."""
+    """Into `outputs`: bias + Σ weight × below, the sum over the units below; then the activation of that."""
 
     def units(u: Count, m: int) -> None:
         def some_patterns(p: Count, n: int) -> None:
@@ -89,11 +94,23 @@ def forward(
             net = code.loop(layer.inputs, add, net)
             for a in range(m):
                 for b in range(n):
-                    outputs[(u + a) * layer.stride + (p + b)] = EMITTERS[layer.activation].function(net[a * n + b])
+                    outputs[(u + a) * layer.stride + (p + b)] = net[a * n + b]
 
         tiles(code, patterns, tile.patterns, some_patterns)
+        activate(code, layer, outputs.start(u * layer.stride), m * layer.stride)
 
     tiles(code, layer.units, tile.units, units)
+
+
+def activate(code: Code, layer: Layer, outputs: Rows, count: int) -> None:
+    """The activation of the first `count` rows, several rows at once, whatever stands between the units' outputs."""
+
+    def some_rows(start: Count, n: int) -> None:
+        rows = outputs.start(start).by(n)
+        rows[0] = EMITTERS[layer.activation].function(rows[0])
+
+    if layer.activation != "identity":
+        tiles(code, count, AT_ONCE, some_rows)
 
 
 def bias(code: Code, layer: Layer, biases: Rows, unit: Count) -> Vector:

@@ -90,6 +90,7 @@ def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
     # A block of patterns, with the outputs and deltas of all units, is to stay in the cache.
     fitting = CACHE_BYTES // (2 * 8 * chosen.width * sum(network.units[1:])) // 4 * 4
     block = max(SMALLEST_BLOCK, min(LARGEST_BLOCK, fitting))
+    block = math.ceil(patterns / math.ceil(patterns / block))  # all of about the same size
     return Kernel(
         network=network,
         update=batch.update,
