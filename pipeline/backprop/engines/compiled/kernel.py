@@ -35,7 +35,7 @@ class Kernel:
 
     `momentum` and `tolerance` say whether any run has one. `patterns` is their number if the code is for exactly
     that number, else 0; `block` is how many are taken at once. If `unrolled`, all is written out and the parameters stay in
-    registers.
+    registers. `abreast` is of how many rows an activation is computed side by side.
     """
 
     network: Network
@@ -48,6 +48,7 @@ class Kernel:
     block: int
     unrolled: bool
     tile: Tile
+    abreast: int
 
     @property
     def layers(self) -> list[Layer]:

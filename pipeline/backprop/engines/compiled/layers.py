@@ -8,7 +8,6 @@ registers, and a number once loaded is used for a whole row or column of them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from pipeline.backprop.engines.compiled.activations import EMITTERS
 from pipeline.backprop.engines.compiled.vectors import Code, Count, Index, Numbers, Rows, Vector
 
 
-AT_ONCE = int(os.environ.get("ATO","4"))  # rows of which an activation is computed side by side
+NEAR = 16 * 1024  # bytes: outputs that are still in the first-level cache when all units of a layer have theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,6 @@ class Tile:
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One layer of weights, `units` × `inputs`, with this number of `biases`; the `first` reads the patterns."""
-
 
     units: int
     inputs: int
@@ -79,7 +77,15 @@ class Below:
 
 
 def forward(
-    code: Code, layer: Layer, tile: Tile, weights: Rows, biases: Rows, below: Below, outputs: Rows, patterns: Count
+    code: Code,
+    layer: Layer,
+    tile: Tile,
+    abreast: int,
+    weights: Rows,
+    biases: Rows,
+    below: Below,
+    outputs: Rows,
+    patterns: Count,
 ) -> None:
     """Into `outputs`: bias + Σ weight × below, the sum over the units below; then the activation of that."""
 
@@ -97,20 +103,28 @@ def forward(
                     outputs[(u + a) * layer.stride + (p + b)] = net[a * n + b]
 
         tiles(code, patterns, tile.patterns, some_patterns)
-        activate(code, layer, outputs.start(u * layer.stride), m * layer.stride)
+        if not at_the_end:
+            activate(code, layer, outputs.start(u * layer.stride), m * layer.stride, abreast)
 
+    rows = layer.units * layer.stride
+    at_the_end = rows * code.lanes * 8 <= NEAR
     tiles(code, layer.units, tile.units, units)
+    if at_the_end:
+        activate(code, layer, outputs, rows, abreast)
 
 
-def activate(code: Code, layer: Layer, outputs: Rows, count: int) -> None:
-    """The activation of the first `count` rows, several rows at once, whatever stands between the units' outputs."""
+def activate(code: Code, layer: Layer, outputs: Rows, count: int, abreast: int) -> None:
+    """The activation of the first `count` rows, `abreast` at once; also of what stands between the units' outputs.
+
+    One alone is a chain in which each instruction waits for the last; the others fill the time.
+    """
 
     def some_rows(start: Count, n: int) -> None:
         rows = outputs.start(start).by(n)
         rows[0] = EMITTERS[layer.activation].function(rows[0])
 
     if layer.activation != "identity":
-        tiles(code, count, AT_ONCE, some_rows)
+        tiles(code, count, abreast, some_rows)
 
 
 def bias(code: Code, layer: Layer, biases: Rows, unit: Count) -> Vector:

@@ -77,7 +77,7 @@ class State:
         for layer, activation in enumerate(network.activations):
             units = network.units[layer + 1]
             nets = [self.net(layer, unit, each[layer]) for each in outputs for unit in range(units)]
-            values = self.code.side_by_side(EMITTERS[activation].function, nets)
+            values = self.code.abreast(EMITTERS[activation].function, nets, self.kernel.abreast)
             for place, each in enumerate(outputs):
                 each.append(values[place * units : (place + 1) * units])
         return outputs
@@ -123,11 +123,7 @@ class State:
     def evaluate(self, with_gradient: bool) -> tuple[list[Vector], list[Vector]]:
         """(error, largest |target − output|) over all patterns, and the gradient, if it is wanted."""
         sums, gradient = [self.code.number(0.0)] * 2, dict[int, Vector]()
-        import os
-        if os.environ.get("ALLP"):
-            outs = self.forward(range(self.kernel.patterns))
-        for pattern in range(self.kernel.patterns):
-            outputs = outs[pattern] if os.environ.get("ALLP") else self.forward(range(pattern, pattern + 1))[0]
+        for pattern, outputs in enumerate(self.forward(range(self.kernel.patterns))):
             differences = self.differences(outputs, pattern)
             for difference in differences:
                 sums = add_error(sums, difference)

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-import os
 
 from llvmlite import ir
 
@@ -26,7 +25,6 @@ INTEGER = ir.IntType(64)
 POINTER = ir.PointerType()
 SIGN_BIT = 1 << 63
 ALIGNMENT = 64  # bytes: of every row of numbers; a vector's own size is never needed beyond it
-SIDE_BY_SIDE = int(os.environ.get("SBS","4"))
 UNROLLED = 8  # loops of at most this number of turns are written out
 
 
@@ -213,14 +211,11 @@ class Code:
         """The address of a number, counted in doubles from the pointer."""
         return self.builder.gep(pointer, [self.integer(index)], inbounds=True, source_etype=DOUBLE)
 
-    def side_by_side(self, function: Callable[..., Vector], *arguments: Sequence[Vector]) -> list[Vector]:
-        """[function(a, b, …) for a, b, … in zip(*arguments)], a few of them at once, instruction by instruction.
-
-        One alone is a chain in which each instruction waits for the last; the others fill the time.
-        """
+    def abreast(self, function: Callable[[Vector], Vector], vectors: Sequence[Vector], count: int) -> list[Vector]:
+        """[function(vector) for vector in vectors], `count` of them at once, instruction by instruction."""
         results: list[Vector] = []
-        for group in groups(len(arguments[0]), SIDE_BY_SIDE):
-            results += self._parts(function(*(self._joined(each[group]) for each in arguments)), group.stop - group.start)
+        for group in groups(len(vectors), count):
+            results += self._parts(function(self._joined(vectors[group])), group.stop - group.start)
         return results
 
     def _joined(self, vectors: Sequence[Vector]) -> Vector:
