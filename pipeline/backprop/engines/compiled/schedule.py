@@ -28,7 +28,7 @@ from pipeline.backprop.network import Network
 
 log = logging.getLogger("pipeline.engine")
 
-HISTORY = 64  # epochs between two looks at the lanes, at most
+HISTORY, UNROLLED_HISTORY = 64, 128  # epochs between two looks at the lanes, at most
 PROGRESS_SECONDS = 0.1
 # What of a network is written out, with its parameters in registers.
 UNROLLED_PARAMETERS = 16
@@ -215,7 +215,7 @@ def memory_rows(shape: Kernel) -> dict[str, int]:
         "gradient": network.trained,
         "rates": network.layers,
         "lanes": len(LANES),
-        "history": HISTORY,
+        "history": UNROLLED_HISTORY if shape.unrolled else HISTORY,
         "outputs": units,
         "deltas": units,
     }
