@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.backprop.status import Status
 
-HEAVY = {"jax", "jinja2", "llvmlite", "matplotlib", "mlflow", "pandas", "sklearn", "sqlalchemy", "torch"}
+HEAVY = {"jax", "jinja2", "matplotlib", "mlflow", "numba", "pandas", "sklearn", "sqlalchemy", "torch"}
 BY_MLFLOW = {"mlflow", "pandas", "sqlalchemy"}
 
 RUN = """
