@@ -66,11 +66,11 @@ lesson: $(READY)  ## why training does not converge: each cause once, and what h
 reproduce: $(READY)  ## train the baselines again and compare them to the last bit
 	@$(PY) -m pipeline.reproduce
 
-schedule: $(READY)  ## check the baselines every week, by systemd, for this user; DRY_RUN=1 only shows it
-	@PYTHON= schedule/install.sh install
+schedule: $(READY)  ## check the baselines every week, by systemd, for this user: make schedule NOTIFY=me@example.org; DRY_RUN=1 only shows it
+	@$(PY) schedule/install.py install
 
 unschedule:  ## end the weekly check
-	@PYTHON= schedule/install.sh remove
+	@$(PYTHON) schedule/install.py remove
 
 ##@ Develop
 test: $(WITH_DEV)  ## run the tests (under 5 minutes)
@@ -103,7 +103,7 @@ format: $(WITH_DEV)  ## put the code into its format
 configuration: $(READY)  ## make docs/configuration.md again, the page of all keys
 	@$(PY) -m docs.configuration
 
-pictures: $(READY)  ## make the README's picture and its numbers again
+pictures: $(WITH_DEV)  ## make the README's pictures and its numbers again; needs Chromium
 	@$(PY) -m docs.pictures
 
 gallery: $(READY)  ## make the maps of docs/gallery.md again

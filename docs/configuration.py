@@ -222,7 +222,7 @@ def text() -> str:
         parts += [f"## `{group}`", f"{what}; each sets keys of the tables above.", table(("choice", "what it is"), rows)]
     for command in COMMANDS:
         parts += of_command(command, train)
-    return "\n\n".join([*parts, "## Flags", f"```\n{FLAGS}\n```"]) + "\n"
+    return "\n\n".join([*parts, "## Flags", f"```text\n{FLAGS}\n```"]) + "\n"
 
 
 if __name__ == "__main__":
