@@ -31,7 +31,7 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' || \
 		{ echo "Python's venv module is needed (on Debian: apt-get install python3-venv)" >&2; exit 1; }
-	@echo "Setting up .venv, once: about 260 MB are fetched, and it takes 0.9 GB and a minute or two"
+	@echo "Setting up .venv, once: 250 MB are fetched, and it takes 0.9 GB and a minute or two"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PY) -m pip uninstall --quiet --yes setuptools 2>/dev/null || true  # Python 3.11 brings it; nothing needs it
 	@$(call install,.)

@@ -33,7 +33,7 @@ def measure(name: str) -> dict[str, float]:
 def elsewhere(name: str, cache: str) -> dict[str, float]:
     """The same in a process of its own, with this folder as cache."""
     command = [sys.executable, "-m", "benchmarks.first_use", name]
-    environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
+    environment = {**os.environ, "BACKPROP_CACHE_DIR": cache}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     measured: dict[str, float] = json.loads(done.stdout)
     return measured

@@ -42,9 +42,10 @@ def main(config: dict[str, Any]) -> int:
     tracking = read_tracking(config)
     port = read_port(config)
     from pipeline.store.addresses import address
+    from pipeline.store.client.connections import disconnect
     from pipeline.store.failures import store_errors_as_config_errors
     from pipeline.store.schema import check_database
-    from pipeline.store.sqlite import disconnect, readable_sqlite
+    from pipeline.store.sqlite import readable_sqlite
 
     place = address(tracking.uri)
     if place.is_server:

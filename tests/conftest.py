@@ -24,9 +24,9 @@ settings.load_profile("tests")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Compiled code goes to a folder of this session's, which all its processes share and which is gone afterwards."""
-    if "PYTEST_XDIST_WORKER" not in os.environ and "NUMBA_CACHE_DIR" not in os.environ:
+    if "PYTEST_XDIST_WORKER" not in os.environ and "BACKPROP_CACHE_DIR" not in os.environ:
         cache = tempfile.mkdtemp(prefix="compiled-")
-        os.environ["NUMBA_CACHE_DIR"] = cache
+        os.environ["BACKPROP_CACHE_DIR"] = cache
         config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
 
 

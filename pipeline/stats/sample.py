@@ -139,12 +139,12 @@ class Sample:
         return np.isin(self.status, [STATUSES.index(status) for status in statuses])
 
     @cached_property
-    def cause(self) -> Integers:
+    def cause(self) -> NDArray[np.int8]:
         """The number (R,) of each run's cause in WORDS; UNKNOWN where it converged, was stationary, or was not looked at."""
         if "cause" not in self.results:
-            return np.full(len(self), UNKNOWN)
-        found = pd.Categorical(self.results["cause"], categories=WORDS).codes
-        return np.where(self.event, UNKNOWN, np.asarray(found, np.intp))
+            return np.full(len(self), UNKNOWN, np.int8)
+        found = np.asarray(pd.Categorical(self.results["cause"], categories=WORDS).codes)
+        return np.where(self.event, np.int8(UNKNOWN), found)
 
     @cached_property
     def event(self) -> Booleans:
@@ -199,7 +199,7 @@ class Sample:
 
 def is_list(values: pd.Series) -> bool:
     """Whether the values of an axis are lists, as text, or numbers and lists."""
-    return values.dtype == object and any(str(value).startswith("[") for value in values.unique())
+    return not pd.api.types.is_numeric_dtype(values) and any(str(value).startswith("[") for value in values.unique())
 
 
 def is_number(value: Any) -> bool:

@@ -23,7 +23,7 @@ from pipeline.trials.equal_units import warnings_of_equal_units
 from pipeline.trials.fingerprint import keys
 from pipeline.trials.memory import check_size
 from pipeline.trials.settings import Settings
-from pipeline.trials.starts.changes import OFFSET, SCALE, SET
+from pipeline.trials.starts.changes import SCALE, in_a_word
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, Trial
 
@@ -257,13 +257,6 @@ class Plan:
 def keys_of(trials: Sequence[Trial]) -> list[str]:
     """The key of each of these trials."""
     return [keys(make_batch([trial]))[0] for trial in trials]
-
-
-def in_a_word(name: str) -> str:
-    """An axis without the sections above it; a weight that is set has its name."""
-    if name.startswith(OFFSET):
-        return name.removeprefix("initial.")
-    return name.removeprefix(SET) if name.startswith(SET) else name.rpartition(".")[2]
 
 
 def in_short(values: Sequence[Any]) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from pipeline import __version__, console
 from tests import ROOT
 
-SLOW_IMPORTS = {"hydra", "omegaconf", "mlflow", "numpy", "pandas", "numba"}
+SLOW_IMPORTS = {"hydra", "omegaconf", "mlflow", "numpy", "pandas", "llvmlite"}
 
 
 def backprop(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,17 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("pipeline", "hydra_plugins", "conf", "baselines", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md")
+SOURCES = (
+    "pipeline",
+    "hydra_plugins",
+    "conf",
+    "baselines",
+    "pyproject.toml",
+    "setup.py",
+    "MANIFEST.in",
+    "README.md",
+    "LICENSE",
+)
 LIBRARIES = [path for path in sys.path if Path(path).name == "site-packages"]
 
 # Writes down every file of the checkout that a process of the new environment opens.

@@ -107,7 +107,7 @@ def test_no_cell_of_a_csv_table_is_a_formula():
     table = pd.DataFrame({"=name": [*FORMULAS, *HARMLESS]})
     table["number"] = np.linspace(-1e300, 5e-324, len(table))
     table["whole"] = -np.arange(len(table))
-    read = pd.read_csv(io.StringIO(csv_text(table)), float_precision="round_trip", keep_default_na=False)
+    read = pd.read_csv(io.StringIO(csv_text(table)), keep_default_na=False)
     assert list(read) == ["'=name", "number", "whole"]
     assert read["'=name"].tolist() == [*(f"'{text}" for text in FORMULAS), *HARMLESS]
     pd.testing.assert_frame_equal(read[["number", "whole"]], table[["number", "whole"]])

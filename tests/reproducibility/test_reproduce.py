@@ -1,8 +1,6 @@
 """What was recorded comes out again to the last bit; what does not is found, named and marked, on any processor."""
 
 import csv
-import json
-import os
 import re
 import shutil
 import subprocess
@@ -22,8 +20,8 @@ from pipeline.backprop.trainer import train
 from pipeline.reproducibility import baselines, check, drift
 from pipeline.trials.batching import make_batch
 from pipeline.trials.fingerprint import digests
-from pipeline.trials.settings import RUN_KEYS
 from tests import ROOT
+from tests.reproducibility.elsewhere import elsewhere
 from tests.stores import runs_of
 
 ROWS = {path: baselines.read(path) for path in baselines.files(baselines.FOLDER)}
@@ -463,47 +461,16 @@ def test_where_curves_part():
 
 def test_what_differs_between_environments():
     then = {"version.numpy": "2.1.0", "cpu": "A", "cpu.features": "V2 V3", "status": "x", "mlflow.source.git.commit": "1"}
-    now = {"version.numpy": "2.4.0", "cpu": "A", "cpu.features": "V2 V4", "status": "y", "version.numba": "1"}
+    now = {"version.numpy": "2.4.0", "cpu": "A", "cpu.features": "V2 V4", "status": "y", "version.llvmlite": "1"}
     assert drift.environment_changes(then, now) == [
         "version.numpy 2.1.0 → 2.4.0",
         "cpu.features only then: V3; only now: V4",
         "mlflow.source.git.commit 1 → unknown",
-        "version.numba unknown → 1",
+        "version.llvmlite unknown → 1",
     ]
 
 
 # Other processors, threads and versions: the same trials in other processes
-
-CHILD = """
-import json, sys
-import numpy as np
-from dataclasses import replace
-from pipeline.backprop.activations import ACTIVATIONS
-from pipeline.backprop.engines import engine
-from pipeline.trials.batching import make_batch
-from pipeline.trials.configuration import read_trial
-from pipeline.trials.fingerprint import digests
-
-asked = json.load(sys.stdin)
-if asked["numpys_exp"]:
-    ACTIVATIONS["sigmoid"] = replace(ACTIVATIONS["sigmoid"], function=lambda z: 1.0 / (1.0 + np.exp(-z)))
-train = engine(asked["engine"])
-batches = [make_batch([read_trial(config)]) for config in asked["configs"]]
-print(json.dumps([digests(train(batch))[0] for batch in batches]))
-"""
-
-
-def elsewhere(rows, python=sys.executable, engine="numpy", numpys_exp=False, **environment):
-    """The digests of these rows, trained one by one in another process."""
-    configs = [composition.compose(baselines.shlex.split(row["overrides"])) for row in rows]
-    for config in configs:
-        for key in RUN_KEYS:
-            del config[key]
-    asked = json.dumps({"configs": configs, "engine": engine, "numpys_exp": numpys_exp})
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    ended = subprocess.run([python, "-c", CHILD], input=asked, capture_output=True, text=True, env=variables, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
 
 
 def feature_sets():
@@ -534,15 +501,15 @@ def test_with_numpys_exp_they_would():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("cpu", ["generic", ""])
 @pytest.mark.parametrize("engine", [engine for engine in ENGINES if engine != "numpy"])
 def test_compiled_engines_do_not_depend_on_threads_and_features(engine, cpu, threads, tmp_path):
-    environment = {"NUMBA_NUM_THREADS": threads, "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = {"BACKPROP_CACHE_DIR": str(tmp_path)}
     if cpu:
-        environment |= {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": ""}
+        environment |= {"BACKPROP_CPU_NAME": cpu, "BACKPROP_CPU_FEATURES": ""}
     rows = OTHERS[::4]
-    assert elsewhere(rows, engine=engine, **environment) == [row["digest"] for row in rows]
+    assert elsewhere(rows, engine=engine, threads=threads, **environment) == [row["digest"] for row in rows]
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from pipeline.report.figures.views.partial_dependence import partial_dependence
 from pipeline.report.figures.views.restart_cutoffs import restart_cutoffs
 from pipeline.report.note import PICTURES
 from pipeline.stats.summary import Summary
-from pipeline.stats.trajectories import Curves, Weights
+from pipeline.stats.trajectories import AllWeights, Curves
 
 MAPS, LINES = ("rate_map", "heat_maps", "main_causes"), ("cost", "survival")  # figures that are drawn for every axis
 MOST_OTHERS = 3  # axes
@@ -37,7 +37,7 @@ def write_figures(
     summary: Summary,
     folder: Path,
     curves: Curves | None = None,
-    weights: Weights | None = None,
+    weights: AllWeights | None = None,
     error_goals: bool = True,
     axes: Sequence[str] = (),
 ) -> dict[Path, str]:
@@ -55,7 +55,7 @@ def write_figures(
 
 
 def pictures(
-    summary: Summary, curves: Curves | None, weights: Weights | None, error_goals: bool = True, axes: Sequence[str] = ()
+    summary: Summary, curves: Curves | None, weights: AllWeights | None, error_goals: bool = True, axes: Sequence[str] = ()
 ) -> Iterator[tuple[str, Picture]]:
     """The figures that there are, by name, in the order in which one reads them."""
     for name, draw in drawings(curves, weights, error_goals).items() if len(summary) else ():
@@ -91,7 +91,7 @@ def file_name(axis: str) -> str:
 
 
 def drawings(
-    curves: Curves | None = None, weights: Weights | None = None, error_goals: bool = True
+    curves: Curves | None = None, weights: AllWeights | None = None, error_goals: bool = True
 ) -> dict[str, Callable[..., Picture | None]]:
     """What draws each figure, of a summary and (axes=) the axes that are shown; without those whose data are not given."""
     draw: dict[str, Callable[..., Picture | None] | None] = {

@@ -11,7 +11,7 @@ from contextlib import suppress
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from pipeline.store.failures import STORE_ERRORS
+from pipeline.store.failures import store_errors
 
 VIEW_TAG = "mlflow.sharedViewState."
 KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
@@ -48,7 +48,7 @@ def write_views(client: MlflowClient, sweep: Run) -> tuple[str, str] | None:
         # in the order of a metric: in any other one MLflow folds them under their sweep
         f"{VIEW_TAG}{name}": view(f"tags.`mlflow.parentRunId` = '{sweep.info.run_id}'", columns_of(sweep), EPOCHS, True),
     }
-    with suppress(*STORE_ERRORS):
+    with suppress(*store_errors()):
         there = client.get_experiment(experiment).tags
         tags = {key: value for key, value in tags.items() if there.get(key) != value}
         for key, value in ({} if KIND_TAG in there else {KIND_TAG: KIND}).items() | tags.items():

@@ -81,7 +81,7 @@ for units, patterns in ((2, 2, 1), 4), ((2, 3, 7, 2), 13), ((9, 5), 40):
 def test_bits_do_not_depend_on_the_processor(cpu: str, width: int) -> None:
     if cpu != "generic" and compiled.processor().width < width:
         pytest.skip("not a processor that has these instructions")
-    environment = {**os.environ, "NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": ""}
+    environment = {**os.environ, "BACKPROP_CPU_NAME": cpu, "BACKPROP_CPU_FEATURES": ""}
     done = subprocess.run([sys.executable, "-c", GENERIC], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert cpu != "generic" or int(done.stdout) in (2, width)
@@ -117,7 +117,7 @@ def test_no_product_is_fused_with_a_sum_on_any_processor(triple: str, cpu: str, 
 
 def test_damaged_and_missing_caches_are_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = schedule.choose_kernel(make(Network((3, 2, 1)), 2, 1, 0), compiled.processor())
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("BACKPROP_CACHE_DIR", str(tmp_path))
     compiled.load(shape)
     file = compiled.cached_file(shape)
     whole = file.read_bytes()
@@ -125,7 +125,7 @@ def test_damaged_and_missing_caches_are_survived(tmp_path: Path, monkeypatch: py
     compiled.load(shape)
     assert file.read_bytes() == whole
     (tmp_path / "a file").touch()
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "a file" / "no folder"))
+    monkeypatch.setenv("BACKPROP_CACHE_DIR", str(tmp_path / "a file" / "no folder"))
     compiled.load(shape)
     compiled.load(compiled.SHARED)
 
