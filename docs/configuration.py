@@ -43,10 +43,10 @@ COMMANDS = ("map", "explore", "explain", "summary", "reproduce", "push", "ui", "
 
 HEAD = """# Every key of the configuration
 
-Made by `python -m docs.configuration` from the files in `conf/` and from what the program says when it refuses a value. A key is
-set on the command line, `learning_rate=2` or `network.hidden=[4]`; with `-m` it takes several values, as `learning_rate=0.5,2,8`
-does, and is an axis of a sweep. `python -m pipeline.train --help` has the same in the terminal. Lists and texts with blanks stand
-in quotes, for the shell: `'initial.range=[-1,1]'`. Where a bound depends on the task, it is that of the worked example."""
+Made by `python -m docs.configuration` from the files in `conf/` and from what the program says when it refuses a value. A key
+is set on the command line, `learning_rate=2`; with `-m` it takes several values, `learning_rate=0.5,2,8`, and is an axis of a
+sweep. `python -m pipeline.train --help` has the same in the terminal. Lists and texts with blanks stand in quotes, for the
+shell: `'initial.range=[-1,1]'`. Where a bound depends on the task, it is that of the worked example."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def equation(line: Equation) -> str:
 def piece(parts: tuple[Part, ...], first: bool) -> str:
     """A piece of a side of an equation; the first stands after =."""
     if first:
-        return f"<math><mo form='infix'>=</mo>{mathml(parts)}</math><wbr>"
+        return f"<math><mo form='infix'>=</mo><mrow>{mathml(parts)}</mrow></math><wbr>"
     sign, rest = parts[0], parts[1:]
     assert isinstance(sign, Sign)
     operator = mathml((sign,)).replace("<mo>", "<mo form='infix'>")
