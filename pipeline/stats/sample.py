@@ -162,7 +162,8 @@ class Sample:
         converge, and the worse a setting, the better its curve would look; were it at risk for ever, it would outlast
         the exhausted runs of the same horizon.
         """
-        return np.where(self.ended("diverged", "stationary"), np.maximum(self.horizons, self.epochs), self.epochs)
+        never = self.ended("diverged", "stationary")
+        return np.where(never, np.maximum(self.horizons, self.epochs), self.epochs) if never.any() else self.epochs
 
     @cached_property
     def ranked_time(self) -> tuple[Floats, Integers]:
@@ -177,7 +178,7 @@ class Sample:
         """
         for column in ("horizon", "max_epochs"):
             if column in self.results and self.results[column].notna().all():
-                return self.results[column].to_numpy(float)
+                return in_little_memory(self.results[column].to_numpy(float))
         return np.full(len(self), self.epochs.max(initial=0.0))
 
     def watched(self, group: Integers, groups: int) -> Floats:
@@ -195,6 +196,12 @@ class Sample:
     def horizon(self) -> float:
         """The epoch up to which the sweep was watched: the largest of `horizons`; 0 of no runs."""
         return float(self.horizons.max(initial=0.0))
+
+
+def in_little_memory(numbers: Floats) -> Floats:
+    """The same numbers (R,), to be read only; one number in memory where all are equal."""
+    equal = len(numbers) > 0 and bool((numbers == numbers[0]).all())
+    return np.broadcast_to(numbers[:1].copy(), numbers.shape) if equal else numbers
 
 
 def is_list(values: pd.Series) -> bool:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 RESULTS, JOBS = FILE, "jobs.json"
 NO_RUN = b""
+MOST_BESIDE = 2_000_000  # trials of which tables are made while figures are drawn: of more both would take too much memory
 MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
 KEYS = ("run_id", "key", "digest", "cause_digest")  # not read by the statistics, unless an axis has no effect
 UNREAD = ("gradient_norm", "lambda_min")
@@ -49,8 +50,16 @@ def write_artifacts(
         runs = Runs(rows, len(plan), plan.inputs)
         steps = first_steps_of(runs, partial(steps_of, plan)) if has_batch_updates(plan) else None
         summary = Summary(observations(folder / RESULTS, plan), properties_of(runs), steps)
-    with phase("figures"), beside(partial(write_tables, summary, folder, **description.origin)):
-        write_pictures(folder, plan, description, runs, summary)
+    tables = partial(write_tables, summary, folder, **description.origin)
+    pictures = partial(write_pictures, folder, plan, description, runs, summary)
+    if len(plan) > MOST_BESIDE:
+        with phase("tables"):
+            tables()
+        with phase("figures"):
+            pictures()
+    else:
+        with phase("figures"), beside(tables):
+            pictures()
     with phase("files"):
         for name, text in {**description.files, JOBS: json.dumps(description.jobs)}.items():
             (folder / name).write_text(text, encoding="utf-8")

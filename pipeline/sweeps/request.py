@@ -77,6 +77,7 @@ def read_sweep(multirun: Multirun) -> SweepRequest:
     plan = Plan.of_jobs(jobs, common)
     pieces = plan.cut(settings.curve_points, settings.executor.chunk)
     estimated = estimate(plan, pieces, settings)
+    plan.forget_batches()
     check(estimated, settings, multirun.folder)
     return SweepRequest(multirun, plan, settings, pieces, estimated, thresholds_out_of_reach(multirun, plan, settings))
 
