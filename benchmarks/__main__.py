@@ -2,10 +2,25 @@
 
 import sys
 
-from benchmarks import causes, commands, coverage, explorer, first_use, map, scaling, server, sweep, training, uneven, workers
+from benchmarks import (
+    causes,
+    commands,
+    coverage,
+    explorer,
+    first_use,
+    large,
+    map,
+    scaling,
+    server,
+    sweep,
+    training,
+    uneven,
+    workers,
+)
 
 BENCHMARKS = {
     "training": lambda: training.main([]),
+    "large": lambda: large.main([]),
     "uneven": uneven.main,
     "scaling": scaling.main,
     "first_use": first_use.main,

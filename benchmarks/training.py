@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from benchmarks import peers
 from benchmarks.cases import Case, cases
-from benchmarks.floor import activations_alone
+from benchmarks.floor import activations_alone, arithmetic_alone
 from benchmarks.timing import alternate, lowest_and_median, save, show
 from pipeline.backprop.batch import Batch
 from pipeline.backprop.engines import engine
 
+PEERS = ("plain numpy", "jax", "pytorch")
+LIMIT = ("floor", "arithmetic")
 PLAIN_EPOCHS = 200  # plain NumPy trains a single run
 
 
@@ -26,15 +29,26 @@ def contenders(case: Case, momentum: bool) -> dict[str, tuple[Callable[[], objec
     short = case.batch(momentum, epochs=max(3, case.epochs // 5))
     runners: dict[str, tuple[Callable[[], object], int]] = {
         "floor": (activations_alone(batch), work),
+        "arithmetic": (arithmetic_alone(batch), work),
         "engine compiled": (lambda: engine("compiled")(batch), work),
         "engine numpy": (lambda: engine("numpy")(few), run_epochs(few)),
         "plain numpy": (peers.plain_numpy(alone), run_epochs(alone)),
     }
     if importlib.util.find_spec("jax"):
         runners["jax"] = (peers.jax_training(short), run_epochs(short))
-    if importlib.util.find_spec("torch"):
+    if without_torch() is None:
         runners["pytorch"] = (peers.torch_batched(few), run_epochs(few))
     return runners
+
+
+@cache
+def without_torch() -> str | None:
+    """Why PyTorch is not among the peers, or None if it is."""
+    try:
+        import torch  # noqa: F401
+    except (ImportError, OSError) as error:
+        return " ".join(str(error).split())
+    return None
 
 
 def run_epochs(batch: Batch) -> int:
@@ -50,9 +64,19 @@ def measure(case: Case, momentum: bool) -> list[dict[str, Any]]:
     for name, (_, work) in runners.items():
         lowest, middle = lowest_and_median(seconds[name], 1e9 / work)
         rows.append({"case": case.name, "momentum": momentum, "who": name, "lowest ns": lowest, "median ns": middle})
-    ours = next(row["lowest ns"] for row in rows if row["who"] == "engine compiled")
+    return compared(rows)
+
+
+def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows and one of the limit, activations + arithmetic; with times ours, ours ÷ limit, and the fastest peer marked."""
+    lowest = {row["who"]: row["lowest ns"] for row in rows}
+    limit = {name: sum(row[name] for row in rows if row["who"] in LIMIT) for name in ("lowest ns", "median ns")}
+    rows = [*rows, {**rows[0], "who": "limit", **limit}]
+    fastest = min((name for name in PEERS if name in lowest), key=lowest.__getitem__)
     for row in rows:
-        row["times ours"] = row["lowest ns"] / ours
+        row["times ours"] = row["lowest ns"] / lowest["engine compiled"]
+        row["ours ÷ limit"] = lowest["engine compiled"] / limit["lowest ns"] if row["who"] == "engine compiled" else ""
+        row["fastest peer"] = "*" if row["who"] == fastest else ""
     return rows
 
 
@@ -62,7 +86,7 @@ def figure(rows: list[dict[str, Any]]) -> None:
 
     names = list(dict.fromkeys(row["case"] for row in rows))
     drawing, axes = plt.subplots(1, 2, figsize=(11, 4.5), sharey=True)
-    markers = ("_", "o", "s", "D", "^", "v", "P")
+    markers = ("_", "_", "o", "s", "D", "^", "v", "P", "x")
     for axis, momentum in zip(axes, (False, True), strict=True):
         for place, who in enumerate(dict.fromkeys(row["who"] for row in rows)):
             points = [row for row in rows if row["who"] == who and row["momentum"] == momentum]
@@ -71,7 +95,7 @@ def figure(rows: list[dict[str, Any]]) -> None:
                 [row["lowest ns"] for row in points],
                 markers[place % len(markers)],
                 color=f"C{place}",
-                label={"floor": "floor: activations alone"}.get(who, who),
+                label={"floor": "activations alone", "arithmetic": "arithmetic alone", "limit": "limit: both"}.get(who, who),
             )
         axis.set_yscale("log")
         axis.set_xticks(range(len(names)), names)
@@ -85,6 +109,7 @@ def figure(rows: list[dict[str, Any]]) -> None:
 def main(chosen: list[str]) -> None:
     """All cases, or those named."""
     rows = []
+    print(f"without PyTorch: {without_torch()}" if without_torch() else "with PyTorch")
     for case in cases():
         if not chosen or case.name in chosen:
             for momentum in (False, True):

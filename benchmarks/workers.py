@@ -37,7 +37,7 @@ def here(threads: int, chunks: list[Chunk]) -> None:
 def main() -> None:
     """Prints and stores the times, and how many times as fast two are as one."""
     batch = xor(RUNS, EPOCHS, 0.0)
-    chunks = [Chunk(np.arange(RUNS) + RUNS * number, batch, "numba") for number in range(CHUNKS)]
+    chunks = [Chunk(np.arange(RUNS) + RUNS * number, batch, "compiled") for number in range(CHUNKS)]
     clusters = [Cluster(ExecutorChoice("dask", workers=workers), Interrupts()) for workers in (1, 2)]
     try:
         contenders: dict[str, Callable[[], object]] = {

@@ -4,30 +4,23 @@ The baselines, or with `sweep=latest` (or a parent run's id) a recorded sweep, o
 `status` only says when that was done last and what it found. Exit code 0: all equal, 1: something drifted.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.app.application import run
-from pipeline.reproducibility import history
-from pipeline.reproducibility.baselines import update
-from pipeline.reproducibility.check import (
-    MOST_DRIFTS,
-    TABLE,
-    Finding,
-    Outcome,
-    Settings,
-    check,
-    environments,
-    read_settings,
-    record,
-    sample,
-)
-from pipeline.reproducibility.watch import watched
+
+if TYPE_CHECKING:
+    from pipeline.reproducibility.check import Finding, Settings
 
 MOST_ROWS = 100_000  # of the table of a map's drifted pixels
 
 
 def main(config: dict[str, Any]) -> int:
     """Checks, or updates the baselines; gives the exit code."""
+    from pipeline.reproducibility import history  # with pandas, which takes long to import
+    from pipeline.reproducibility.baselines import update
+    from pipeline.reproducibility.check import check, read_settings
+    from pipeline.reproducibility.watch import watched
+
     settings = read_settings(config)
     if settings.status:
         return history.show()
@@ -36,9 +29,10 @@ def main(config: dict[str, Any]) -> int:
     return watched(settings, check if settings.map is None else check_map)
 
 
-def check_map(settings: Settings) -> Finding:
+def check_map(settings: "Settings") -> "Finding":
     """Trains a recorded map, or a sample of its pixels, again."""
     from pipeline.maps.recording import reproduction
+    from pipeline.reproducibility.check import MOST_DRIFTS, TABLE, Outcome, environments, record, sample
     from pipeline.store.environment import environment_tags, source_tags
 
     recorded = reproduction.recorded_map(settings.tracking.uri, str(settings.map))

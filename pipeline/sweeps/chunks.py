@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHUNK_OPERATIONS = 4e11  # multiply-adds, about, if all is trained to max_epochs: up to a minute on one core
 CHUNK_BYTES = 64 * 2**20  # of its result
 SMALLEST, LARGEST = 128, 16_384  # trainings
+FEW_TRIALS = 1_000
 
 
 Patterns = tuple[Array, Array]  # inputs (P, I) and targets (P, O)
@@ -43,6 +44,10 @@ class Work(Protocol):
 
     def rows(self, result: BatchResult) -> "RunRows":
         """The rows of the trials that have ended."""
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether `rows` takes no longer than to have a thread do it."""
 
     @property
     def patterns(self) -> Patterns:
@@ -79,6 +84,11 @@ class Chunk:
         from pipeline.results.rows import RunRows, run_table
 
         return RunRows(run_table(self.indices, result, self.engine, self.causes(result)))
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it has so few trials that `rows` takes no longer than to have a thread do it."""
+        return len(self.indices) < FEW_TRIALS
 
     @property
     def patterns(self) -> Patterns:

@@ -26,13 +26,13 @@ ROUNDS = 3  # of recording what the store has not taken, or lost
 class Recorder:
     """A thread that records the rows it is given: the trials that are to have a run of their own and have none yet.
 
-    `run_ids` (trials,) are the ids of the runs that are recorded. After the first failure of the store nothing more is tried
-    until `finish`.
+    `run_ids` (trials,) are the ids of the runs that are recorded, `recorded` how many these are. After the first failure of
+    the store nothing more is tried until `finish`.
     """
 
     def __init__(self, plan: Plan, runs: str | int | None, store: Store, parent: str) -> None:
         self.plan, self.runs, self.store, self.parent = plan, runs, store, parent
-        self.run_ids = np.full(len(plan), NO_RUN, "S32")
+        self.run_ids = np.zeros(len(plan), "S32")  # NO_RUN: zeros that nothing is written to take no memory
         self._look()
         self.failure: Exception | None = None
         self._error: BaseException | None = None
@@ -62,11 +62,6 @@ class Recorder:
                     shown = now
         if self._error:
             raise self._error
-
-    @property
-    def recorded(self) -> int:
-        """How many runs are recorded."""
-        return int((self.run_ids != NO_RUN).sum())
 
     def finish(self, all_rows: Iterable[RunRows], check: Callable[[], None]) -> Exception | None:
         """Waits until each of these rows that is to have a run has exactly one in the store; gives the store's failure if not.
@@ -110,11 +105,13 @@ class Recorder:
 
     def _look(self) -> None:
         """Has the store keep one run of each trial, and no others; takes their ids."""
-        found = self.store.recorded(self.parent, set(self.run_ids.astype(str)) - {""})
-        self.run_ids[:] = NO_RUN
+        known = np.flatnonzero(self.run_ids)
+        found = self.store.recorded(self.parent, set(self.run_ids[known].astype(str)))
+        self.run_ids[known] = NO_RUN
+        found = {index: run_id for index, run_id in found.items() if index < len(self.plan)}
         for index, run_id in found.items():
-            if index < len(self.plan):
-                self.run_ids[index] = run_id
+            self.run_ids[index] = run_id
+        self.recorded = len(found)
 
     def _wanted(self, rows: RunRows) -> NDArray[np.bool_]:
         """Which of the rows are to have a run of their own and have none yet."""
@@ -129,6 +126,7 @@ class Recorder:
         runs = records(self.plan.trials(indices), RunRows(rows.table.filter(wanted)), self.plan.names(indices))
         for index, run_id in zip(indices, self.store.record_all(runs, self.parent, self._check), strict=True):
             self.run_ids[index] = run_id
+            self.recorded += 1
 
     def _check(self) -> None:
         """Called between writes."""

@@ -54,7 +54,7 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> float:
     with progress_bar() as bar:
         result = chunk.train(bar("training", 1))
     rows = BatchRows(chunk.indices, result, chunk.engine, chunk.causes(result))
-    [run] = records([trial], rows, [f"{key.task.name} {setting(trial)}"], tags)
+    [run] = records([trial], rows, [settings.tracking.name or f"{key.task.name} {setting(trial)}"], tags)
     run_id = store.record(run)
     for line in told(trial, chunk, rows):
         print(line)

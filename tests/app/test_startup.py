@@ -10,7 +10,7 @@ from pipeline.store.write import Store
 from tests.stores import EXPERIMENT, runs_of
 
 OF_THE_STORE = {"alembic", "mlflow", "pandas", "pyarrow", "requests", "sqlalchemy"}
-HEAVY = {"jax", "jinja2", "matplotlib", "numba", "sklearn", "torch"} | OF_THE_STORE
+HEAVY = {"jax", "jinja2", "llvmlite", "matplotlib", "sklearn", "torch"} | OF_THE_STORE
 
 RUN = """
 import atexit, gc, sys

@@ -28,17 +28,17 @@ if asked["engine"] == "compiled":
     schedule.numpy_seconds = lambda batch: math.inf  # which it would otherwise leave short work to
 train = engine(asked["engine"])
 batches = [make_batch([read_trial(config)]) for config in asked["configs"]]
-print(json.dumps([digests(train(batch, threads=asked["threads"]))[0] for batch in batches]))
+print(json.dumps([digests(train(batch))[0] for batch in batches]))
 """
 
 
-def elsewhere(rows, python=sys.executable, engine="numpy", threads=None, numpys_exp=False, **environment):
+def elsewhere(rows, python=sys.executable, engine="numpy", numpys_exp=False, **environment):
     """The digests of these rows, trained one by one in another process, by the engine itself however short that is."""
     configs = [composition.compose(baselines.shlex.split(row["overrides"])) for row in rows]
     for config in configs:
         for key in RUN_KEYS:
             del config[key]
-    asked = json.dumps({"configs": configs, "engine": engine, "threads": threads, "numpys_exp": numpys_exp})
+    asked = json.dumps({"configs": configs, "engine": engine, "numpys_exp": numpys_exp})
     variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     ended = subprocess.run([python, "-c", CHILD], input=asked, capture_output=True, text=True, env=variables, check=False)
     assert ended.returncode == 0, ended.stderr

@@ -413,12 +413,12 @@ HEALTHY = "python -c 'import urllib.request as r; r.urlopen(\"http://127.0.0.1:{
 def test_the_commands_of_the_page_on_servers(tmp_path):
     if not postgres_program("initdb"):
         pytest.skip("PostgreSQL is not installed")
-    page = (ROOT / "docs" / "servers.md").read_text()
+    page = (ROOT / "docs" / "server.md").read_text()
     srv = Path(tempfile.mkdtemp(prefix="servers-"))
     database, port = str(free_port()), str(free_port())
     for name, value in (("/srv", str(srv)), ("5432", database), ("5000", port)):
         page = re.sub(rf"(?<![\w/]){re.escape(name)}\b", value, page)
-    making, plain, guarded, recording = re.findall(r"^```\n(.*?)^```", page, re.M | re.S)
+    making, plain, guarded, recording = re.findall(r"^```sh\n(.*?)^```", page, re.M | re.S)
     programs = f"{Path(str(postgres_program('initdb'))).parent}:{Path(sys.executable).parent}"
     environment = {
         **ENVIRONMENT,

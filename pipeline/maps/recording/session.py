@@ -25,7 +25,8 @@ from pipeline.store.failures import A_MOMENT, reason, store_errors, store_errors
 from pipeline.store.read import search
 from pipeline.store.write import Store
 from pipeline.sweeps.executors import Executor, executor
-from pipeline.sweeps.session import UnfinishedError, ahead
+from pipeline.sweeps.executors.overlap import ahead
+from pipeline.sweeps.session import UnfinishedError
 from pipeline.trials.configuration import params_of
 
 KEY_TAG, FOLDER_TAG, DIGEST_TAG = "map.key", "map.folder", "map.digest"

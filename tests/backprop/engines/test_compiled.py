@@ -130,6 +130,14 @@ def test_damaged_and_missing_caches_are_survived(tmp_path: Path, monkeypatch: py
     compiled.load(compiled.SHARED)
 
 
+@pytest.mark.parametrize("set_to", [{"BACKPROP_CACHE_DIR": "ours", "NUMBA_CACHE_DIR": "other"}, {"NUMBA_CACHE_DIR": "ours"}])
+def test_the_cache_folder_is_named_by_the_environment(set_to: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BACKPROP_CACHE_DIR", raising=False)
+    for name, folder in set_to.items():
+        monkeypatch.setenv(name, folder)
+    assert compiled.cache_folder() == Path("ours") / compiled.CACHE_NAME
+
+
 def test_short_work_is_left_to_numpy_and_long_work_is_compiled(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from llvmlite import ir
 
 from pipeline.backprop.engines.compiled import layers
@@ -31,6 +33,8 @@ class Passes:
 
     def __init__(self, module: ir.Module, kernel: Kernel, name: str, count: int) -> None:
         self.kernel = kernel
+        # The outputs for one pattern lie side by side.
+        self.layers = kernel.layers if count != 1 else [replace(layer, stride=1) for layer in kernel.layers]
         self.tile = kernel.tile if count != 1 else Tile(kernel.tile.units * kernel.tile.patterns, 1)
         self.forward = self._emit_forward(module, name, count)
         self.backward = self._emit_backward(module, name, count)
@@ -40,11 +44,11 @@ class Passes:
         kernel = self.kernel
         code, memory, (start, count, _) = function(module, kernel, f"{name}_forward", 3)
         patterns: Count = known or count
-        for index, layer in enumerate(kernel.layers):
+        for index, layer in enumerate(self.layers):
             weights, biases = (memory.parameters.start(rows[index]) for rows in kernel.parameter_rows)
             below, outputs = self._below(memory, index, start), memory.outputs.start(kernel.unit_rows[index])
-            layers.forward(code, layer, self.tile, weights, biases, below, outputs, patterns)
-        last, rows = kernel.layers[-1], kernel.unit_rows[-2]
+            layers.forward(code, layer, self.tile, kernel.abreast, weights, biases, below, outputs, patterns)
+        last, rows = self.layers[-1], kernel.unit_rows[-2]
         outputs, targets = memory.outputs.start(rows), memory.targets.start(start * last.units)
         deltas, sums = memory.deltas.start(rows), [memory.lanes[ERROR], memory.lanes[WORST]]
         sums = layers.output_delta(code, last, outputs, targets, deltas, patterns, sums)
@@ -59,7 +63,7 @@ class Passes:
         kernel = self.kernel
         code, memory, (start, count, started) = function(module, kernel, f"{name}_backward", 3)
         patterns: Count = known or count
-        for index, layer in reversed(list(enumerate(kernel.layers))):
+        for index, layer in reversed(list(enumerate(self.layers))):
             deltas, below = memory.deltas.start(kernel.unit_rows[index]), self._below(memory, index, start)
             by_weight, by_bias = (memory.gradient.start(rows[index]) for rows in kernel.parameter_rows)
             adding = None if known else Index(code, code.integer(0)).below(started)
@@ -68,13 +72,13 @@ class Passes:
                 weights = memory.parameters.start(kernel.parameter_rows[0][index])
                 deltas = memory.deltas.start(kernel.unit_rows[index])
                 outputs, into = (rows.start(kernel.unit_rows[index - 1]) for rows in (memory.outputs, memory.deltas))
-                activation = kernel.layers[index - 1].activation
+                activation = self.layers[index - 1].activation
                 layers.delta_below(code, layer, self.tile, weights, deltas, outputs, activation, into, patterns)
         code.builder.ret_void()
         return code.function
 
     def _below(self, memory: Memory, index: int, start: Count) -> Below:
-        layer = self.kernel.layers[index]
+        layer = self.layers[index]
         if index == 0:
             return Below(memory.inputs.start(start * layer.inputs), layer)
         return Below(memory.outputs.start(self.kernel.unit_rows[index - 1]), layer)

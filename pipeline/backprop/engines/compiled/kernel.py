@@ -26,6 +26,8 @@ MEMORY = ("parameters", "velocity", "gradient", "rates", "lanes", "history", "ou
 LANES = ("momentum", "limit", "threshold", "tolerance", "error", "worst", "terms")
 MOMENTUM, LIMIT, THRESHOLD, TOLERANCE, ERROR, WORST, TERMS = range(len(LANES))
 
+SPREAD = 16  # patterns of a block, from which on it matters in which places of the cache they lie
+
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
@@ -33,7 +35,7 @@ class Kernel:
 
     `momentum` and `tolerance` say whether any run has one. `patterns` is their number if the code is for exactly
     that number, else 0; `block` is how many are taken at once. If `unrolled`, all is written out and the parameters stay in
-    registers.
+    registers. `abreast` is of how many rows an activation is computed side by side.
     """
 
     network: Network
@@ -46,6 +48,7 @@ class Kernel:
     block: int
     unrolled: bool
     tile: Tile
+    abreast: int
 
     @property
     def layers(self) -> list[Layer]:
@@ -61,8 +64,8 @@ class Kernel:
 
     @property
     def stride(self) -> int:
-        """Rows from one unit to the next in a block's outputs: one more than patterns, to spread over the cache."""
-        return self.block + 1
+        """Rows from one unit to the next in a block's outputs: of large blocks an odd number, to spread over the cache."""
+        return self.block | 1 if self.block >= SPREAD else self.block
 
     @property
     def unit_rows(self) -> list[int]:

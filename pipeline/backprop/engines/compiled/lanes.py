@@ -29,22 +29,24 @@ TRIALS, EPOCHS = range(2)  # entries of a thread's tally: trials that have ended
 
 # The type and the number of dimensions of all that `work` is given.
 ENTRIES: dict[str, tuple[ir.Type, int]] = {
-    # the kernel: its functions, its own table, the number of patterns
-    **{"epochs_function": (INTEGER, 0), "advance_function": (INTEGER, 0), "memory": (INTEGER, 1), "patterns": (INTEGER, 0)},
-    # when a run ends: what is held against the threshold is the largest difference (by_worst), or error ÷ terms
-    **{"max_epochs": (INTEGER, 0), "tolerance": (DOUBLE, 0), "by_worst": (INTEGER, 0), "terms": (DOUBLE, 0)},
-    # the W lanes: numbers (rows, W), those at the last epoch but one, and each lane's training, epoch and places
-    **{"parameters": (DOUBLE, 2), "velocity": (DOUBLE, 2), "gradient": (DOUBLE, 2), "rates": (DOUBLE, 2)},
-    **{"lanes": (DOUBLE, 2), "history": (DOUBLE, 2), "here": (DOUBLE, 2), "moving": (DOUBLE, 2)},
-    **{"training": (INTEGER, 1), "epoch": (INTEGER, 1), "point": (INTEGER, 1), "upcoming": (INTEGER, 1), "calm": (INTEGER, 1)},
-    # what threads share: counter[0] is the next training
-    **{"counter": (INTEGER, 1), "halt": (INTEGER, 1), "tally": (INTEGER, 1)},
+    # the kernel's functions, and how a run ends: by the largest difference (by_worst), or by error ÷ terms
+    **dict.fromkeys(("epochs_function", "advance_function", "patterns", "max_epochs", "by_worst"), (INTEGER, 0)),
+    **dict.fromkeys(("tolerance", "terms"), (DOUBLE, 0)),
+    # the kernel's table, and what threads share (the next training; halt) or tell
+    **dict.fromkeys(("memory", "counter", "halt", "tally"), (INTEGER, 1)),
+    # rows of one number for each lane; `here` and `moving` are parameters and velocity before a step
+    **dict.fromkeys(("parameters", "velocity", "gradient", "rates", "lanes", "history", "here", "moving"), (DOUBLE, 2)),
+    # one whole number for each lane; `point` is its place in the curve, `upcoming` the place of its next trial in `order`
+    **dict.fromkeys(("training", "epoch", "point", "upcoming", "calm"), (INTEGER, 1)),
     # the batch: order (R,) are the trials by training and falling threshold, those of training t from first[t] on
-    **{"initial_parameters": (DOUBLE, 2), "learning_rate": (DOUBLE, 2), "momentum": (DOUBLE, 1)},
-    **{"order": (INTEGER, 1), "first": (INTEGER, 1), "threshold": (DOUBLE, 1)},
+    **dict.fromkeys(("initial_parameters", "learning_rate"), (DOUBLE, 2)),
+    **dict.fromkeys(("momentum", "threshold"), (DOUBLE, 1)),
+    **dict.fromkeys(("order", "first"), (INTEGER, 1)),
     # the result; after the last of curve_epochs stands one that is never reached
-    **{"status": (BYTE, 1), "epochs": (INTEGER, 1), "final_error": (DOUBLE, 1), "gradient_norm": (DOUBLE, 1)},
-    **{"final_parameters": (DOUBLE, 2), "curve_epochs": (INTEGER, 1), "curve_errors": (DOUBLE, 2)},
+    "status": (BYTE, 1),
+    **dict.fromkeys(("epochs", "curve_epochs"), (INTEGER, 1)),
+    **dict.fromkeys(("final_error", "gradient_norm"), (DOUBLE, 1)),
+    **dict.fromkeys(("final_parameters", "curve_errors"), (DOUBLE, 2)),
 }
 WORDS = 5  # of a row of the table
 TYPES = {DOUBLE: np.float64, INTEGER: np.int64, BYTE: np.int8}
@@ -78,8 +80,8 @@ class Work:
         start = list(ENTRIES).index(name) * WORDS
         if dimensions == 0:
             return self.code.word(start, kind)
-        lengths, steps = ([self.code.word(start + 1 + n + 2 * d, INTEGER) for d in range(dimensions)] for n in range(2))
-        return Array(self.code, kind, self.code.word(start, POINTER), lengths, steps)
+        words = [self.code.word(start + 1 + word, INTEGER) for word in range(2 * dimensions)]
+        return Array(self.code, kind, self.code.word(start, POINTER), lengths=words[::2], steps=words[1::2])
 
 
 def function(module: ir.Module, name: str, integers: int = 0, gives: ir.Type | None = None) -> tuple[Routine, Any, Any]:

@@ -15,6 +15,8 @@ from typing import Any
 from pipeline.backprop.engines.compiled.activations import EMITTERS
 from pipeline.backprop.engines.compiled.vectors import Code, Count, Index, Numbers, Rows, Vector
 
+NEAR = 16 * 1024  # bytes: outputs that are still in the first-level cache when all units of a layer have theirs
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -74,9 +76,17 @@ class Below:
 
 
 def forward(
-    code: Code, layer: Layer, tile: Tile, weights: Rows, biases: Rows, below: Below, outputs: Rows, patterns: Count
+    code: Code,
+    layer: Layer,
+    tile: Tile,
+    abreast: int,
+    weights: Rows,
+    biases: Rows,
+    below: Below,
+    outputs: Rows,
+    patterns: Count,
 ) -> None:
-    """Into `outputs`: activation(bias + Σ weight × below), the sum over the units below."""
+    """Into `outputs`: bias + Σ weight × below, the sum over the units below; then the activation of that."""
 
     def units(u: Count, m: int) -> None:
         def some_patterns(p: Count, n: int) -> None:
@@ -89,11 +99,31 @@ def forward(
             net = code.loop(layer.inputs, add, net)
             for a in range(m):
                 for b in range(n):
-                    outputs[(u + a) * layer.stride + (p + b)] = EMITTERS[layer.activation].function(net[a * n + b])
+                    outputs[(u + a) * layer.stride + (p + b)] = net[a * n + b]
 
         tiles(code, patterns, tile.patterns, some_patterns)
+        if not at_the_end:
+            activate(code, layer, outputs.start(u * layer.stride), m * layer.stride, abreast)
 
+    rows = layer.units * layer.stride
+    at_the_end = rows * code.lanes * 8 <= NEAR
     tiles(code, layer.units, tile.units, units)
+    if at_the_end:
+        activate(code, layer, outputs, rows, abreast)
+
+
+def activate(code: Code, layer: Layer, outputs: Rows, count: int, abreast: int) -> None:
+    """The activation of the first `count` rows, `abreast` at once; also of what stands between the units' outputs.
+
+    One alone is a chain in which each instruction waits for the last; the others fill the time.
+    """
+
+    def some_rows(start: Count, n: int) -> None:
+        rows = outputs.start(start).by(n)
+        rows[0] = EMITTERS[layer.activation].function(rows[0])
+
+    if layer.activation != "identity":
+        tiles(code, count, abreast, some_rows)
 
 
 def bias(code: Code, layer: Layer, biases: Rows, unit: Count) -> Vector:

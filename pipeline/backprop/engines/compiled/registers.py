@@ -70,20 +70,25 @@ class State:
         first = self.kernel.parameter_rows[1][layer]
         return {"shared": first, "per_unit": first + unit, "none": None}[self.kernel.network.bias]
 
-    def forward(self, pattern: int) -> list[list[Vector]]:
-        """The outputs of all layers for one pattern; the first are the inputs."""
-        units = self.kernel.network.units
-        outputs = [[self.memory.inputs[pattern * units[0] + i] for i in range(units[0])]]
-        for layer, activation in enumerate(self.kernel.network.activations):
-            nets = []
-            for unit in range(units[layer + 1]):
-                row = self.bias_row(layer, unit)
-                net = self.code.number(0.0) if row is None else self.parameters[row]
-                for below, output in enumerate(outputs[-1]):
-                    net = net + self.weight(layer, unit, below) * output
-                nets.append(net)
-            outputs.append([EMITTERS[activation].function(net) for net in nets])
+    def forward(self, patterns: range) -> list[list[list[Vector]]]:
+        """outputs[p][l]: those of all layers for these patterns; the first are the inputs."""
+        network = self.kernel.network
+        outputs = [[[self.memory.inputs[p * network.units[0] + i] for i in range(network.units[0])]] for p in patterns]
+        for layer, activation in enumerate(network.activations):
+            units = network.units[layer + 1]
+            nets = [self.net(layer, unit, each[layer]) for each in outputs for unit in range(units)]
+            values = self.code.abreast(EMITTERS[activation].function, nets, self.kernel.abreast)
+            for place, each in enumerate(outputs):
+                each.append(values[place * units : (place + 1) * units])
         return outputs
+
+    def net(self, layer: int, unit: int, below: list[Vector]) -> Vector:
+        """The net input of a unit: bias + Σ weight × below."""
+        row = self.bias_row(layer, unit)
+        net = self.code.number(0.0) if row is None else self.parameters[row]
+        for place, output in enumerate(below):
+            net = net + self.weight(layer, unit, place) * output
+        return net
 
     def differences(self, outputs: list[list[Vector]], pattern: int) -> list[Vector]:
         """The outputs minus the targets."""
@@ -118,8 +123,7 @@ class State:
     def evaluate(self, with_gradient: bool) -> tuple[list[Vector], list[Vector]]:
         """(error, largest |target − output|) over all patterns, and the gradient, if it is wanted."""
         sums, gradient = [self.code.number(0.0)] * 2, dict[int, Vector]()
-        for pattern in range(self.kernel.patterns):
-            outputs = self.forward(pattern)
+        for pattern, outputs in enumerate(self.forward(range(self.kernel.patterns))):
             differences = self.differences(outputs, pattern)
             for difference in differences:
                 sums = add_error(sums, difference)
@@ -145,7 +149,7 @@ class State:
             return self.step(gradient)
         state = self
         for pattern in range(self.kernel.patterns):
-            outputs, single = state.forward(pattern), dict[int, Vector]()
+            outputs, single = state.forward(range(pattern, pattern + 1))[0], dict[int, Vector]()
             state.backward(outputs, state.differences(outputs, pattern), single)
             state = state.step([single[row] for row in sorted(single)])
         return state

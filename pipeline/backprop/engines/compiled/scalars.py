@@ -38,70 +38,26 @@ class Condition:
         return type(chosen)(self.code, self.code.builder.select(self.value, chosen.value, otherwise.value))
 
 
-class Integer:
-    """A whole number of the emitted code. Python's own ints are its constants."""
+class Scalar:
+    """A number of the emitted code. Python's own numbers are its constants."""
 
-    kind = INTEGER
-
-    def __init__(self, code: Routine, value: ir.Value) -> None:
-        self.code = code
-        self.value = value
-
-    def __add__(self, other: Self | int) -> Self:
-        return type(self)(self.code, self.code.builder.add(self.value, self.code.constant(other, INTEGER)))
-
-    def __sub__(self, other: Self | int) -> Self:
-        return type(self)(self.code, self.code.builder.sub(self.value, self.code.constant(other, INTEGER)))
-
-    def __mul__(self, other: Self | int) -> Self:
-        return type(self)(self.code, self.code.builder.mul(self.value, self.code.constant(other, INTEGER)))
-
-    def _compared(self, relation: str, other: Self | int) -> Condition:
-        other_value = self.code.constant(other, INTEGER)
-        return Condition(self.code, self.code.builder.icmp_signed(relation, self.value, other_value))
-
-    def __lt__(self, other: Self | int) -> Condition:
-        return self._compared("<", other)
-
-    def __le__(self, other: Self | int) -> Condition:
-        return self._compared("<=", other)
-
-    def __gt__(self, other: Self | int) -> Condition:
-        return self._compared(">", other)
-
-    def __ge__(self, other: Self | int) -> Condition:
-        return self._compared(">=", other)
-
-    def equals(self, other: Self | int) -> Condition:
-        """Whether both are the same number."""
-        return self._compared("==", other)
-
-
-class Number:
-    """A double of the emitted code. Python's own floats are its constants; comparisons with NaN are false."""
-
-    kind = DOUBLE
+    kind: ir.Type
+    comparison: str  # LLVM's instruction
 
     def __init__(self, code: Routine, value: ir.Value) -> None:
         self.code = code
         self.value = value
 
-    def __add__(self, other: Self | float) -> Self:
-        return type(self)(self.code, self.code.builder.fadd(self.value, self.code.constant(other, DOUBLE)))
-
-    def __mul__(self, other: Self | float) -> Self:
-        return type(self)(self.code, self.code.builder.fmul(self.value, self.code.constant(other, DOUBLE)))
-
-    def __truediv__(self, other: Self | float) -> Self:
-        return type(self)(self.code, self.code.builder.fdiv(self.value, self.code.constant(other, DOUBLE)))
-
-    def __abs__(self) -> Self:
-        absolute = self.code.module.declare_intrinsic("llvm.fabs", [DOUBLE])
-        return type(self)(self.code, self.code.builder.call(absolute, [self.value]))
+    def _with(self, instruction: str, other: Self | float) -> Self:
+        operation = getattr(self.code.builder, instruction)
+        return type(self)(self.code, operation(self.value, self.code.constant(other, self.kind)))
 
     def _compared(self, relation: str, other: Self | float) -> Condition:
-        other_value = self.code.constant(other, DOUBLE)
-        return Condition(self.code, self.code.builder.fcmp_ordered(relation, self.value, other_value))
+        compare = getattr(self.code.builder, self.comparison)
+        return Condition(self.code, compare(relation, self.value, self.code.constant(other, self.kind)))
+
+    def __lt__(self, other: Self | float) -> Condition:
+        return self._compared("<", other)
 
     def __le__(self, other: Self | float) -> Condition:
         return self._compared("<=", other)
@@ -113,12 +69,45 @@ class Number:
         return self._compared(">=", other)
 
     def equals(self, other: Self | float) -> Condition:
-        """Whether both are the same number; NaN equals nothing."""
+        """Whether both are the same number."""
         return self._compared("==", other)
 
 
-S = TypeVar("S", Integer, Number)
-Scalar = Integer | Number
+class Integer(Scalar):
+    """A whole number, of 64 bits."""
+
+    kind, comparison = INTEGER, "icmp_signed"
+
+    def __add__(self, other: Integer | int) -> Integer:
+        return self._with("add", other)
+
+    def __sub__(self, other: Integer | int) -> Integer:
+        return self._with("sub", other)
+
+    def __mul__(self, other: Integer | int) -> Integer:
+        return self._with("mul", other)
+
+
+class Number(Scalar):
+    """A double. Comparisons with NaN are false."""
+
+    kind, comparison = DOUBLE, "fcmp_ordered"
+
+    def __add__(self, other: Number | float) -> Number:
+        return self._with("fadd", other)
+
+    def __mul__(self, other: Number | float) -> Number:
+        return self._with("fmul", other)
+
+    def __truediv__(self, other: Number | float) -> Number:
+        return self._with("fdiv", other)
+
+    def __abs__(self) -> Number:
+        absolute = self.code.module.declare_intrinsic("llvm.fabs", [DOUBLE])
+        return Number(self.code, self.code.builder.call(absolute, [self.value]))
+
+
+S = TypeVar("S", bound=Scalar)
 
 
 class Variable:

@@ -12,6 +12,7 @@ import logging
 import math
 import os
 import threading
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from pipeline.backprop.network import Network
 
 log = logging.getLogger("pipeline.engine")
 
-HISTORY = 64  # epochs between two looks at the lanes, at most
+HISTORY, UNROLLED_HISTORY = 64, 128  # epochs between two looks at the lanes, at most
 PROGRESS_SECONDS = 0.1
 # What of a network is written out, with its parameters in registers.
 UNROLLED_PARAMETERS = 16
@@ -35,8 +36,8 @@ UNROLLED_OPERATIONS = 1500
 CACHE_BYTES = 64 * 1024
 SMALLEST_BLOCK, LARGEST_BLOCK = 24, 32
 # Seconds, roughly, by which it is judged whether compiling pays.
-SECONDS_TO_LOAD = 0.1
-SECONDS_TO_COMPILE_LANES = 0.1  # once for all kernels
+SECONDS_TO_LOAD = 0.005
+SECONDS_TO_COMPILE_LANES = 0.15  # once for all kernels
 SECONDS_TO_COMPILE_LAYER = 0.3
 NUMPY_SECONDS_PER_CALL = 2e-6
 NUMPY_SECONDS_PER_OPERATION = 1e-9
@@ -88,18 +89,45 @@ def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
     # A block of patterns, with the outputs and deltas of all units, is to stay in the cache.
     fitting = CACHE_BYTES // (2 * 8 * chosen.width * sum(network.units[1:])) // 4 * 4
     block = max(SMALLEST_BLOCK, min(LARGEST_BLOCK, fitting))
+    block = math.ceil(patterns / math.ceil(patterns / block))  # all of about the same size
+    known = patterns if unrolled or patterns <= block else 0
+    # Wide rows fill the time in which one instruction waits for another, where there are not several patterns to do so.
+    registers = 1 if not unrolled else 2 if patterns > 1 and batch.update == "batch" else 4
     return Kernel(
         network=network,
         update=batch.update,
         criterion=batch.criterion,
         momentum=bool(batch.momentum.any()),
         tolerance=batch.gradient_tolerance > 0.0,
-        lanes=chosen.width * (4 if unrolled else 1),
-        patterns=patterns if unrolled or patterns <= block else 0,
+        lanes=chosen.width * registers,
+        patterns=known,
         block=min(block, patterns),
         unrolled=unrolled,
-        tile=Tile(6, 4) if chosen.registers >= 32 else Tile(2, 4),
+        tile=choose_tile(network, known, chosen),
+        abreast=max(1, chosen.registers // 4 // registers),
     )
+
+
+def choose_tile(network: Network, patterns: int, chosen: Processor) -> Tile:
+    """The tile of which the passes of an epoch need the fewest different widths: less code, and fewer small tiles."""
+    if chosen.registers < 32:
+        return Tile(2, 4)
+    if not patterns:
+        return Tile(6, 4)
+
+    def widths(count: int, size: int) -> int:
+        return 2 if count % math.ceil(count / size) else 1
+
+    def different(tile: Tile) -> int:
+        count = 0
+        for layer, (below, units) in enumerate(pairwise(network.units)):
+            forward = widths(units, tile.units) * widths(patterns, tile.patterns)
+            gradient = widths(units, tile.units) * widths(below, tile.patterns)
+            delta = widths(below, tile.units) * widths(patterns, tile.patterns) if layer else 0
+            count += forward + gradient + delta
+        return count
+
+    return min((Tile(6, 4), Tile(5, 5)), key=different)
 
 
 def train_compiled(
@@ -205,7 +233,7 @@ def memory_rows(shape: Kernel) -> dict[str, int]:
         "gradient": network.trained,
         "rates": network.layers,
         "lanes": len(LANES),
-        "history": HISTORY,
+        "history": UNROLLED_HISTORY if shape.unrolled else HISTORY,
         "outputs": units,
         "deltas": units,
     }

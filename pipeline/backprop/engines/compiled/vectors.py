@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 from llvmlite import ir
 
@@ -156,6 +157,12 @@ class Rows(Value):
         """The rows from this one on."""
         return Rows(self.code, self._address(row))
 
+    def by(self, count: int) -> Rows:
+        """The same memory by this number of rows at once, as one longer row."""
+        wide = Code(self.code.function, self.code.lanes * count, self.code.builder)
+        wide.alignment = self.code.alignment
+        return Rows(wide, self.value)
+
 
 class Numbers(Value):
     """Memory of the emitted function in which all runs have the same numbers: inputs and targets."""
@@ -172,12 +179,12 @@ class Numbers(Value):
 class Code:
     """A function that is being emitted; vectors of `lanes` runs."""
 
-    def __init__(self, function: ir.Function, lanes: int) -> None:
+    def __init__(self, function: ir.Function, lanes: int, builder: ir.IRBuilder | None = None) -> None:
         self.function = function
         self.lanes = lanes
         self.vector = self.vector_of(DOUBLE)
         self.alignment = min(ALIGNMENT, 8 * lanes)
-        self.builder = ir.IRBuilder(function.append_basic_block())
+        self.builder = builder or ir.IRBuilder(function.append_basic_block())
 
     def vector_of(self, element: ir.Type) -> ir.Type:
         """The type of one such element for each lane."""
@@ -203,6 +210,39 @@ class Code:
     def address(self, pointer: ir.Value, index: Count) -> ir.Value:
         """The address of a number, counted in doubles from the pointer."""
         return self.builder.gep(pointer, [self.integer(index)], inbounds=True, source_etype=DOUBLE)
+
+    def abreast(self, function: Callable[[Vector], Vector], vectors: Sequence[Vector], count: int) -> list[Vector]:
+        """[function(vector) for vector in vectors], `count` of them at once, instruction by instruction."""
+        results: list[Vector] = []
+        for group in groups(len(vectors), count):
+            results += self._parts(function(self._joined(vectors[group])), group.stop - group.start)
+        return results
+
+    def _joined(self, vectors: Sequence[Vector]) -> Vector:
+        """One vector with all lanes of these."""
+        if len(vectors) == 1:
+            return vectors[0]
+        wide = Code(self.function, self.lanes * len(vectors), self.builder)
+        insert = self._intrinsic("insert", wide.vector, [wide.vector, self.vector, INTEGER], wide.vector)
+        joined = ir.Constant(wide.vector, ir.Undefined)
+        for place, vector in enumerate(vectors):
+            joined = self.builder.call(insert, [joined, vector.value, self.integer(place * self.lanes)])
+        return Vector(wide, joined)
+
+    def _parts(self, joined: Vector, count: int) -> list[Vector]:
+        """The vectors of which `_joined` made this one."""
+        if count == 1:
+            return [joined]
+        wide = joined.code.vector
+        extract = self._intrinsic("extract", self.vector, [wide, INTEGER], wide)
+        places = [self.integer(place * self.lanes) for place in range(count)]
+        return [Vector(self, self.builder.call(extract, [joined.value, place])) for place in places]
+
+    def _intrinsic(self, name: str, gives: ir.Type, takes: Sequence[ir.Type], wide: ir.VectorType) -> ir.Function:
+        """LLVM's function for the parts of a vector."""
+        kinds = f"v{wide.count}f64.v{self.lanes}f64" if name == "insert" else f"v{self.lanes}f64.v{wide.count}f64"
+        full, module = f"llvm.vector.{name}.{kinds}", self.function.module
+        return module.globals.get(full) or ir.Function(module, ir.FunctionType(gives, takes), full)
 
     def each(self, turns: Count, body: Callable[[Count], object], step: int = 1) -> None:
         """`for i in range(0, turns, step): body(i)`."""
@@ -242,6 +282,13 @@ class Code:
             phi.add_incoming(other.value, before)
             phi.add_incoming(value.value, inside)
             result[index] = Vector(self, phi)
+
+
+def groups(count: int, size: int) -> list[slice]:
+    """All of `count` in groups of at most `size`, as evenly as possible."""
+    pieces = -(-count // size)
+    bounds = [count * piece // pieces for piece in range(pieces + 1)]
+    return [slice(*pair) for pair in pairwise(bounds)]
 
 
 class Loop:
