@@ -2,7 +2,21 @@
 
 import sys
 
-from benchmarks import causes, coverage, explorer, first_use, large, map, scaling, server, sweep, training, uneven, workers
+from benchmarks import (
+    causes,
+    commands,
+    coverage,
+    explorer,
+    first_use,
+    large,
+    map,
+    scaling,
+    server,
+    sweep,
+    training,
+    uneven,
+    workers,
+)
 
 BENCHMARKS = {
     "training": lambda: training.main([]),
@@ -10,6 +24,7 @@ BENCHMARKS = {
     "uneven": uneven.main,
     "scaling": scaling.main,
     "first_use": first_use.main,
+    "commands": commands.main,
     "sweep": sweep.main,
     "workers": workers.main,
     "server": server.main,

@@ -276,12 +276,12 @@ class Sweep:
         start_effects and weights. Raises ConfigError where this sweep has nothing to show in it.
         """
         from pipeline.report.figures.files import drawings
-        from pipeline.report.figures.trajectories import weights_of
+        from pipeline.report.figures.trajectories import KeptWeights
 
         self._check(axes)
         runs = self._curves
         error_goals = "criterion" not in self.results or bool((self.results["criterion"] == "total_error").all())
-        draw = drawings(runs, weights_of(runs) if isinstance(runs, Runs) and runs.networks == 1 else None, error_goals)
+        draw = drawings(runs, KeptWeights(runs) if isinstance(runs, Runs) and runs.networks == 1 else None, error_goals)
         if name not in draw:
             raise ConfigError("figure", name, f"must be one of {', '.join(draw)}")
         picture = draw[name](self.summary, axes=axes or None)

@@ -19,14 +19,17 @@ COMMANDS = {
     "ui": "open MLflow's pages for the local store",
     "upgrade": "bring a store of an older MLflow to the schema of this one; a copy is kept",
 }
+OTHERS = {
+    "new": "write a study of your own to begin with: backprop new study NAME",
+    "completion": 'of commands, keys and values in a shell: eval "$(backprop completion bash)", or zsh; … fish | source',
+}
 HELP = f"""{purpose}
 
 usage: backprop COMMAND [key=value …]
 
 {{commands}}
 
-backprop COMMAND --help has the command's keys. Completion of commands, keys and values: eval "$(backprop completion bash)",
-or zsh; fish: backprop completion fish | source"""
+backprop COMMAND --help says what a command does and has its keys and examples; docs/configuration.md has all keys."""
 
 
 def weights(overrides: Sequence[str]) -> list[str]:
@@ -53,13 +56,18 @@ def main() -> NoReturn:
         from pipeline.app.completion import completion
 
         sys.exit(completion(arguments, tuple(COMMANDS), weights))
+    if name == "new":
+        from pipeline.app.composition import project_folder
+        from pipeline.app.new.study import new
+
+        sys.exit(new(arguments, project_folder("conf")))
     if name in ("--help", "-h"):
-        print(HELP.format(commands="\n".join(f"  {name:10}{what}" for name, what in COMMANDS.items())))
+        print(HELP.format(commands="\n".join(f"  {name:12}{what}" for name, what in (COMMANDS | OTHERS).items())))
         sys.exit(0)
     if name == "--version":
         print(f"backprop {__version__}")
         sys.exit(0)
     from pipeline.errors import unknown_key
 
-    print(f"{name}: {unknown_key(name, (*COMMANDS, 'completion'), 'command')}", file=sys.stderr)
+    print(f"{name}: {unknown_key(name, (*COMMANDS, *OTHERS), 'command')}", file=sys.stderr)
     sys.exit(2)

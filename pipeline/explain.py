@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from pipeline.app.application import run
 from pipeline.app.composition import compose
-from pipeline.app.progress import progress_bar
+from pipeline.app.progress import phase, progress_bar
 from pipeline.backprop.batch import Batch
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, printable
@@ -35,10 +35,12 @@ from pipeline.walkthrough.text import FORMATS, Block, lesson, with_pictures
 
 if TYPE_CHECKING:
     from pipeline.reproducibility.drift import ExpectedRun
+    from pipeline.walkthrough.surface.plane import Plane
 
-KEYS = ("at", "weight", "pattern", "iteration", "format", "output", "figure")
+KEYS = ("at", "weight", "pattern", "iteration", "format", "output", "figure", "surface")
 OF_START = {"weight": None, "pattern": 1, "iteration": 1}  # keys that belong to an iteration, and what they are by themselves
-PICTURES = (".svg", ".png")
+PICTURES = {"figure": (".svg", ".png"), "surface": (".png", ".svg", ".webp")}  # keys of a run's end, and what the files may be
+PAGE = "html"  # a format that is one page, not a row of blocks
 NETWORKS = ("example", "trained")
 
 
@@ -47,7 +49,7 @@ def main(config: dict[str, Any]) -> int:
     refuse_unknown(config, (*TRIAL_KEYS, *RUN_KEYS, "explain", "run"))
     settings = section(config, "explain", KEYS)
     settings["at"] = read_place(settings, config["run"] is not None)
-    style = choice("explain.format", settings["format"], FORMATS)
+    style = choice("explain.format", settings["format"], (*FORMATS, PAGE))
     output = settings["output"] and text("explain.output", settings["output"], "the name of a file, or null")
     expected = None
     if config["run"] is None:
@@ -68,16 +70,20 @@ def main(config: dict[str, Any]) -> int:
 def read_place(settings: dict[str, Any], is_recorded: bool) -> str:
     """Which of start and end is told, checked with the keys that belong to the other one."""
     at = settings["at"]
-    at = choice("explain.at", at, ("start", "end")) if at is not None else "end" if is_recorded else "start"
+    if at is None:
+        of_end = settings["surface"] is not None or (is_recorded and settings["format"] != PAGE)
+        at = "end" if of_end else "start"
+    at = choice("explain.at", at, ("start", "end"))
     for key, usual in OF_START.items():
         if at == "end" and settings[key] != usual:
             raise ConfigError(f"explain.{key}", settings[key], "belongs to an iteration: use explain.at=start")
-    figure = settings["figure"]
-    if figure is not None:
+    for key, suffixes in PICTURES.items():
+        if (path := settings[key]) is None:
+            continue
         if at == "start":
-            raise ConfigError("explain.figure", figure, "belongs to the end of a run: use explain.at=end")
-        if Path(text("explain.figure", figure, "the name of a file, or null")).suffix not in PICTURES:
-            raise ConfigError("explain.figure", figure, f"must end in {' or '.join(PICTURES)}")
+            raise ConfigError(f"explain.{key}", path, "belongs to the end of a run: use explain.at=end")
+        if Path(text(f"explain.{key}", path, "the name of a file, or null")).suffix not in suffixes:
+            raise ConfigError(f"explain.{key}", path, f"must end in {' or '.join(suffixes)}")
     return at
 
 
@@ -108,6 +114,11 @@ def at_start(batch: Batch, trial: Trial, settings: dict[str, Any], style: str, o
     if ended and iteration > 1:
         raise ConfigError("explain.iteration", iteration, f"must be 1 to {max(1, epochs)}: training has {ended}")
     walk = walkthrough.walk(batch, weight, iteration, pattern)
+    if style == PAGE:
+        from pipeline.walkthrough.page.document import iteration_page
+
+        tell_page(iteration_page(walk, trial, ended), output)
+        return 0
     draw = (lambda blocks, path: with_pictures(blocks, walk, path)) if style == "markdown" else None
     tell(list(lesson(walk, trial, ended)), FORMATS[style], output, draw)
     return 0
@@ -117,6 +128,11 @@ def at_end(
     batch: Batch, trial: Trial, expected: "ExpectedRun | None", config: dict[str, Any], style: str, output: str | None
 ) -> int:
     """How the run ended, and why."""
+    plane = None
+    if surface := config["explain"]["surface"]:
+        from pipeline.walkthrough.surface.plane import Plane
+
+        plane = Plane.of(load(trial.batch_key.task), surface)
     name = read_engine("engine", config["engine"])
     with progress_bar() as bar:
         result = engine(name)(batch, bar("training", 1))
@@ -130,16 +146,38 @@ def at_end(
             record += " The cause, or one of its numbers, was recorded otherwise."
     end = end_of(result)
     blocks = list(story.told(end, trial, command_for(end, trial), record))
-    if figure := config["explain"]["figure"]:
+    pictures = draw_pictures(end, trial, plane, config["explain"])
+    if style == PAGE:
+        from pipeline.walkthrough.page.document import story_page
+
+        tell_page(story_page(blocks, pictures), output)
+        return 0
+    if style == "markdown":
+        blocks += [f"![{words}]({quote(os.path.relpath(path, Path(output or '').parent))})" for words, path in pictures]
+    tell(blocks, story.STYLES[style], output)
+    return 0
+
+
+def draw_pictures(end: RunEnd, trial: Trial, plane: "Plane | None", settings: dict[str, Any]) -> list[tuple[str, Path]]:
+    """Writes the pictures that are asked for; gives what each shows, and its path."""
+    drawn = []
+    setting = story.setting(end, trial)
+    if figure := settings["figure"]:
         from pipeline.walkthrough.curve import draw
         from pipeline.walkthrough.files import write_figure
 
-        write_figure(Path(figure), draw(end, story.setting(end, trial)))
+        write_figure("explain.figure", Path(figure), draw(end, setting))
         print(f"curve written to {printable(figure)}", file=sys.stderr)
-        if style == "markdown":
-            blocks.append(f"![The error curve]({quote(os.path.relpath(figure, Path(output or '').parent))})")
-    tell(blocks, story.STYLES[style], output)
-    return 0
+        drawn.append(("The error curve", Path(figure)))
+    if plane:
+        from pipeline.walkthrough.surface.pictures import write_surface
+
+        surface = settings["surface"]
+        with phase("drawing the surface"):
+            write_surface(Path(surface), plane, end, setting)
+        print(f"surface written to {printable(surface)}", file=sys.stderr)
+        drawn.append(("The output over the plane of the two inputs, on the way", Path(surface)))
+    return drawn
 
 
 def differences(expected: "ExpectedRun", again: RunResult, config: dict[str, Any]) -> bool:
@@ -165,6 +203,17 @@ def command_for(end: RunEnd, trial: Trial) -> str:
         ways.append(advice.overrides(trial, changed, default | {"network": network}))
     words = [way for way in ways if way is not None]
     return advice.command(min(words, key=len)) if words else " ".join(advice.assignments(changed))
+
+
+def tell_page(page: str, output: str | None) -> None:
+    """Prints a page, or writes it to a file. Raises ConfigError."""
+    if not output:
+        print(page, end="")
+        return
+    from pipeline.walkthrough.files import write_file
+
+    write_file("explain.output", output, page.encode())
+    print(f"written to {output}")
 
 
 def tell(blocks: list[Block], style: Callable[[Block], str], output: str | None, draw: Any = None) -> None:

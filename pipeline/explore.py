@@ -3,7 +3,6 @@
 from typing import Any
 
 from pipeline.app.application import run
-from pipeline.maps.recording.request import read_map
 from pipeline.trials.checks import integer, section, text
 
 SIZE = [640, 480]  # pixels, until the page says how much room it has
@@ -15,6 +14,8 @@ def main(config: dict[str, Any]) -> None:
     host = text("explore.host", settings["host"], "an address of this machine, such as 127.0.0.1 or 0.0.0.0")
     port = integer("explore.port", settings["port"], 0, 65535)
     config = {key: value for key, value in config.items() if key != "explore"}
+    from pipeline.maps.recording.request import read_map
+
     request = read_map({**config, "map": {**section(config, "map", tuple(config["map"])), "size": SIZE, "pixel": None}})
     from pipeline.maps.explorer.server import LOOPBACK, Explorer
 

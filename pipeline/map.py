@@ -4,11 +4,12 @@ import sys
 from typing import Any
 
 from pipeline.app.application import output_folder, run, words
-from pipeline.maps.recording.request import read_map, unreachable_lines
 
 
 def main(config: dict[str, Any]) -> int:
     """Makes the map, or trains one pixel of it; gives the exit code."""
+    from pipeline.maps.recording.request import read_map, unreachable_lines
+
     request = read_map(config)
     if request.pixel is not None:
         from pipeline.maps.recording.pixel import show_pixel

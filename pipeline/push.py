@@ -68,7 +68,7 @@ def copy(config: dict[str, Any], elsewhere: dict[str, str]) -> int:
     from pipeline.store.copies.archive import sweep_in_archive, write_archive
     from pipeline.store.copies.reading import sweep_in_store
     from pipeline.store.copies.writing import IncompleteError, copy_in, same_store, write_sweep
-    from pipeline.store.failures import STORE_ERRORS, reason
+    from pipeline.store.failures import reason, store_errors
     from pipeline.store.write import Store
 
     if "import" not in given and "to" in given and same_store(address(source), address(given["to"])):
@@ -88,7 +88,7 @@ def copy(config: dict[str, Any], elsewhere: dict[str, str]) -> int:
                 print(f"{what}: is there already as run {there} in {store.uri}")
                 return 0
             run_id = write_sweep(sweep, store, interrupts.raise_if_requested)
-        except (IncompleteError, *STORE_ERRORS) as error:
+        except store_errors(IncompleteError) as error:
             print(
                 f"{what}: {store.uri} has not taken everything ({reason(error)}); the same command goes on from there",
                 file=sys.stderr,

@@ -7,14 +7,15 @@ from pipeline.app.application import run
 from pipeline.app.progress import phase
 from pipeline.app.terminal import show, width
 from pipeline.errors import ConfigError, printable
-from pipeline.report.documents import DOCUMENTS, TABLE_NAMES, Contents, parts
-from pipeline.results.whole_file import write_output
 from pipeline.trials.checks import choice, refuse_unknown, text
 from pipeline.trials.settings import read_tracking
 
 
 def main(settings: dict[str, Any]) -> int:
     """Prints or writes the tables of recorded sweeps."""
+    from pipeline.report.documents import DOCUMENTS, TABLE_NAMES, Contents, parts  # with pandas, which takes long to import
+    from pipeline.results.whole_file import write_output
+
     refuse_unknown(settings, ("sweep", "by", "where", "table", "format", "output", "tracking"))
     requested, by = names("sweep", settings["sweep"]), names("by", settings["by"])
     style = choice("format", settings["format"], tuple(DOCUMENTS))

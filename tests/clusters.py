@@ -16,9 +16,9 @@ import psutil
 from mlflow import MlflowClient
 
 from tests import ROOT
-from tests.readme import SECTIONS
+from tests.pages import PAGES
 
-SECTION = SECTIONS["More than one machine"]
+PAGE = PAGES["cluster.md"]
 BIN = Path(sys.executable).parent
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,[2,1]", "seed=range(10)", "threshold=1e-2,1e-3", "max_epochs=300")
 QUIET = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.report.figures.trajectories import Weights
+from pipeline.stats.trajectories import Weights
 
 USUAL = {"learning_rate": [0.1, 0.5, 5.0], "initial.range": [0.5, 2.0], "seed": range(5), "threshold": [1e-2, 1e-3]}
 HOSTILE = '<script>alert("x")</script>&"\''

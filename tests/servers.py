@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -133,6 +134,32 @@ def running(server: Server) -> Iterator[Server]:
         yield server
     finally:
         server.kill()
+
+
+@contextmanager
+def pages_of_mlflow() -> Iterator[tuple[str, str]]:
+    """MLflow's pages of the local store: their address, and all that `python -m pipeline.ui` has printed."""
+    with tempfile.TemporaryFile("w+") as printed:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.ui", "ui.port=0"], stdout=printed, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+
+        def so_far() -> str:
+            return os.pread(printed.fileno(), 100_000, 0).decode()
+
+        try:
+            while not (found := re.search(r"http://127\.0\.0\.1:\d+", so_far())) and server.poll() is None:
+                time.sleep(0.1)
+            assert found, so_far()
+            wait_for(found[0], server)
+            yield found[0], so_far()
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGKILL)
 
 
 class Proxy(ThreadingHTTPServer):

@@ -39,7 +39,6 @@ def by_pandas(
             encoding=encoding,
             skipinitialspace=True,
             index_col=False,
-            float_precision="round_trip",
             **more,
         )
     frame.columns = list(map(str, frame.columns))

@@ -31,7 +31,7 @@ ROOMS = {
     "stats": ("results.columns backprop.status backprop.causes.rules errors", "numpy pandas scipy sklearn"),
     "store": ("results trials backprop errors", "numpy pandas pyarrow mlflow requests sqlalchemy alembic yaml"),
     "report": ("stats results trials backprop errors", "numpy pandas matplotlib jinja2 markupsafe bokeh rich"),
-    "walkthrough": ("report results trials backprop errors", "numpy matplotlib"),
+    "walkthrough": ("report results trials backprop errors", "numpy matplotlib jinja2 markupsafe PIL"),
     "sweeps": ("store report stats results trials backprop app errors", "numpy pandas pyarrow dask distributed"),
     "maps": ("sweeps store report stats results trials backprop app errors", "numpy pandas pyarrow matplotlib PIL bokeh yaml"),
     "reproducibility": ("sweeps store results trials backprop app errors", "numpy pandas pyarrow"),

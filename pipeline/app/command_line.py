@@ -14,6 +14,7 @@ from pipeline.errors import ConfigError, as_override
 
 QUOTED = re.compile(r"""(\w+=)('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|null)?""")  # what Hydra reads as it is
 SECTIONS = {("reproduce", "map"): "map.run"}
+WORDS = {("reproduce", "status"): "status=true"}
 CONDITIONS = "where="  # keys of text that Hydra's grammar has no words for
 
 
@@ -44,7 +45,9 @@ def flags_first(arguments: Sequence[str], command: str) -> list[str]:
 
 
 def spelled_out(word: str, command: str) -> str:
-    """An override whose key is the name of a group, too, which Hydra would take for a choice, with the key of a section."""
+    """A command's own word as the override it is short for; a key that is a group's name, too, which Hydra would choose by."""
+    if (command, word) in WORDS:
+        return WORDS[command, word]
     key, equals, value = word.partition("=")
     return f"{SECTIONS.get((command, key), key)}{equals}{value}"
 

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
+from pipeline.app.new.study import KINDS
 from pipeline.errors import unknown_key
 
 BASH = r"""
@@ -62,10 +63,12 @@ def complete(line: str, commands: Sequence[str], weights: Weights = lambda overr
     before, _, word = line.lstrip().rpartition(" ")
     words = before.split()
     if len(words) < 2:
-        return [name for name in (*commands, "completion", "--help", "--version") if name.startswith(word)]
+        return [name for name in (*commands, "new", "completion", "--help", "--version") if name.startswith(word)]
     name, *overrides = words[1:]
     if name == "completion":
         return [shell for shell in SCRIPTS if shell.startswith(word)]
+    if name == "new":
+        return [kind for kind in KINDS if kind.startswith(word) and not overrides]
     if name not in commands:
         return []
     from hydra._internal.utils import get_args_parser

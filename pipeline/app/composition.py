@@ -149,8 +149,8 @@ class Multirun:
 
     @property
     def study(self) -> str:
-        """The name of the sweep: that of its study, if it is one."""
-        return str(self.config.hydra.runtime.choices.get("study") or "sweep")
+        """The name of its study; empty if it is none."""
+        return str(self.config.hydra.runtime.choices.get("study") or "")
 
     @cached_property
     def configuration(self) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What is being done: on a terminal the phase with a bar or its time, elsewhere a line every ten seconds; all on stderr."""
+"""What is being done: on a terminal the phase with a bar or its time, elsewhere a line every ten seconds; all on stderr.
+
+Rich is imported when there is something to show: what is refused comes sooner without it.
+"""
 
 import sys
 import time
@@ -7,23 +10,15 @@ from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
 SECONDS_BETWEEN_LINES = 10.0  # where there is no terminal
 
 
 @contextmanager
 def phase(name: str) -> Iterator[None]:
     """Names what is being done: on a terminal in a line that goes away, elsewhere in a line if it takes long."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     console = Console(file=sys.stderr)
     if console.is_terminal and not console.is_dumb_terminal:
         columns = SpinnerColumn(), TextColumn("{task.description:10}"), TimeElapsedColumn()
@@ -48,6 +43,9 @@ def phase(name: str) -> Iterator[None]:
 @contextmanager
 def progress_bar() -> Iterator[Any]:
     """A bar on the terminal, or a line every ten seconds: a function that adds a task and returns its `advance`."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     console = Console(file=sys.stderr)
     columns = [TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}")]
     times = [TimeElapsedColumn(), TimeRemainingColumn()]

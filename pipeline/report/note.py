@@ -8,8 +8,11 @@ from pipeline.report.tables import JUDGEMENTS, as_markdown, markdown_text
 from pipeline.stats.summary import Summary
 
 PICTURES = ("rate_map", "cost", "survival")  # the first that there is
-REPORT = "[The report](#/experiments/{}/runs/{}/artifacts/report.html)"  # addresses relative to MLflow's page
+REPORT = (
+    "[The report](#/experiments/{}/runs/{}/artifacts/report.html?workflowType=machine_learning)"  # relative to MLflow's page
+)
 PICTURE = "![](get-artifact?path=figures/{}.png&run_uuid={})"
+WIDE = (*JUDGEMENTS, "starts", "effective_runs", "ert_high_seen", "q1", "q3", "edge")  # the page cuts what is wider than it is
 LONGEST = 5_000  # characters of a tag, in every version of MLflow
 
 
@@ -21,7 +24,7 @@ def note(summary: Summary, page: tuple[str, str] | None = None, figures: Sequenc
     first, *more = [as_code(text) for text in answer(summary, **origin)]
     best = summary.best
     title = "Lowest expected running time (ert: epochs per success), by threshold" if "threshold" in best else "Best setting"
-    table = [f"{title}:\n\n{as_markdown(best.drop(columns=JUDGEMENTS))}"] if len(best) else []
+    table = [f"{title}:\n\n{as_markdown(best.drop(columns=[name for name in best if name in WIDE]))}"] if len(best) else []
     parts = [f"{first} {link(page)}", *more, *picture(page, figures), *table]
     parts.append("More in the artifacts: `report.html`, `figures/`, `summary/`.")
     while len("\n\n".join(parts)) > LONGEST and len(parts) > 1:

@@ -1,5 +1,6 @@
 """Trains recorded results again, compares them to the last bit, and records the check."""
 
+import hashlib
 import random
 import re
 import tempfile
@@ -9,13 +10,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.app.progress import progress_bar
 from pipeline.backprop.engines import ENGINES
-from pipeline.errors import ConfigError, printable
-from pipeline.reproducibility import baselines, drift
+from pipeline.errors import ConfigError, as_override, printable
+from pipeline.reproducibility import baselines, drift, history
 from pipeline.reproducibility.drift import Check, ExpectedRun, compare, train_again
+from pipeline.reproducibility.notification import Recipient, read_recipient
 from pipeline.results.csv_tables import write_csv
-from pipeline.trials.checks import choice, integer, refuse_unknown, section, text
+from pipeline.trials.checks import choice, integer, refuse_unknown, section, text, truth
 from pipeline.trials.settings import Tracking, read_engine, read_tracking
 
 MOST_DRIFTS = 10  # that are printed
@@ -28,7 +32,10 @@ NOTE = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is checked (the baselines of a folder, a sweep or a map; `sample` of its runs, None: all) or updated; by whom."""
+    """What is checked (the baselines of a folder, a sweep or a map; `sample` of its runs, None: all) or updated; by whom.
+
+    `status`: nothing is, but what the last check found is told; `notify`: who is told of a change.
+    """
 
     baseline: str  # check, or update
     folder: Path
@@ -37,7 +44,34 @@ class Settings:
     sample: int | None
     seed: int
     engines: Sequence[str]
+    status: bool
+    notify: Recipient | None
     tracking: Tracking
+
+    @property
+    def name(self) -> str:
+        """What is checked, as one writes it: checks of one name have one history."""
+        parts: dict[str, Any] = {"sweep": self.sweep, "map": self.map, "sample": self.sample}
+        if self.folder != baselines.FOLDER:
+            parts["folder"] = str(self.folder)
+        if self.sample is not None:
+            parts["seed"] = self.seed
+        if list(self.engines) != list(ENGINES):
+            parts["engines"] = list(self.engines)
+        words = [f"{key}={as_override(value)}" for key, value in parts.items() if value is not None]
+        return " ".join(words if self.sweep or self.map else ["baselines", *words])
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found: its exit code, in words, and in MLflow; `failure`: a digest of what drifted, empty for nothing."""
+
+    code: int
+    summary: str
+    failure: str = ""
+    parts: Sequence[str] = ()
+    share: float | None = None
+    run_id: str | None = None
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -56,11 +90,13 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         sample=None if size is None else integer("sample", size, 1),
         seed=integer("seed", config["seed"], 0, 2**64 - 1),
         engines=list(dict.fromkeys(read_engine("engines", engine) for engine in engines)),
+        status=truth("status", config["status"]),
+        notify=read_recipient(config["notify"]),
         tracking=read_tracking(config),
     )
     if sweep is not None and of_map is not None:
         raise ConfigError("map", of_map, "must be null where sweep is given")
-    for key, value in (("sweep", sweep), ("map", of_map), ("sample", size)):
+    for key, value in (("sweep", sweep), ("map", of_map), ("sample", size), ("notify", config["notify"])):
         if settings.baseline == "update" and value is not None:
             raise ConfigError(key, value, "must be null with baseline=update, which writes the baselines anew")
     return settings
@@ -76,8 +112,8 @@ class Outcome:
     table: Any
 
 
-def check(settings: Settings) -> int:
-    """Trains recorded results again, compares, and prints and records the result; gives the exit code."""
+def check(settings: Settings) -> Finding:
+    """Trains recorded results again, compares, and prints and records the result."""
     import pandas as pd
 
     from pipeline.reproducibility.recorded import recorded_baselines, recorded_sweep
@@ -97,13 +133,14 @@ def check(settings: Settings) -> int:
     return record(settings, source.name, source.params, work)
 
 
-def record(settings: Settings, name: str, params: Mapping[str, str], work: Callable[[], Outcome], unit: str = "") -> int:
-    """Does the work of a check, and prints and records the result; gives the exit code. `unit`: of what is checked."""
+def record(settings: Settings, name: str, params: Mapping[str, str], work: Callable[[], Outcome], unit: str = "") -> Finding:
+    """Does the work of a check, and prints and records the result, beside earlier ones. `unit`: of what is checked."""
     from pipeline.store.write import Store
 
     tracking, engines = settings.tracking, settings.engines
     store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
     store.set_experiment_note(NOTE)
+    earlier = history.earlier(settings.name)
     params = {"checked": name, "engines": " ".join(engines), **params}
     if settings.sample is not None:
         params |= {"sample": str(settings.sample), "seed": str(settings.seed)}
@@ -114,12 +151,16 @@ def record(settings: Settings, name: str, params: Mapping[str, str], work: Calla
         reproduced = outcome.checked - outcome.drifted
         more = f" ({outcome.drifted:,} drifted)" if outcome.drifted else ""
         summary = f"reproduced {reproduced:,} of {outcome.checked:,}{unit}{more}, trained by {' and '.join(engines)}"
-        metrics = {"checked": outcome.checked, "reproduced": reproduced, "share_reproduced": reproduced / outcome.checked}
-        store.log_metrics(run_id, metrics | {"seconds": time.monotonic() - started})
+        metrics = {"checked": outcome.checked, "reproduced": reproduced, "seconds": time.monotonic() - started}
+        share = reproduced / outcome.checked
+        shares = [entry.share for entry in earlier if entry.share is not None] + [share]
+        store.log_metrics(run_id, metrics, {"share_reproduced": (np.arange(len(shares)), np.array(shares))})
         with tempfile.TemporaryDirectory() as folder:
             write_csv(outcome.table, Path(folder, TABLE))
             store.log_files(run_id, Path(folder))
-        store.set_note(run_id, "\n\n".join([summary, *map(fenced, outcome.parts)]))
+        lines = [f"- {printable(history.line_of(entry))}" for entry in reversed(earlier)]
+        before = ["Earlier checks, latest first:\n\n" + "\n".join(lines)] if lines else []
+        store.set_note(run_id, "\n\n".join([summary, *map(fenced, outcome.parts), *before]))
         if not outcome.drifted:
             ended = "FINISHED"
     except KeyboardInterrupt:
@@ -131,7 +172,16 @@ def record(settings: Settings, name: str, params: Mapping[str, str], work: Calla
         print(part, end="\n\n")
     print(f"{name}: {summary}")
     print(printable(f"recorded as run {run_id} in {store.uri}, experiment {tracking.experiment}"))
-    return 1 if outcome.drifted else 0
+    code, failure = (1, digest_of(outcome.table)) if outcome.drifted else (0, "")
+    if name != "baselines":  # but the name of a sweep or a map, such as the latest one
+        summary = f"{name}: {summary}"
+    return Finding(code, summary, failure, outcome.parts, share, run_id)
+
+
+def digest_of(table: Any) -> str:
+    """SHA-256 over the rows of a check's table that tell of a drift."""
+    wrong = table[~table["reproduced"].astype(bool)] if "reproduced" in table else table
+    return hashlib.sha256(wrong.to_csv(index=False).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def train_and_compare(expected: Sequence[ExpectedRun], engines: Sequence[str], curve_points: int) -> list[Check]:

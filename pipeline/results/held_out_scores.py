@@ -1,21 +1,25 @@
 """How well trained networks do on patterns that were held out: from their final weights, by the forward pass of training."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.network import Network, forward, total_error
 from pipeline.results.columns import HELD_OUT
-from pipeline.results.rows import RunRows
+from pipeline.results.run_result import BatchRows
 from pipeline.trials.tasks import Task, load
 from pipeline.trials.tasks.held_out import are_right
 from pipeline.trials.trial import Trial
 
+if TYPE_CHECKING:
+    from pipeline.results.rows import RunRows
+
 NUMBERS = 2**18  # that one array may hold: runs and patterns are taken so many at a time
 
 
-def held_out_scores(rows: RunRows, trial: Trial) -> dict[str, Array]:
+def held_out_scores(rows: "RunRows | BatchRows", trial: Trial) -> dict[str, Array]:
     """HELD_OUT of each run, (R,), of rows that have the task of this trial; empty where it holds no patterns out.
 
     test_error is the total error on the held-out patterns; with classes, train_accuracy and test_accuracy are the shares of

@@ -16,11 +16,10 @@ from pipeline.backprop.causes.of_batch import Causes
 from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.network import Network
 from pipeline.backprop.status import STATUSES
-from pipeline.results.columns import CAUSE_NUMBERS, CAUSES
+from pipeline.results.columns import CAUSE_NUMBERS, CAUSES, SCALARS
 from pipeline.results.run_result import Curve
 from pipeline.trials.fingerprint import cause_digests, digests, keys
 
-SCALARS = ["place", "status", "epochs", "final_error", "gradient_norm", "key", "digest"]  # columns of one value a run
 Indices = NDArray[np.int64]  # of trials in their sweep
 
 
@@ -99,6 +98,10 @@ class RunRows:
         """The columns of one value a run."""
         table = self.table
         return table.select([*SCALARS, *(name for name in CAUSES if name in table.column_names)])
+
+    def scalar_rows(self) -> list[dict[str, Any]]:
+        """Their values, a dictionary a run."""
+        return self.scalars.to_pylist()  # type: ignore[no-any-return]
 
     @cached_property
     def network(self) -> Network:

@@ -1,17 +1,22 @@
-"""`RunResult`: what one run gave."""
+"""`RunResult`: what one run gave. `BatchRows`: the runs of a batch as they are recorded, where no table of them is needed."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, repeat
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import BatchResult
-from pipeline.backprop.causes.of_batch import causes
+from pipeline.backprop.causes.of_batch import Causes, causes
+from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.network import Network
 from pipeline.backprop.status import STATUSES
+from pipeline.results.columns import CAUSES, SCALARS
 from pipeline.trials.fingerprint import cause_digests, digests, keys
 
 Curve = tuple[NDArray[np.int64], Array]  # (epochs, errors), each (K,)
@@ -54,6 +59,55 @@ class RunResult:
         batch = self.batch_result.batch
         initial = batch.initial_parameters[:, batch.training[self.index]]
         return weight_arrays(batch.network, initial, self.batch_result.parameters[:, self.index])
+
+
+@dataclass(frozen=True)
+class BatchRows:
+    """The runs of a batch that have all ended, read as `rows.RunRows` reads them from a table.
+
+    Arrow takes a third of a second to import, with what its arrays of NumPy's import: one run does without.
+    """
+
+    indices: NDArray[np.int64]
+    result: BatchResult
+    engine: str
+    causes: Causes | None = None
+
+    @property
+    def network(self) -> Network:
+        """The network of all its runs."""
+        return self.result.batch.network
+
+    def column(self, name: str) -> Array:
+        """The parameters of the runs, (R, N): `initial`, or `parameters`, the final ones."""
+        batch = self.result.batch
+        parameters = {"initial": batch.initial_parameters[:, batch.training], "parameters": self.result.parameters}
+        return np.ascontiguousarray(parameters[name].T)
+
+    def scalar_rows(self) -> list[dict[str, Any]]:
+        """The values of each run: SCALARS, and CAUSES where they were found."""
+        runs = RunResult.of_batch(self.result)
+        rows = [
+            {"place": place, **{name: getattr(run, name) for name in SCALARS[1:]}}
+            for place, run in zip(self.indices.tolist(), runs, strict=True)
+        ]
+        if self.causes:
+            for row, values in zip(rows, cause_values(self.causes), strict=True):
+                row.update(values)
+        return rows
+
+    def curve(self, row: int) -> Curve:
+        """(epochs, errors) of a run."""
+        return self.result.curve(row)
+
+
+def cause_values(found: Causes) -> Iterator[dict[str, Any]]:
+    """The CAUSES of each trial; None where a number is not known, and of runs that converged."""
+    words = [Cause(code).word if code else None for code in found.code.tolist()]
+    numbers = [found.number, found.goal, found.rho, found.lambda_min, found.k_star]
+    known = [[None if math.isnan(number) else number for number in column.tolist()] for column in numbers]
+    for values in zip(words, *known, cause_digests(found), strict=True):
+        yield dict(zip(CAUSES, values, strict=True))
 
 
 def weight_arrays(network: Network, initial: Array, final: Array) -> dict[str, Array]:

@@ -139,12 +139,12 @@ class Sample:
         return np.isin(self.status, [STATUSES.index(status) for status in statuses])
 
     @cached_property
-    def cause(self) -> Integers:
+    def cause(self) -> NDArray[np.int8]:
         """The number (R,) of each run's cause in WORDS; UNKNOWN where it converged, was stationary, or was not looked at."""
         if "cause" not in self.results:
-            return np.full(len(self), UNKNOWN)
-        found = pd.Categorical(self.results["cause"], categories=WORDS).codes
-        return np.where(self.event, UNKNOWN, np.asarray(found, np.intp))
+            return np.full(len(self), UNKNOWN, np.int8)
+        found = np.asarray(pd.Categorical(self.results["cause"], categories=WORDS).codes)
+        return np.where(self.event, np.int8(UNKNOWN), found)
 
     @cached_property
     def event(self) -> Booleans:
@@ -162,7 +162,8 @@ class Sample:
         converge, and the worse a setting, the better its curve would look; were it at risk for ever, it would outlast
         the exhausted runs of the same horizon.
         """
-        return np.where(self.ended("diverged", "stationary"), np.maximum(self.horizons, self.epochs), self.epochs)
+        never = self.ended("diverged", "stationary")
+        return np.where(never, np.maximum(self.horizons, self.epochs), self.epochs) if never.any() else self.epochs
 
     @cached_property
     def ranked_time(self) -> tuple[Floats, Integers]:
@@ -177,7 +178,7 @@ class Sample:
         """
         for column in ("horizon", "max_epochs"):
             if column in self.results and self.results[column].notna().all():
-                return self.results[column].to_numpy(float)
+                return in_little_memory(self.results[column].to_numpy(float))
         return np.full(len(self), self.epochs.max(initial=0.0))
 
     def watched(self, group: Integers, groups: int) -> Floats:
@@ -197,9 +198,15 @@ class Sample:
         return float(self.horizons.max(initial=0.0))
 
 
+def in_little_memory(numbers: Floats) -> Floats:
+    """The same numbers (R,), to be read only; one number in memory where all are equal."""
+    equal = len(numbers) > 0 and bool((numbers == numbers[0]).all())
+    return np.broadcast_to(numbers[:1].copy(), numbers.shape) if equal else numbers
+
+
 def is_list(values: pd.Series) -> bool:
     """Whether the values of an axis are lists, as text, or numbers and lists."""
-    return values.dtype == object and any(str(value).startswith("[") for value in values.unique())
+    return not pd.api.types.is_numeric_dtype(values) and any(str(value).startswith("[") for value in values.unique())
 
 
 def is_number(value: Any) -> bool:

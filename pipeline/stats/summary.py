@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,7 @@ class Summary(Sample):
         self._properties_of = properties_of
         self._steps = steps
         self._tables: dict[tuple[Any, ...], pd.DataFrame] = {}
+        self._locks: dict[tuple[Any, ...], Lock] = {}
 
     @cached_property
     def main_axes(self) -> list[str]:
@@ -222,7 +224,8 @@ class Summary(Sample):
         return self._once("first steps", (), lambda: first_steps(self, known) if known else pd.DataFrame())
 
     def _once(self, name: str, axes: str | Sequence[str], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """A copy of the table of that name and axes, made when it is first needed."""
-        if (name, axes) not in self._tables:
-            self._tables[name, axes] = make()
+        """A copy of the table of that name and axes, made when it is first needed, by whichever thread needs it first."""
+        with self._locks.setdefault((name, axes), Lock()):
+            if (name, axes) not in self._tables:
+                self._tables[name, axes] = make()
         return self._tables[name, axes].copy()

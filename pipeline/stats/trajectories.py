@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,35 @@ SHARES = {"q5": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 MOST_CURVES, MOST_RUNS = 200, 20_000  # that quantiles of errors (of one axis value) and of weights are taken from
 
 
+class AllWeights(Protocol):
+    """The parameters of R runs of one network, in the order of the results."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Their names (N,)."""
+
+    def of(self, which: str, runs: Integers) -> Floats:
+        """The parameters (N, runs) of these runs; `which`: initial, final."""
+
+    def finite(self) -> Booleans:
+        """Whether all final ones of each run are finite, (R,)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The parameters of R runs of one network: names (N,), initial (N, R), final (N, R), in the order of the results."""
+    """`AllWeights` in memory: names (N,), initial (N, R), final (N, R)."""
 
     names: Sequence[str]
     initial: Floats
     final: Floats
+
+    def of(self, which: str, runs: Integers) -> Floats:
+        """The parameters (N, runs) of these runs; `which`: initial, final."""
+        return (self.initial if which == "initial" else self.final)[:, runs]
+
+    def finite(self) -> Booleans:
+        """Whether all final ones of each run are finite, (R,)."""
+        return np.asarray(np.isfinite(self.final).all(axis=0))
 
 
 def of_lowest_threshold(sample: Sample) -> Booleans:
@@ -78,30 +100,30 @@ def quantile(errors: Floats, share: float) -> Floats:
     return np.asarray(np.quantile(errors, share, axis=0, method="inverted_cdf"), float)
 
 
-def weight_groups(sample: Sample, weights: Weights) -> dict[str, tuple[Floats, Integers]]:
-    """The parameters (N, R) and the runs of each group that has runs: initial, and final of those that converged or did not.
+def weight_groups(sample: Sample, weights: AllWeights) -> dict[str, tuple[str, Integers]]:
+    """Which parameters and which runs each group has, if any: initial, and final of those that converged or did not.
 
     Runs have the lowest threshold; those that diverged, or whose final weights are not finite, are left out of the final ones:
     where they stopped says nothing but that they were on their way to infinity.
     """
-    lowest, finite = of_lowest_threshold(sample), np.isfinite(weights.final).all(axis=0) & ~sample.ended("diverged")
+    lowest, finite = of_lowest_threshold(sample), weights.finite() & ~sample.ended("diverged")
     groups = {
-        "initial": (weights.initial, lowest),
-        "final, converged": (weights.final, lowest & sample.event & finite),
-        "final, not converged": (weights.final, lowest & ~sample.event & finite),
+        "initial": ("initial", lowest),
+        "final, converged": ("final", lowest & sample.event & finite),
+        "final, not converged": ("final", lowest & ~sample.event & finite),
     }
-    return {name: (values, np.flatnonzero(runs)) for name, (values, runs) in groups.items() if runs.any()}
+    return {name: (which, np.flatnonzero(runs)) for name, (which, runs) in groups.items() if runs.any()}
 
 
-def weight_quantiles(sample: Sample, weights: Weights, parameters: Sequence[int] | None = None) -> pd.DataFrame:
+def weight_quantiles(sample: Sample, weights: AllWeights, parameters: Sequence[int] | None = None) -> pd.DataFrame:
     """Quantiles of each parameter (or of those with the given numbers) in each of the `weight_groups`.
 
     Columns group, parameter, runs (at most `MOST_RUNS` evenly chosen ones have a say), and `SHARES`.
     """
     numbers = list(range(len(weights.names)) if parameters is None else parameters)
     parts = []
-    for group, (values, runs) in weight_groups(sample, weights).items():
-        chosen = values[:, runs[evenly(len(runs), MOST_RUNS)]][numbers]
+    for group, (which, runs) in weight_groups(sample, weights).items():
+        chosen = weights.of(which, runs[evenly(len(runs), MOST_RUNS)])[numbers]
         quantiles = dict(zip(SHARES, np.quantile(chosen, list(SHARES.values()), axis=1), strict=True))
         names = [weights.names[number] for number in numbers]
         parts.append(pd.DataFrame({"group": group, "parameter": names, "runs": len(runs), **quantiles}))

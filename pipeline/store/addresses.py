@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from pipeline.errors import HIDDEN, ConfigError, as_override, masked
+from pipeline.store.pages.links import run_page
 
 DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
 SQLITE = re.compile(r"sqlite(\+\w+)?:")
@@ -40,7 +41,7 @@ class Address:
     def how_to_look(self, experiment_id: str, run_id: str) -> str:
         """What a person does to see that run in the UI, from the current folder."""
         if self.is_server:
-            return f"look at it at {self.shown.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+            return f"look at it at {self.shown.rstrip('/')}{run_page(experiment_id, run_id)}"
         if self.path == sqlite_file(DEFAULT_URI) and Path("Makefile").exists() and Path("pipeline").is_dir():
             return "look at it with: make ui"
         python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable

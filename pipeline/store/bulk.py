@@ -1,36 +1,59 @@
-"""Many runs written into MLflow's SQLite store at once: 1 ms a run, where MLflow's client needs 15 or more.
+"""Runs written into MLflow's SQLite store without MLflow, which takes a second to import, and 15 ms a run.
 
-The rows are those that `MlflowClient` would write, inserted by SQLAlchemy core on MLflow's own table models, a chunk of runs
-in one transaction. Only schemas whose rows were compared with the client's are written to this way (`KNOWN_SCHEMAS`);
-everywhere else `pipeline.store.write` goes through the client.
+The rows are those that `MlflowClient` would write, many runs in one transaction. Only schemas whose rows were compared with the
+client's are read and written this way (`KNOWN_SCHEMAS`); everywhere else `pipeline.store.write` goes through the client.
 """
 
 import io
-import math
+import os
+import sqlite3
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import sqlalchemy
-from mlflow.entities import Experiment
-from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
 
 from pipeline.store.addresses import Address
-from pipeline.store.leftovers import journal, remove_weights
+from pipeline.store.failures import retry_while_locked
+from pipeline.store.local.leftovers import journal, remove_weights
+from pipeline.store.local.rows import MEASURED, NAMED, Metric, Rows, insert, metric, pairs_of, run_rows
 from pipeline.store.records import RecordedRun
 from pipeline.store.schema import current
+from pipeline.store.sqlite import connect, transaction
 
 KNOWN_SCHEMAS = ("dc11669786a5",)  # MLflow 3.17
-BUSY_SECONDS = 0.5  # after which a store that others write to is tried again
-MOST_VARIABLES = 32_000  # of one SQLite statement
+WORKSPACES = "MLFLOW_ENABLE_WORKSPACES"  # a variable of the environment
 
-Metric = tuple[str, str, float, int, int, bool]
-Rows = tuple[type[Any], tuple[str, ...], Sequence[tuple[Any, ...]]]  # a table, its columns, their values
+
+class Experiment(NamedTuple):
+    """An experiment of a store, its parts named as MLflow does. artifact_location: where the artifacts of its runs are."""
+
+    experiment_id: str
+    artifact_location: str
+    lifecycle_stage: str
+
+
+def is_known() -> bool:
+    """Whether the rows of a store with the schema of the installed MLflow are known, and not scoped by its workspaces."""
+    return current() in KNOWN_SCHEMAS and not os.environ.get(WORKSPACES)
+
+
+def find_experiment(place: Address, name: str) -> Experiment | None:
+    """The experiment of that name in a SQLite store, deleted or not; None where there is none, or only MLflow may say so.
+
+    That is with another schema, and where its workspaces are used.
+    """
+    if not place.path or not is_known():
+        return None
+    with closing(connect(place.path)) as connection:
+        columns = ", ".join(Experiment._fields)
+        query = f"SELECT {columns}, (SELECT max(workspace != 'default') FROM experiments) FROM experiments WHERE name = ?"
+        found = retry_while_locked(connection.execute, query, [name]).fetchone()
+    return Experiment(str(found[0]), *found[1:-1]) if found and not found[-1] else None
 
 
 class BulkWriter:
@@ -39,9 +62,9 @@ class BulkWriter:
     at_once = 200  # runs
 
     def __init__(self, place: Address, experiment: Experiment, user: str) -> None:
+        assert place.path
         assert place.artifacts
-        self.artifacts, self.experiment, self.user = place.artifacts, experiment, user
-        self.engine = sqlalchemy.create_engine(place.uri, connect_args={"timeout": BUSY_SECONDS})
+        self.path, self.artifacts, self.experiment, self.user = place.path, place.artifacts, experiment, user
 
     @classmethod
     def open(cls, place: Address, experiment: Experiment, user: str) -> "BulkWriter | None":
@@ -63,58 +86,37 @@ class BulkWriter:
                     write_weights(self.artifacts / run_id, record)
                 self._insert(self._rows(ids, records, tags))
             except BaseException:
-                for run_id in ids:
-                    remove_weights(self.artifacts / run_id)
+                if not self._has(ids[0]):  # an interrupt may come when all is written
+                    for run_id in ids:
+                        remove_weights(self.artifacts / run_id)
                 raise
         return ids
+
+    def _has(self, run_id: str) -> bool:
+        """Whether a run is in the store."""
+        with suppress(sqlite3.Error), closing(connect(self.path)) as connection:
+            return bool(connection.execute("SELECT 1 FROM runs WHERE run_uuid = ?", [run_id]).fetchone())
+        return False
 
     def _rows(self, ids: Sequence[str], records: Sequence[RecordedRun], tags: Mapping[str, str]) -> list[Rows]:
         """The rows of all runs, by table."""
         now = int(time.time() * 1000)
-        run = {
-            "source_type": "UNKNOWN",
-            "source_name": "",
-            "entry_point_name": "",
-            "user_id": self.user,
-            "status": "FINISHED",
-            "start_time": now,
-            "end_time": now,
-            "deleted_time": None,
-            "source_version": "",
-            "lifecycle_stage": "active",
-            "experiment_id": int(self.experiment.experiment_id),
-        }
-        columns = ("run_uuid", "name", "artifact_uri", *run)
-        location = self.experiment.artifact_location
-        runs = [
-            (run_id, record.name, f"{location}/{run_id}/artifacts", *run.values())
-            for run_id, record in zip(ids, records, strict=True)
-        ]
-        named = ("run_uuid", "key", "value")
+        runs = [(run_id, record.name) for run_id, record in zip(ids, records, strict=True)]
         mine = [{**tags, **record.tags, "mlflow.runName": record.name} for record in records]
-        measured = (*named, "timestamp", "step", "is_nan")
         points, latest = metric_rows(ids, records, now)
+        experiment_id, location, _ = self.experiment
         return [
-            (SqlRun, columns, runs),
-            (SqlTag, named, rows_of(ids, mine)),
-            (SqlParam, named, rows_of(ids, [record.params for record in records])),
-            (SqlMetric, measured, points),
-            (SqlLatestMetric, measured, latest),
+            run_rows(runs, experiment_id, location, self.user, "FINISHED", now, now),
+            ("tags", NAMED, pairs_of(ids, mine)),
+            ("params", NAMED, pairs_of(ids, [record.params for record in records])),
+            ("metrics", MEASURED, points),
+            ("latest_metrics", MEASURED, latest),
         ]
 
     def _insert(self, rows: Sequence[Rows]) -> None:
         """Inserts all of them in one transaction."""
-        with self.engine.begin() as connection:
-            # a write lock from the first statement on: waiting for one half-way would fail at once
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            for table, columns, values in rows:
-                # thousands of rows a statement, without a look at each: so other threads are held up least
-                head = f"INSERT INTO {table.__tablename__} ({', '.join(columns)}) VALUES "
-                group = f"({', '.join('?' * len(columns))})"
-                at_once = MOST_VARIABLES // len(columns)
-                for start in range(0, len(values), at_once):
-                    some = values[start : start + at_once]
-                    connection.exec_driver_sql(head + ", ".join([group] * len(some)), tuple(chain.from_iterable(some)))
+        with closing(connect(self.path)) as connection, transaction(connection):
+            insert(connection, rows)
 
 
 def write_weights(folder: Path, record: RecordedRun) -> None:
@@ -124,11 +126,6 @@ def write_weights(folder: Path, record: RecordedRun) -> None:
     folder.mkdir()
     (folder / "artifacts").mkdir()
     (folder / "artifacts" / "weights.npz").write_bytes(content.getbuffer())
-
-
-def rows_of(ids: Sequence[str], pairs: Iterable[Mapping[str, str]]) -> list[tuple[str, str, str]]:
-    """Rows of tags or params."""
-    return [(run_id, key, value) for run_id, values in zip(ids, pairs, strict=True) for key, value in values.items()]
 
 
 def metric_rows(ids: Sequence[str], records: Sequence[RecordedRun], now: int) -> tuple[list[Metric], list[Metric]]:
@@ -141,13 +138,3 @@ def metric_rows(ids: Sequence[str], records: Sequence[RecordedRun], now: int) ->
         points += [*numbers, *curve]
         latest += [*numbers, curve[-1]]
     return points, latest
-
-
-def metric(run_id: str, key: str, value: float, step: int, now: int) -> Metric:
-    """A metric's row: NaN and infinite values as MLflow keeps them."""
-    is_nan = math.isnan(value)
-    if is_nan:
-        value = 0.0
-    elif math.isinf(value):
-        value = math.copysign(sys.float_info.max, value)
-    return (run_id, key, value, now, step, is_nan)

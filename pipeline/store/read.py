@@ -20,12 +20,7 @@ from pipeline.errors import ConfigError
 from pipeline.results.run_result import Curve
 from pipeline.store.addresses import Address, address
 from pipeline.store.client.server import ServerClient
-from pipeline.store.failures import (
-    STORE_ERRORS,
-    reason,
-    store_errors_as_config_errors,
-    unusable,
-)
+from pipeline.store.failures import reason, store_errors, store_errors_as_config_errors, unusable
 from pipeline.store.files import DamagedError, read_arrays
 from pipeline.store.schema import check_database
 from pipeline.store.sqlite import readable_sqlite
@@ -167,7 +162,7 @@ def error_curve(client: MlflowClient, run_id: str) -> Curve:
     """A run's curve: epochs and errors. Raises ConfigError."""
     try:
         points = {(point.step, restored(point.value)) for point in client.get_metric_history(run_id, "error")}
-    except STORE_ERRORS as error:
+    except store_errors() as error:
         raise ConfigError("sweep", run_id, f"its error curve cannot be read: {reason(error)}") from None
     epochs = np.array(sorted(step for step, _ in points), np.int64)
     errors = np.array([error for _, error in sorted(points)], float)

@@ -4,18 +4,21 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.results.held_out_scores import held_out_scores
-from pipeline.results.rows import RunRows
-from pipeline.results.run_result import weight_arrays
+from pipeline.results.run_result import BatchRows, weight_arrays
 from pipeline.trials.configuration import params_of
 from pipeline.trials.tasks import load
 from pipeline.trials.tasks.description import recorded
 from pipeline.trials.trial import Trial
+
+if TYPE_CHECKING:
+    from pipeline.results.rows import RunRows
 
 PLACE_TAG = "trial.place"  # the index of the trial: its row in results.parquet, from 0
 ENGINE_TAG = "engine"
@@ -39,7 +42,10 @@ class RecordedRun:
 
 
 def records(
-    trials: Sequence[Trial], rows: RunRows, names: Sequence[str], tags: Mapping[str, str] = MappingProxyType({})
+    trials: Sequence[Trial],
+    rows: "RunRows | BatchRows",
+    names: Sequence[str],
+    tags: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[RecordedRun]:
     """The records of a chunk's runs: of its result, with the trial and the name of each row.
 
@@ -49,7 +55,7 @@ def records(
     """
     network, initial, parameters = rows.network, rows.column("initial"), rows.column("parameters")
     scores = held_out_scores(rows, trials[0]) if trials else {}
-    for row, (trial, run) in enumerate(zip(trials, rows.scalars.to_pylist(), strict=True)):
+    for row, (trial, run) in enumerate(zip(trials, rows.scalar_rows(), strict=True)):
         metrics = {name: float(run[name]) for name in ("epochs", "final_error", "gradient_norm")}
         metrics |= {name: float(column[row]) for name, column in scores.items()}
         metrics |= {metric: run[name] for metric, name in CAUSE_METRICS.items() if is_finite(run.get(name))}

@@ -1,26 +1,48 @@
-"""The schema of a store's database: that of the MLflow that is installed, or refused; upgraded only where that is asked for."""
+"""The schema of a store's database: that of the MLflow that is installed, or refused; upgraded only where that is asked for.
 
+Which schemas MLflow has had is read from its files, as importing it takes a second.
+"""
+
+import re
 import sqlite3
 from contextlib import closing
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-
-import sqlalchemy
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from mlflow.store.db.utils import _get_alembic_config, _get_latest_schema_revision, _upgrade_db
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from pipeline.errors import ConfigError
 from pipeline.store.addresses import Address
 from pipeline.store.failures import unusable
 
 SECONDS = 10  # for a database to answer
+REVISION = re.compile(r"^(revision|down_revision)\b[^=\n]*=(.+)$", re.MULTILINE)
+QUOTED = re.compile(r"""["'](\w+)["']""")
+
+
+@cache
+def predecessors() -> dict[str, list[str]]:
+    """Each schema that the installed MLflow knows, with those that it upgrades to it: one, or several that it joins."""
+    spec = find_spec("mlflow")
+    assert spec
+    assert spec.origin
+    folder = Path(spec.origin).with_name("store") / "db_migrations" / "versions"
+    found = {}
+    for file in folder.glob("*.py"):
+        lines = {name: QUOTED.findall(value) for name, value in REVISION.findall(file.read_text(encoding="utf-8"))}
+        if "revision" in lines:
+            [schema] = lines["revision"]
+            found[schema] = lines["down_revision"]
+    return found
 
 
 @cache
 def current() -> str:
-    """The schema of the MLflow that is installed."""
+    """The schema of the MLflow that is installed: the one that is upgraded to no other."""
+    latest = set(predecessors()).difference(*predecessors().values())
+    if len(latest) == 1:
+        return latest.pop()
+    from mlflow.store.db.utils import _get_latest_schema_revision
+
     return str(_get_latest_schema_revision())  # type: ignore[no-untyped-call]
 
 
@@ -38,11 +60,7 @@ def check_schema(shown: str, schema: str | None) -> None:
 
 def is_older(schema: str) -> bool:
     """Whether the installed MLflow once had that schema."""
-    scripts = ScriptDirectory.from_config(_get_alembic_config(""))  # type: ignore[no-untyped-call]
-    try:
-        return scripts.get_revision(schema) is not None
-    except CommandError:
-        return False
+    return schema in predecessors() and schema != current()
 
 
 def check_database(place: Address) -> None:
@@ -50,6 +68,9 @@ def check_database(place: Address) -> None:
 
     MLflow itself would try again for minutes.
     """
+    import sqlalchemy
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
     options = {"connect_timeout": SECONDS} if place.uri.startswith(("postgresql", "mysql")) else {}
     try:
         engine = sqlalchemy.create_engine(place.uri, connect_args=options)
@@ -69,6 +90,9 @@ def check_database(place: Address) -> None:
 
 def upgrade(place: Address) -> Path:
     """Upgrades a SQLite store of an older MLflow; gives the copy as it was before. Raises ConfigError for any other store."""
+    import sqlalchemy
+    from mlflow.store.db.utils import _upgrade_db
+
     if place.path is None:
         raise ConfigError("tracking.uri", place.shown, "is no SQLite store; back it up and use: mlflow db upgrade")
     if not place.path.is_file():
@@ -78,7 +102,7 @@ def upgrade(place: Address) -> Path:
             [schema] = source.execute("SELECT version_num FROM alembic_version").fetchone()
         except (sqlite3.Error, TypeError):
             raise ConfigError("tracking.uri", place.shown, "is no store of MLflow") from None
-        if not is_older(schema) or schema == current():
+        if not is_older(schema):
             raise ConfigError("tracking.uri", place.shown, f"has no older schema than {current()}, but {schema}")
         copy = place.path.with_name(f"{place.path.name}.{schema}")
         if copy.exists():

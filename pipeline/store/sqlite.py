@@ -4,52 +4,22 @@ It is made without races, opened without long waits, and closed at the end. Its 
 and closing in the process drops the locks that SQLite holds on it ("How To Corrupt An SQLite Database File", 2.2).
 """
 
-import atexit
 import os
 import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
-from weakref import WeakSet
-
-from mlflow import MlflowClient
-from sqlalchemy import Connection, Engine, event
 
 from pipeline.errors import ConfigError
 from pipeline.store.addresses import Address, address
-from pipeline.store.failures import reason, retry_while_locked
-from pipeline.store.leftovers import DRAFTS, one_at_a_time, remove_drafts, remove_unrecorded
+from pipeline.store.failures import SQLITE_SECONDS, reason, retry_while_locked
+from pipeline.store.local.leftovers import DRAFTS, one_at_a_time, remove_drafts, remove_unrecorded
 from pipeline.store.schema import check_schema
 
-SQLITE_SECONDS = 0.5
 BESIDE_TAG = "artifacts"  # of an experiment: they are beside the store's file
 DEFAULT_EXPERIMENT = 0
-
-ENGINES: WeakSet[Engine] = WeakSet()
-
-
-@event.listens_for(Engine, "engine_connect")
-def remember(connection: Connection) -> None:
-    """Remembers which databases are connected to, by MLflow too."""
-    ENGINES.add(connection.engine)
-
-
-@atexit.register
-def disconnect() -> None:
-    """Closes their connections, so that SQLite moves its write-ahead log into the store's file."""
-    for engine in ENGINES:
-        engine.dispose()
-
-
-@event.listens_for(Engine, "before_cursor_execute", retval=True)
-def shorten_waiting(_1: Any, _2: Any, statement: str, parameters: Any, _3: Any, _4: Any) -> tuple[str, Any]:
-    """Shortens SQLite's wait for a lock, which MLflow sets to 20 s deaf to Ctrl-C; `retry_while_locked` waits instead."""
-    if statement.startswith("PRAGMA busy_timeout"):
-        statement = f"PRAGMA busy_timeout = {SQLITE_SECONDS * 1000:.0f}"
-    return statement, parameters
 
 
 def prepare_sqlite(place: Address) -> None:
@@ -67,9 +37,9 @@ def prepare_sqlite(place: Address) -> None:
         if not os.access(place.path, os.W_OK) or not os.access(place.path.parent, os.W_OK):
             raise PermissionError("it is read-only")
         with closing(connect(place.path)) as connection:
-            check_schema(place.shown, schema_of(connection))
+            check_schema(place.shown, retry_while_locked(schema_of, connection))
             retry_while_locked(connection.execute, "PRAGMA journal_mode = WAL")
-            settle(connection, place.path.with_name("artifacts"))
+            retry_while_locked(settle, connection, place.path.with_name("artifacts"))
             with one_at_a_time(place.path.parent):
                 remove_unrecorded(place.path.with_name("artifacts"), connection)
 
@@ -114,10 +84,12 @@ def has_content(path: Path) -> bool:
 
 def make(path: Path) -> None:
     """Makes the store's file: with the schema, or not at all."""
+    from pipeline.store.client.connections import client_of
+
     folder = path.with_name(f"{DRAFTS}{os.getpid()}")
     folder.mkdir()
     draft, copy = folder / "draft.db", folder / "copy.db"
-    MlflowClient(tracking_uri=address(f"sqlite:///{draft}").uri).search_experiments(max_results=1)
+    client_of(address(f"sqlite:///{draft}")).search_experiments(max_results=1)
     with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(copy, isolation_level=None)) as target:
         source.backup(target)
         move(target, DEFAULT_EXPERIMENT, path.with_name("artifacts").as_uri())
@@ -129,6 +101,22 @@ def make(path: Path) -> None:
 def connect(path: Path) -> sqlite3.Connection:
     """A connection to the store's file, which must exist; each statement is a transaction."""
     return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=SQLITE_SECONDS, isolation_level=None)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing of what is written within.
+
+    It has the write lock from its first statement on: waiting for one half-way would fail at once.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite has ended it itself where the disk is full
+            connection.execute("ROLLBACK")
+        raise
 
 
 def schema_of(connection: sqlite3.Connection) -> str | None:
@@ -187,14 +175,9 @@ def elsewhere(connection: sqlite3.Connection, number: int, location: str) -> boo
 
 def move(connection: sqlite3.Connection, number: int, location: str) -> None:
     """Sets where the artifacts of an experiment and of its runs are, and the tag that says that they are beside the store."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         connection.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", [location, number])
         where = "artifact_uri = ? || '/' || run_uuid || '/artifacts'"
         connection.execute(f"UPDATE runs SET {where} WHERE experiment_id = ? AND NOT {where}", [location, number, location])
         tag = "INSERT OR REPLACE INTO experiment_tags (key, value, experiment_id) VALUES (?, 'beside the store', ?)"
         connection.execute(tag, [BESIDE_TAG, number])
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

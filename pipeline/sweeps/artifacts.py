@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.app.progress import phase
-from pipeline.results.columns import CAUSES, HELD_OUT, NO_AXES
+from pipeline.results.columns import CAUSE_NUMBERS, CAUSES, HELD_OUT, NO_AXES
 from pipeline.results.held_out_scores import held_out_scores
 from pipeline.results.rows import RunRows
 from pipeline.results.runs import Runs, scalars, write_curves, write_weights
@@ -19,32 +20,46 @@ from pipeline.results.sweep_results import AXES, FILE
 from pipeline.stats.summary import Summary
 from pipeline.store.environment import environment_tags
 from pipeline.sweeps.description import SweepDescription
+from pipeline.sweeps.executors.overlap import ahead, beside
 from pipeline.sweeps.plan import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RESULTS, JOBS = FILE, "jobs.json"
 NO_RUN = b""
+MOST_BESIDE = 2_000_000  # trials of which tables are made while figures are drawn: of more both would take too much memory
 MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
-UNREAD = ("run_id", "key", "digest", "cause_digest")  # by the statistics, unless an axis has no effect
+KEYS = ("run_id", "key", "digest", "cause_digest")  # not read by the statistics, unless an axis has no effect
+UNREAD = ("gradient_norm", "lambda_min")
+WORDS = ["status", "cause"]  # columns of few texts
+# Columns whose values are all different: a dictionary of them, or compression, would take time and gain nothing.
+DIFFERENT = ("final_error", "gradient_norm", "key", "digest", *CAUSE_NUMBERS, "cause_digest")
 
 
 def write_artifacts(
     folder: Path, plan: Plan, description: SweepDescription, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]
 ) -> Summary:
     """The sweep's results, tables, figures, report and configuration as files in an empty folder; gives the summary of them."""
-    with phase("tables"):
-        from pipeline.report.starts.first_steps import first_steps_of
-        from pipeline.report.starts.properties import properties_of
-        from pipeline.report.tables import write_tables
+    from pipeline.report.starts.first_steps import first_steps_of
+    from pipeline.report.starts.properties import properties_of
+    from pipeline.report.tables import write_tables
 
+    with phase("results"):
         write_results(folder / RESULTS, plan, rows, run_ids)
-        names = pq.read_schema(folder / RESULTS).names
-        read = [*plan.axes, *(name for name in NO_AXES if name in names and (name not in UNREAD or plan.idle_axes))]
         runs = Runs(rows, len(plan), plan.inputs)
         steps = first_steps_of(runs, partial(steps_of, plan)) if has_batch_updates(plan) else None
-        summary = Summary(pq.read_table(folder / RESULTS, columns=read).to_pandas(), properties_of(runs), steps)
-        write_tables(summary, folder, **description.origin)
-    with phase("figures"):
-        write_pictures(folder, plan, description, runs, summary)
+        summary = Summary(observations(folder / RESULTS, plan), properties_of(runs), steps)
+    tables = partial(write_tables, summary, folder, **description.origin)
+    pictures = partial(write_pictures, folder, plan, description, runs, summary)
+    if len(plan) > MOST_BESIDE:
+        with phase("tables"):
+            tables()
+        with phase("figures"):
+            pictures()
+    else:
+        with phase("figures"), beside(tables):
+            pictures()
     with phase("files"):
         for name, text in {**description.files, JOBS: json.dumps(description.jobs)}.items():
             (folder / name).write_text(text, encoding="utf-8")
@@ -53,6 +68,27 @@ def write_artifacts(
         if description.tracking.weights:
             write_weights(rows, folder / "weights")
     return summary
+
+
+def prepare() -> None:
+    """Has what draws and writes the report imported, and what is the same in each report made, while runs are trained."""
+    from pipeline.report.figures import files  # noqa: F401
+    from pipeline.report.page.explorer import bokeh_script, models
+
+    bokeh_script()
+    models()
+
+
+def observations(path: Path, plan: Plan) -> "pd.DataFrame":
+    """What the statistics read of results.parquet."""
+    names = pq.read_schema(path).names
+    unread = UNREAD if plan.idle_axes else (*UNREAD, *KEYS)
+    read = [*plan.axes, *(name for name in NO_AXES if name in names and name not in unread)]
+    table = pq.read_table(path, columns=read, read_dictionary=WORDS).replace_schema_metadata()
+    frame: pd.DataFrame = table.to_pandas(self_destruct=True, split_blocks=True)  # column by column: few are there twice
+    del table
+    pa.default_memory_pool().release_unused()
+    return frame
 
 
 def has_batch_updates(plan: Plan) -> bool:
@@ -71,12 +107,12 @@ def steps_of(plan: Plan, indices: NDArray[np.intp]) -> tuple[NDArray[np.float64]
 def write_pictures(folder: Path, plan: Plan, description: SweepDescription, runs: Runs, summary: Summary) -> None:
     """The figures, and the report that shows them."""
     from pipeline.report.figures.files import write_figures  # with matplotlib, when training is over
-    from pipeline.report.figures.trajectories import weights_of
+    from pipeline.report.figures.trajectories import KeptWeights
     from pipeline.report.page import write_report
 
     small = runs.networks == 1 and len(runs) * runs.rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
     error_goals = all(trial.batch_key.criterion == "total_error" for trial in plan.groups)
-    captions = write_figures(summary, folder / "figures", runs, weights_of(runs) if small else None, error_goals)
+    captions = write_figures(summary, folder / "figures", runs, KeptWeights(runs) if small else None, error_goals)
     made = description.configuration, captions, environment_tags(), description.command, description.study
     write_report(folder / "report.html", summary, *made, curves=runs)
 
@@ -85,9 +121,12 @@ def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDAr
     """results.parquet, a row per trial in their order, written in pieces."""
     tables = results_tables(plan, rows, run_ids)
     first = next(tables)
-    with pq.ParquetWriter(path, first.schema) as writer:
+    names = first.column_names
+    alike = [name for name in names if name not in DIFFERENT]
+    compression = {name: "snappy" if name in alike else "none" for name in names}
+    with pq.ParquetWriter(path, first.schema, use_dictionary=alike, compression=compression) as writer:
         writer.write_table(first)
-        for table in tables:
+        for table in ahead(tables):
             writer.write_table(table)
 
 
@@ -98,8 +137,7 @@ def results_tables(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.byte
         indices = some.column("place").to_numpy()
         columns = plan.axis_columns(indices)
         columns |= {name: some.column(name) for name in ("status", "epochs", "final_error", "gradient_norm")}
-        ids = run_ids[indices].astype(str)
-        columns["run_id"] = pa.array(ids, pa.string(), mask=ids == "")
+        columns["run_id"] = ids_of(run_ids[indices])
         columns |= {name: some.column(name) for name in ("key", "digest")}
         columns |= {name: some.column(name) for name in CAUSES if name in some.column_names}
         columns |= {"horizon": plan.horizons(indices), **plan.fixed_columns(indices)}
@@ -107,12 +145,18 @@ def results_tables(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.byte
         yield pa.table(columns, metadata={AXES: json.dumps(list(plan.axes))})
 
 
+def ids_of(run_ids: NDArray[np.bytes_]) -> pa.Array:
+    """The ids of runs as text, null where there is none."""
+    none = run_ids == NO_RUN
+    return pa.nulls(len(run_ids), pa.string()) if none.all() else pa.array(run_ids.astype(str), pa.string(), mask=none)
+
+
 def all_scores(plan: Plan, rows: Sequence[RunRows]) -> dict[str, NDArray[np.float64]]:
     """Columns (trials,) of HELD_OUT that some trials have; NaN of trials that hold no patterns out."""
-    columns = {name: np.full(len(plan), np.nan) for name in HELD_OUT}
-    known = set()
+    columns: dict[str, NDArray[np.float64]] = {}
     for some in rows:
         for name, column in held_out_scores(some, plan.trials(some.indices[:1])[0]).items():
+            if name not in columns:
+                columns[name] = np.full(len(plan), np.nan)
             columns[name][some.indices] = column
-            known.add(name)
-    return {name: column for name, column in columns.items() if name in known}
+    return {name: columns[name] for name in HELD_OUT if name in columns}

@@ -134,11 +134,24 @@ class Product(Sequence[Job]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """One value of an axis: its override, written `key=value` and parsed, and whether Hydra composes from it."""
+    """One value of an axis: its override, written `key=value`; what is given, read from it; whether Hydra composes from it.
+
+    `parsed` is the override as Hydra has it, or that of another number of the axis: one for each takes time and memory.
+    """
 
     text: str
-    override: Override
+    given: Any
+    parsed: Override
     composed: bool
+
+    @property
+    def override(self) -> Override:
+        """The override as Hydra has it."""
+        return (
+            self.parsed
+            if self.parsed.input_line == self.text
+            else replace(self.parsed, _value=self.given, input_line=self.text)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +190,7 @@ def expand(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -
         Swept(
             name=axis.key.lstrip("+~"),
             path=axis.path if axis.plain else None,
-            values=tuple(value.override.value() for value in axis.values),
+            values=tuple(value.given for value in axis.values),
             texts=tuple(value.text for value in axis.values),
         )
         for axis in axes
@@ -208,34 +221,39 @@ def read_axes(loader: ConfigLoader, master: DictConfig, texts: dict[str, list[st
     )
     axes = []
     for key, values in texts.items():
-        overrides = parse(key, values)
-        path = overrides[0].key_or_group
-        hydra = path == "hydra" or overrides[0].is_hydra_override()
+        parsed = parse(key, values)
+        first, _ = parsed[0]
+        path = first.key_or_group
+        hydra = path == "hydra" or first.is_hydra_override()
         group = repository.group_exists(path)
-        composed = [hydra or (group and not isinstance(override.value(), dict)) for override in overrides]
-        axes.append(Axis(key, path, tuple(map(Value, values, overrides, composed))))
+        composed = [hydra or (group and not isinstance(given, dict)) for _, given in parsed]
+        read = zip(values, parsed, composed, strict=True)
+        axes.append(Axis(key, path, tuple([Value(text, given, own, some) for text, (own, given), some in read])))
     return [replace(axis, plain=is_plain(axis, axes)) for axis in axes]
 
 
-def parse(key: str, texts: Sequence[str]) -> list[Override]:
-    """The overrides of one key from text: str(3), which is written 3, becomes a number again."""
+def parse(key: str, texts: Sequence[str]) -> list[tuple[Override, Any]]:
+    """The override and the value of each text of one key: str(3), which is written 3, becomes a number again.
+
+    Of a number, but the first value, it is the first override (see `Value`).
+    """
     parser = OverridesParser.create()
-    overrides = parser.parse_overrides([texts[0]])
+    [first] = parser.parse_overrides([texts[0]])
+    parsed: list[tuple[Override, Any]] = [(first, first.value())]
     for text in texts[1:]:
         if match := NUMBER.fullmatch(text, len(key) + 1):
-            number = float(match[0]) if match[2] else int(match[0])
-            overrides.append(replace(overrides[0], _value=number, input_line=text))
+            parsed.append((first, float(match[0]) if match[2] else int(match[0])))
         else:
-            overrides += parser.parse_overrides([text])
-    return overrides
+            parsed += [(own, own.value()) for own in parser.parse_overrides([text])]
+    return parsed
 
 
 def is_plain(axis: Axis, axes: Sequence[Axis]) -> bool:
     """Whether the values of an axis are numbers and words that replace what stands at their key, whatever others do."""
-    values = [value.override.value() for value in axis.values]
+    values = [value.given for value in axis.values if not isinstance(value.given, int | float)]
     return (
-        len(values) > 1
-        and axis.values[0].override.type is OverrideType.CHANGE
+        len(axis.values) > 1
+        and axis.values[0].parsed.type is OverrideType.CHANGE
         and not any(value.composed for value in axis.values)
         and not any(isinstance(value, dict | list) for value in values)
         and not any(interpolations(values))
@@ -262,7 +280,8 @@ def compose(
     loader: ConfigLoader, master: DictConfig, axes: Sequence[Axis]
 ) -> tuple[dict[tuple[str, ...], DictConfig], set[str]]:
     """What Hydra composes from each combination of choices, without its own node; and all interpolations, also of values."""
-    read = {text for axis in axes for value in axis.values for text in interpolations(value.override.value())}
+    given = (value.given for axis in axes for value in axis.values)
+    read = {text for some in given if not isinstance(some, int | float) for text in interpolations(some)}
     compositions: dict[tuple[str, ...], DictConfig] = {}
     for values in combinations(axes):
         chosen = choices(values)
@@ -285,7 +304,7 @@ def refuse_dropped_axes(master: DictConfig, config: DictConfig, axes: Sequence[A
     here, there = (params_of(one) for one in (master, config))
     if any(key not in here or here[key] != value for key, value in there.items()):
         swept = [axis for axis in axes if len(axis.values) > 1 and all(value.composed for value in axis.values)]
-        values = ",".join(str(value.override.value()) for axis in swept[:1] for value in axis.values)
+        values = ",".join(str(value.given) for axis in swept[:1] for value in axis.values)
         raise ConfigError(
             swept[0].key if swept else "hydra.sweeper.params", values, "cannot be swept: each has axes of its own"
         )

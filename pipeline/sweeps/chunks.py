@@ -1,23 +1,26 @@
 """Chunks: trials of one batch key, trained by one call. A chunk is a pure function of its trials, and its result a table."""
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch, BatchResult, Progress
-from pipeline.backprop.causes.of_batch import causes
+from pipeline.backprop.causes.of_batch import Causes, causes
 from pipeline.backprop.engines import engine
-from pipeline.results.rows import Indices, RunRows, run_table
 from pipeline.trials.batching import network_of
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey
+
+if TYPE_CHECKING:
+    from pipeline.results.rows import Indices, RunRows
 
 # The limits of a chunk whose size is not given.
 CHUNK_OPERATIONS = 4e11  # multiply-adds, about, if all is trained to max_epochs: up to a minute on one core
 CHUNK_BYTES = 64 * 2**20  # of its result
 SMALLEST, LARGEST = 128, 16_384  # trainings
+FEW_TRIALS = 1_000
 
 
 Patterns = tuple[Array, Array]  # inputs (P, I) and targets (P, O)
@@ -27,7 +30,7 @@ class Work(Protocol):
     """What an executor trains: trials by their indices. Workers elsewhere get it without the patterns, which they get once."""
 
     @property
-    def indices(self) -> Indices:
+    def indices(self) -> "Indices":
         """The indices of the trials."""
 
     @property
@@ -39,8 +42,12 @@ class Work(Protocol):
     ) -> BatchResult:
         """The result of the batch. Where `progress` raises an exception, `result` has what had ended until then."""
 
-    def rows(self, result: BatchResult) -> RunRows:
+    def rows(self, result: BatchResult) -> "RunRows":
         """The rows of the trials that have ended."""
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether `rows` takes no longer than to have a thread do it."""
 
     @property
     def patterns(self) -> Patterns:
@@ -57,7 +64,7 @@ NO_PATTERNS: Patterns = (np.empty((0, 0)), np.empty((0, 0)))
 class Chunk:
     """Trials by their indices in the sweep, as a batch; the engine that trains them, and whether causes are found."""
 
-    indices: Indices
+    indices: "Indices"
     batch: Batch
     engine: str
     with_causes: bool = True
@@ -68,10 +75,20 @@ class Chunk:
         """The result of its batch. Where `progress` raises an exception, `result` has what had ended until then."""
         return engine(self.engine)(self.batch, progress, result, threads)
 
-    def rows(self, result: BatchResult) -> RunRows:
+    def causes(self, result: BatchResult) -> Causes | None:
+        """The causes of its trials, where they are asked for."""
+        return causes(result) if self.with_causes else None
+
+    def rows(self, result: BatchResult) -> "RunRows":
         """The rows of the trials that have ended."""
-        found = causes(result) if self.with_causes else None
-        return RunRows(run_table(self.indices, result, self.engine, found))
+        from pipeline.results.rows import RunRows, run_table
+
+        return RunRows(run_table(self.indices, result, self.engine, self.causes(result)))
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it has so few trials that `rows` takes no longer than to have a thread do it."""
+        return len(self.indices) < FEW_TRIALS
 
     @property
     def patterns(self) -> Patterns:

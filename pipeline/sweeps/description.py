@@ -34,9 +34,10 @@ UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticErro
 class SweepDescription:
     """A sweep as its folder describes it.
 
-    key: of the sweep (`Plan.key`); trials: how many; jobs: the plan as data; tracking: with the store's address; command:
-    the one that makes the sweep again; configuration: what all jobs start from; files: its YAML files by name; parent: the
-    id of its parent run, once there is one; others: the ids of those that it has in other stores, where `push` has made them.
+    key: of the sweep (`Plan.key`); trials: how many; jobs: the plan as data; tracking: with the store's address; study: the
+    sweep's name (`SweepRequest.name`); command: the one that makes the sweep again; configuration: what all jobs start from;
+    files: its YAML files by name; parent: the id of its parent run, once there is one; others: the ids of those that it has in
+    other stores, where `push` has made them.
     """
 
     key: str

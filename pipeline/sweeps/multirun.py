@@ -99,7 +99,7 @@ def describe(request: SweepRequest, uri: str) -> SweepDescription:
         trials=len(request.plan),
         jobs=request.plan.as_data(),
         tracking=replace(request.settings.tracking, uri=uri),
-        study=multirun.study,
+        study=request.name,
         command=command_of(multirun.words),
         configuration=multirun.configuration,
         files=multirun.files,

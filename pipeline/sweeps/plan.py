@@ -23,7 +23,7 @@ from pipeline.trials.equal_units import warnings_of_equal_units
 from pipeline.trials.fingerprint import keys
 from pipeline.trials.memory import check_size
 from pipeline.trials.settings import Settings
-from pipeline.trials.starts.changes import OFFSET, SCALE, SET
+from pipeline.trials.starts.changes import SCALE, in_a_word
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import BatchKey, Trial
 
@@ -145,6 +145,10 @@ class Plan:
         members = [np.flatnonzero(codes == code) for code in range(len(batch_keys))]
         return [(key, indices, self.trainings(indices)) for key, indices in zip(batch_keys, members, strict=True)]
 
+    def forget_batches(self) -> None:
+        """Frees the memory of `batches`, which are made again if they are wanted."""
+        self.__dict__.pop("batches", None)
+
     def trainings(self, indices: Indices) -> Indices:
         """A number for each of these trials, by first occurrence, equal where they differ in the threshold alone."""
         return trainings(self.fields(indices))[0]
@@ -227,19 +231,20 @@ class Plan:
 
         The same command, with the same files, is the same sweep.
         """
-        return sha256([*self._sorted, [curve_points]])
+        return with_points(self._sorted, curve_points)
 
     def key_in_order(self, curve_points: int) -> str:
         """SHA-256 over the same with the trials in their order: sweeps of another order have another. Once it was the key."""
-        return sha256([*self._in_order, [curve_points]])
+        return with_points(self._in_order, curve_points)
 
     @cached_property
-    def _in_order(self) -> tuple[list[tuple[str, list[str]]], Sequence[str]]:
-        """The axes that vary, each with its values as text, and the keys of the groups."""
-        return [(axis.name, [as_override(value) for value in axis.values]) for axis in self.axes.values()], self.group_keys
+    def _in_order(self) -> "hashlib._Hash":
+        """The hash of the axes that vary, each with its values as text, and of the keys of the groups."""
+        axes = [(axis.name, [as_override(value) for value in axis.values]) for axis in self.axes.values()]
+        return begun([axes, self.group_keys])
 
     @cached_property
-    def _sorted(self) -> tuple[list[tuple[str, list[str]]], list[str]]:
+    def _sorted(self) -> "hashlib._Hash":
         """`_in_order` as it would be with the axes by name and the values of each by their text."""
         texts = {axis.name: list(map(as_override, axis.values)) for axis in self.product.axes}
         order = {name: sorted(range(len(texts[name])), key=texts[name].__getitem__) for name in texts}
@@ -251,19 +256,12 @@ class Plan:
         table = table[np.ix_(*(order[axis.name] for axis in grouped))]
         by_name = sorted(range(len(grouped)), key=lambda number: grouped[number].name)
         axes = [(name, sorted(texts[name])) for name in sorted(self.axes)]
-        return axes, table.transpose(by_name).ravel().tolist()
+        return begun([axes, table.transpose(by_name).ravel().tolist()])
 
 
 def keys_of(trials: Sequence[Trial]) -> list[str]:
     """The key of each of these trials."""
     return [keys(make_batch([trial]))[0] for trial in trials]
-
-
-def in_a_word(name: str) -> str:
-    """An axis without the sections above it; a weight that is set has its name."""
-    if name.startswith(OFFSET):
-        return name.removeprefix("initial.")
-    return name.removeprefix(SET) if name.startswith(SET) else name.rpartition(".")[2]
 
 
 def in_short(values: Sequence[Any]) -> list[str]:
@@ -278,9 +276,16 @@ def in_short(values: Sequence[Any]) -> list[str]:
     return texts
 
 
-def sha256(data: Any) -> str:
-    """SHA-256 over data as JSON."""
-    return hashlib.sha256(json.dumps(data).encode()).hexdigest()
+def begun(data: list[Any]) -> "hashlib._Hash":
+    """SHA-256 over a list as JSON, but for its end: a million values are not kept as text."""
+    return hashlib.sha256(json.dumps(data).removesuffix("]").encode())
+
+
+def with_points(sha: "hashlib._Hash", curve_points: int) -> str:
+    """SHA-256 over the list with [curve_points] as its last entry."""
+    whole = sha.copy()
+    whole.update(f", [{curve_points}]]".encode())
+    return whole.hexdigest()
 
 
 def taken(values: Sequence[Any], codes: Indices) -> pa.Array:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.app.interrupts import Interrupts
 from pipeline.errors import ConfigError, printable
 from pipeline.results.spool import DESCRIPTION, LOCK, NAME, Spool
-from pipeline.store.failures import STORE_ERRORS
+from pipeline.store.failures import store_errors
 from pipeline.store.write import SWEEP_FOLDER_TAG, Store
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.estimate import TRIAL_IN_MEMORY, refuse_above
@@ -73,7 +73,7 @@ def push_spool(spool: Spool, description: SweepDescription, plan: Plan, elsewher
                     f"resume with: {printable(description.command)}"
                 )
                 return 0
-    except (NotRecordedError, ConfigError, *STORE_ERRORS) as error:
+    except store_errors(NotRecordedError, ConfigError) as error:
         print(error if isinstance(error, NotRecordedError) else NotRecordedError(spool.path, error), file=sys.stderr)
         return 1
     print(f"{path}: recorded as run {parent} in {store.uri}")

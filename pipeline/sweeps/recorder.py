@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.app.progress import progress_bar
 from pipeline.results.rows import Indices, RunRows
-from pipeline.store.failures import STORE_ERRORS
+from pipeline.store.failures import store_errors
 from pipeline.store.records import records
 from pipeline.store.write import Store
 from pipeline.sweeps.artifacts import NO_RUN
@@ -26,13 +26,13 @@ ROUNDS = 3  # of recording what the store has not taken, or lost
 class Recorder:
     """A thread that records the rows it is given: the trials that are to have a run of their own and have none yet.
 
-    `run_ids` (trials,) are the ids of the runs that are recorded. After the first failure of the store nothing more is tried
-    until `finish`.
+    `run_ids` (trials,) are the ids of the runs that are recorded, `recorded` how many these are. After the first failure of
+    the store nothing more is tried until `finish`.
     """
 
     def __init__(self, plan: Plan, runs: str | int | None, store: Store, parent: str) -> None:
         self.plan, self.runs, self.store, self.parent = plan, runs, store, parent
-        self.run_ids = np.full(len(plan), NO_RUN, "S32")
+        self.run_ids = np.zeros(len(plan), "S32")  # NO_RUN: zeros that nothing is written to take no memory
         self._look()
         self.failure: Exception | None = None
         self._error: BaseException | None = None
@@ -63,11 +63,6 @@ class Recorder:
         if self._error:
             raise self._error
 
-    @property
-    def recorded(self) -> int:
-        """How many runs are recorded."""
-        return int((self.run_ids != NO_RUN).sum())
-
     def finish(self, all_rows: Iterable[RunRows], check: Callable[[], None]) -> Exception | None:
         """Waits until each of these rows that is to have a run has exactly one in the store; gives the store's failure if not.
 
@@ -79,7 +74,7 @@ class Recorder:
                 return None
             try:
                 self._look()
-            except STORE_ERRORS as error:
+            except store_errors() as error:
                 return error
             self.failure = None
             missing = [rows for rows in all_rows if self._wanted(rows).any()]
@@ -101,7 +96,7 @@ class Recorder:
             try:
                 if not (self.failure or self._error):
                     self._record(rows)
-            except STORE_ERRORS as error:
+            except store_errors() as error:
                 self.failure = error
             except BaseException as error:
                 self._error = error
@@ -110,11 +105,13 @@ class Recorder:
 
     def _look(self) -> None:
         """Has the store keep one run of each trial, and no others; takes their ids."""
-        found = self.store.recorded(self.parent, set(self.run_ids.astype(str)) - {""})
-        self.run_ids[:] = NO_RUN
+        known = np.flatnonzero(self.run_ids)
+        found = self.store.recorded(self.parent, set(self.run_ids[known].astype(str)))
+        self.run_ids[known] = NO_RUN
+        found = {index: run_id for index, run_id in found.items() if index < len(self.plan)}
         for index, run_id in found.items():
-            if index < len(self.plan):
-                self.run_ids[index] = run_id
+            self.run_ids[index] = run_id
+        self.recorded = len(found)
 
     def _wanted(self, rows: RunRows) -> NDArray[np.bool_]:
         """Which of the rows are to have a run of their own and have none yet."""
@@ -129,6 +126,7 @@ class Recorder:
         runs = records(self.plan.trials(indices), RunRows(rows.table.filter(wanted)), self.plan.names(indices))
         for index, run_id in zip(indices, self.store.record_all(runs, self.parent, self._check), strict=True):
             self.run_ids[index] = run_id
+            self.recorded += 1
 
     def _check(self) -> None:
         """Called between writes."""

@@ -14,6 +14,7 @@ from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
 from pipeline.app.progress import progress_bar
 from pipeline.errors import ConfigError
+from pipeline.report.numbers import count
 from pipeline.results.rows import Indices
 from pipeline.results.runs import Runs
 from pipeline.results.sweep_results import SweepResults
@@ -24,6 +25,8 @@ from pipeline.sweeps.plan import Plan
 from pipeline.trials.memory import limit_of
 from pipeline.trials.settings import RECORDED_BY_DEFAULT, RUN_KEYS, Settings, read_settings
 from pipeline.trials.unreachable import warnings_of_unreachable
+
+MOST_NAMED = 5  # axes, in the name of a sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,15 @@ class SweepRequest:
     pieces: Sequence[Indices]
     estimate: Estimate
     unreached: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """As it is named in `tracking.name`, or by its study, or what it varies: learning_rate × seed, 4,200 trials."""
+        if given := self.settings.tracking.name or self.multirun.study:
+            return given
+        axes = list(self.plan.axes) or [self.plan.groups[0].batch_key.task.name]
+        named = [*axes[:MOST_NAMED], *[f"{len(axes) - MOST_NAMED} more"] * (len(axes) > MOST_NAMED)]
+        return f"{' × '.join(named)}, {count(len(self.plan), 'trial')}"
 
     def __str__(self) -> str:
         """What the sweep takes, and what is recorded of it, in a line each."""
@@ -65,6 +77,7 @@ def read_sweep(multirun: Multirun) -> SweepRequest:
     plan = Plan.of_jobs(jobs, common)
     pieces = plan.cut(settings.curve_points, settings.executor.chunk)
     estimated = estimate(plan, pieces, settings)
+    plan.forget_batches()
     check(estimated, settings, multirun.folder)
     return SweepRequest(multirun, plan, settings, pieces, estimated, thresholds_out_of_reach(multirun, plan, settings))
 
@@ -102,5 +115,5 @@ def train_here(request: SweepRequest) -> tuple[SweepResults, Runs]:
         chunks = (plan.chunk(indices, request.settings) for indices in request.pieces)
         rows = sorted(Local(interrupts).train(chunks, bar("runs", len(plan))), key=lambda some: int(some.indices[0]))
     table = pa.concat_tables(results_tables(plan, rows, np.full(len(plan), NO_RUN)))
-    known = {"name": multirun.study, "configuration": multirun.configuration, "environment": environment_tags()}
+    known = {"name": request.name, "configuration": multirun.configuration, "environment": environment_tags()}
     return SweepResults.from_arrow(table, **known), Runs(rows, len(plan), plan.inputs)

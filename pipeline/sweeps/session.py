@@ -5,10 +5,10 @@ Each step depends only on what the spool and the store have, so that a sweep may
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
@@ -22,13 +22,14 @@ from pipeline.results.rows import Indices, RunRows
 from pipeline.results.spool import DESCRIPTION, Spool
 from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_points, verify_trials
 from pipeline.stats.summary import Summary
-from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors_as_config_errors
+from pipeline.store.failures import A_MOMENT, reason, store_errors, store_errors_as_config_errors
 from pipeline.store.records import table_tags
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
-from pipeline.sweeps.artifacts import NO_RUN, RESULTS, write_artifacts, write_results
-from pipeline.sweeps.chunks import Work
+from pipeline.sweeps.artifacts import RESULTS, prepare, write_artifacts, write_results
+from pipeline.sweeps.chunks import FEW_TRIALS, Work
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import Executor
+from pipeline.sweeps.executors.overlap import ahead, behind
 from pipeline.sweeps.plan import Plan
 from pipeline.sweeps.recorder import Recorder
 from pipeline.trials.batching import CURVE_POINTS, batch_of
@@ -132,6 +133,7 @@ class SweepSession:
             for rows in self.spool.rows:
                 recorder.give(rows)
             if executor:
+                Thread(target=prepare, daemon=True).start()
                 self._train(executor, work, recorder)
             if recorder.failure:
                 self._finish(recorder)
@@ -151,7 +153,7 @@ class SweepSession:
             recorder.stop()
             try:
                 self.store.end(self.parent, status, None if status == "FINISHED" else A_MOMENT)
-            except STORE_ERRORS as error:
+            except store_errors() as error:
                 if status == "FINISHED":
                     raise NotRecordedError(self.spool.path, error) from None
         if summary is not None:
@@ -174,13 +176,18 @@ class SweepSession:
         """Trains chunk by chunk; writes each result to the spool at once, and has it recorded."""
         with progress_bar() as bar:
             progress = bar("runs", len(self.plan), self.spool.done)
-            for trained in executor.train(work, progress):
-                with self.interrupts.deferred():
-                    rows = self.spool.add(trained.table)
-                self.interrupts.raise_if_requested()
-                recorder.give(rows)
-                if self.kept:
-                    self.kept(rows)
+            trained = executor.train(work, progress)
+            added = behind(trained, self._add, lambda some: some.table.num_rows < FEW_TRIALS, self.interrupts)
+            with closing(added):
+                for rows in added:
+                    recorder.give(rows)
+                    if self.kept:
+                        self.kept(rows)
+            self.interrupts.raise_if_requested()
+
+    def _add(self, trained: RunRows) -> RunRows:
+        """Writes a result to the spool; gives the rows there."""
+        return self.spool.add(trained.table)
 
     def _finish(self, recorder: Recorder) -> None:
         """Waits until all is recorded. Raises NotRecordedError if the store does not take all of it."""
@@ -190,21 +197,12 @@ class SweepSession:
     def _store_artifacts(self, folder: Path, summary: Summary, recorder: Recorder) -> None:
         """Stores what `write_artifacts` wrote there with the parent run, with metrics and a description."""
         with phase("storing"):
-            if (recorder.run_ids != NO_RUN).any():  # they are known only now
+            if recorder.recorded:  # they are known only now
                 write_results(folder / RESULTS, self.plan, self.spool.rows, recorder.run_ids)
             try:
                 self.store.log_files(self.parent, folder)
                 self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
                 page, figures = (self.store.experiment_id, self.parent), [path.stem for path in folder.glob("figures/*.png")]
                 self.store.set_note(self.parent, note(summary, page, figures, **self.description.origin))
-            except STORE_ERRORS as error:
+            except store_errors() as error:
                 raise NotRecordedError(self.spool.path, error) from None
-
-
-def ahead(items: Iterator[Work]) -> Iterator[Work]:
-    """The items, each made while the one before is used."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
-            yield item

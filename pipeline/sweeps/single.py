@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 
 from pipeline.app.progress import progress_bar
-from pipeline.backprop.batch import BatchResult
 from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import as_override
 from pipeline.report.announcement import announce
 from pipeline.report.causes import why
 from pipeline.results.columns import HELD_OUT
-from pipeline.results.rows import RunRows
+from pipeline.results.run_result import BatchRows
 from pipeline.sweeps.chunks import Chunk
-from pipeline.sweeps.plan import in_a_word
 from pipeline.trials.batching import make_batch, network_of
 from pipeline.trials.equal_units import warnings_of_equal_units
 from pipeline.trials.memory import check_size
 from pipeline.trials.settings import read_run
+from pipeline.trials.starts.changes import in_a_word
 from pipeline.trials.tasks import load
 from pipeline.trials.trial import Trial
 from pipeline.trials.unreachable import warnings_of_unreachable
@@ -36,7 +35,7 @@ def check_run(config: Mapping[str, Any]) -> None:
     check_size(network_of(trial.batch_key), len(load(trial.batch_key.task).inputs), config["limits"])
     make_batch([trial])
     warnings_of_unreachable([(trial.batch_key, trial.threshold)], settings.on_unreachable)
-    from pipeline.store.write import Store  # MLflow takes a second to import: a wrong value is refused before that
+    from pipeline.store.write import Store  # a wrong value is refused before it is imported
 
     Store(settings.tracking.uri, settings.tracking.experiment, settings.tracking.artifacts)
 
@@ -54,10 +53,10 @@ def single(config: Mapping[str, Any], tags: Mapping[str, str]) -> float:
     announce([key], unreached, warnings_of_equal_units([trial]))
     with progress_bar() as bar:
         result = chunk.train(bar("training", 1))
-    rows = chunk.rows(result)
-    [run] = records([trial], rows, [f"{key.task.name} {setting(trial)}"], tags)
+    rows = BatchRows(chunk.indices, result, chunk.engine, chunk.causes(result))
+    [run] = records([trial], rows, [settings.tracking.name or f"{key.task.name} {setting(trial)}"], tags)
     run_id = store.record(run)
-    for line in told(trial, chunk, rows, result):
+    for line in told(trial, chunk, rows):
         print(line)
     for name, score in run.metrics.items():
         if name in HELD_OUT:
@@ -78,13 +77,13 @@ def objective(name: str, status: Status, epochs: int, error: float, max_epochs: 
     return float(epochs if status is Status.CONVERGED else PENALTY * max(1, max_epochs))
 
 
-def told(trial: Trial, chunk: Chunk, rows: RunRows, result: BatchResult) -> Iterator[str]:
+def told(trial: Trial, chunk: Chunk, rows: BatchRows) -> Iterator[str]:
     """How the one run of a chunk ended: its trial, its end, its cause, and its curve, in lines."""
-    key = trial.batch_key
+    key, result = trial.batch_key, rows.result
     yield f"task {key.task.name}, network {'-'.join(map(str, chunk.batch.network.units))}, {setting(trial)}"
     goal = f"{key.criterion} threshold {as_override(trial.threshold)}"
     yield f"{STATUSES[result.status[0]]} after {result.epochs[0]:,} epochs, {goal}"
-    [ended] = rows.scalars.to_pylist()
+    [ended] = rows.scalar_rows()
     if word := ended.get("cause"):
         numbers = [ended[name] for name in ("cause_number", "final_error", "cause_goal", "k_star", "rho")]
         yield why(Cause[word.upper()], *(math.nan if number is None else number for number in numbers))

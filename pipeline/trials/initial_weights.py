@@ -52,9 +52,13 @@ def initial_parameters(starts: Sequence[tuple[InitialChoice, int]], network: Net
     parameters = np.empty((network.size, len(starts)))
     columns: dict[InitialChoice, list[int]] = {}
     seeds: dict[int, int] = {}
+    before: InitialChoice | None = None
+    same: list[int] = []
     for column, (choice, seed) in enumerate(starts):
+        if choice is not before:  # mostly it is, and to hash it takes long
+            before, same = choice, columns.setdefault(choice, []) if choice.drawn else []
         if choice.drawn:
-            columns.setdefault(choice, []).append(column)
+            same.append(column)
             seeds.setdefault(seed, len(seeds))
         else:
             parameters[:, column] = given(choice, network)

@@ -16,6 +16,7 @@ DEFAULTS = {
     "causes": "all",
     "on_unreachable": "refuse",
 }  # of keys that configurations of before do not have
+TRACKING_KEYS = ("uri", "experiment", "artifacts", "name", "runs", "curves", "weights")
 OBJECTIVES = ("epochs", "final_error")  # that a run gives to a sweeper which optimizes
 ON_UNREACHABLE = ("refuse", "warn")  # what is done where no weights can reach the threshold
 EXECUTOR_KEYS = {"local": ("chunk",), "dask": ("chunk", "address", "workers")}
@@ -24,7 +25,7 @@ RECORDED_BY_DEFAULT = 20_000  # trials, up to which each has a run of its own
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """Where runs are recorded. `runs`: all, none, how many, or None to decide by their number.
+    """Where runs are recorded. `runs`: all, none, how many, or None to decide by their number. `name`: of the sweep or run.
 
     `artifacts`: where those of a new experiment go; None: beside a SQLite store, or where the server has them.
     """
@@ -35,6 +36,7 @@ class Tracking:
     runs: str | int | None = None
     curves: bool = False  # does the parent run keep those of all trials, in files?
     weights: bool = False
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,10 @@ def read_engine(key: str, value: object) -> str:
 
 def read_tracking(config: Mapping[str, Any]) -> Tracking:
     """Where runs are recorded, and how much of them; raises ConfigError."""
-    tracking = section(config, "tracking", ("uri", "experiment", "artifacts", "runs", "curves", "weights"))
-    tracking.setdefault("artifacts", None)  # as in sweeps that were described before this key
+    given = config.get("tracking")
+    if isinstance(given, Mapping):
+        given = {"name": None, **given}  # sweeps that were described before this key do not have it
+    tracking = section({"tracking": given}, "tracking", TRACKING_KEYS)
     if tracking["uri"] is not None:
         uri = text("tracking.uri", tracking["uri"], "an MLflow store, such as sqlite:///mlruns/mlflow.db")
         if "://" in uri and HIDDEN not in uri and masked(uri) != uri:
@@ -107,6 +111,8 @@ def read_tracking(config: Mapping[str, Any]) -> Tracking:
             )
     if tracking["artifacts"] is not None:
         text("tracking.artifacts", tracking["artifacts"], "a folder, an address such as s3://bucket/folder, or null")
+    if tracking["name"] is not None:
+        text("tracking.name", tracking["name"], "a name for the sweep or the run, or null")
     text("tracking.experiment", tracking["experiment"], "the name of an MLflow experiment")
     runs = tracking["runs"]
     if runs is not None and runs not in ("all", "none"):

@@ -13,7 +13,7 @@ class TaskChoice:
     options: tuple[tuple[str, Any], ...] = ()
 
 
-DRAWN = ("uniform", "normal", "xavier", "he", "sphere", "layers", "perturbed")  # kinds whose weights a seed decides
+GIVEN = ("published", "explicit", "file")  # kinds of initial weights that no seed decides
 Pair = tuple[float, float]
 UNSCALED = ("initial.scale", 1.0)  # is no change
 
@@ -42,7 +42,7 @@ class InitialChoice:
     @property
     def drawn(self) -> bool:
         """Whether the weights depend on the trial's seed."""
-        return self.kind in DRAWN
+        return self.kind not in GIVEN
 
 
 @dataclass(frozen=True, slots=True)

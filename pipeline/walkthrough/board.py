@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,36 +10,12 @@ from matplotlib.patches import Circle
 
 from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.report.figures.drawing import BLUE, ORANGE, styled
+from pipeline.walkthrough.layout import RADIUS, Board, short
 from pipeline.walkthrough.numbers import Walkthrough, bias_name, unit_name, weight_name
 
 STEPS = ("forward", "backward", "update")
 MOST_UNITS, MOST_LAYERS = 5, 4  # more units of a layer, or layers of weights, have no room for their numbers
-RADIUS = 0.58  # of a unit
 INK, QUIET = "0.1", "0.45"
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """Where the units are: each layer is a column, `across` from the next, its units `down` from each other."""
-
-    units: tuple[int, ...]
-    across: float
-    down: float
-
-    def spot(self, layer: int, index: int) -> tuple[float, float]:
-        """The middle of a unit."""
-        return self.across * layer, self.down * ((self.units[layer] - 1) / 2 - index)
-
-    def label(self, layer: int, index: int, source: int) -> tuple[float, float]:
-        """Where the label of a weight stands on its line: no two of a layer are at the same height."""
-        share = 1 / (self.units[layer] + 1)
-        (x, y), (to_x, to_y) = self.spot(layer - 1, source), self.spot(layer, index)
-        return x + share * (to_x - x), y + share * (to_y - y)
-
-    @property
-    def top(self) -> float:
-        """The height of the biases: above all units."""
-        return self.down * (max(self.units) - 1) / 2 + 1.5
 
 
 @styled
@@ -174,8 +149,3 @@ def write(plot: Axes, x: float, y: float, text: str, colour: str, boxed: bool = 
     edge = {"edgecolor": QUIET, "linewidth": 1.0} if boxed else {"edgecolor": "none"}
     plot.text(x, y, text, ha="center", va="center", fontsize=8, color=colour, zorder=5,
               bbox={"boxstyle": "round,pad=0.35" if boxed else "round,pad=0.12", "facecolor": "white", **edge})  # fmt: skip
-
-
-def short(value: float) -> str:
-    """Four significant digits, with a real minus sign."""
-    return f"{value + 0.0:.4g}".replace("-", "−")

@@ -28,13 +28,20 @@ def write_page(output: str, blocks: Sequence[Block], style: Callable[[Block], st
     write("explain.output", path, path, content.encode())
 
 
-def write_figure(path: Path, figure: Figure) -> None:
-    """Writes a figure to the file of `explain.figure`, an SVG or a PNG. Raises ConfigError."""
-    refuse_folder("explain.figure", path)
+def write_figure(key: str, path: Path, figure: Figure) -> None:
+    """Writes a figure to the file that a key names, an SVG or a PNG. Raises ConfigError."""
+    refuse_folder(key, path)
     with TemporaryDirectory() as folder:
         drawn = Path(folder, "figure.svg")
         save(figure, drawn, png=path.suffix == ".png")
-        write("explain.figure", path, path, drawn.with_suffix(path.suffix).read_bytes())
+        write(key, path, path, drawn.with_suffix(path.suffix).read_bytes())
+
+
+def write_file(key: str, given: str, content: bytes) -> None:
+    """Writes the file that a key names. Raises ConfigError."""
+    path = Path(given)
+    refuse_folder(key, path)
+    write(key, path, path, content)
 
 
 def refuse_folder(key: str, path: Path) -> None:

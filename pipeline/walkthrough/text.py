@@ -16,6 +16,7 @@ from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.network import Network
 from pipeline.trials.trial import InitialChoice, Trial
 from pipeline.walkthrough import numbers as walkthrough
+from pipeline.walkthrough.formula import latex, read
 from pipeline.walkthrough.numbers import PARAMETERS, UNITS, Unit, Walkthrough, connection, few, place, unit_name
 
 Equation = tuple[str, ...]  # sides that equal each other
@@ -24,7 +25,8 @@ Block = str | list[Equation] | dict[str, Column]
 
 TERMS = 6  # of a sum, that are shown at most
 WIDTH = 100
-PICTURES = {"## 1. Forward pass": "forward", "## 2. Backward pass": "backward", "## 3. Weight update": "update"}
+WEIGHT_UPDATE = "## 3. Weight update"
+PICTURES = {"## 1. Forward pass": "forward", "## 2. Backward pass": "backward", WEIGHT_UPDATE: "update"}
 
 
 class Literal(str):
@@ -143,15 +145,26 @@ def introduction(walk: Walkthrough, trial: Trial, ended: str | None) -> Iterator
 
 def forward_pass(walk: Walkthrough) -> Iterator[Block]:
     """Step 1."""
-    network, top = walk.network, walk.network.layers
     yield "## 1. Forward pass"
+    yield from outputs(walk)
+    yield from errors(walk)
+
+
+def outputs(walk: Walkthrough) -> Iterator[Block]:
+    """Net input and output of each unit, layer by layer."""
+    network = walk.network
     yield (
         f"Each unit adds up what comes in, times the weights{'' if network.bias == 'none' else ', and its bias'}: "
         "its net input. The activation function turns the net input into its output."
     )
-    for layer in range(1, top + 1):
+    for layer in range(1, network.layers + 1):
         for unit in walk.shown_units(layer):
             yield forward_lines(unit, walk.keep(layer - 1)) if unit else "…"
+
+
+def errors(walk: Walkthrough) -> Iterator[Block]:
+    """The error of each output, of the pattern, and of all patterns."""
+    network, top = walk.network, walk.network.layers
     yield "The error of an output is half its squared distance from the target:"
     lines: list[Equation] = []
     for unit in filter(None, walk.shown_units(top)):
@@ -188,13 +201,19 @@ def backward_pass(walk: Walkthrough) -> Iterator[Block]:
     below = out(unit_name(network, layer - 1, source or 0))
     yield [*backward_lines(unit, walk.keep(layer + 1))[:2], (title, below, number(value))]
     yield "Together:"
-    gradient, total = (walk.entry(array, name) for array in (walk.pattern_gradient, walk.gradient))
     numbers = " × ".join([number(chain[0][1]), *(factor(value) for _, value in chain[1:])])
-    yield [(f"∂E/∂{name}", numbers, number(gradient))]
+    yield [(f"∂E/∂{name}", numbers, number(walk.entry(walk.pattern_gradient, name)))]
+    yield from summed_gradient(walk)
+
+
+def summed_gradient(walk: Walkthrough) -> Iterator[Block]:
+    """The chosen weight's gradient as the sum over all patterns, where the update takes that."""
     if walk.summed:
+        name = walk.weight
         yield "The update takes the gradient of the total error, the sum over all patterns:"
         numbers = added(walk.patterns, lambda p: factor(walk.entry(walk.of_pattern(p + 1)[1], name)), walk.pattern - 1)
-        yield [(f"∂E total/∂{name}", f"sum of ∂E/∂{name} over {walk.patterns:,} patterns", numbers, number(total))]
+        total = number(walk.entry(walk.gradient, name))
+        yield [(f"∂E total/∂{name}", f"sum of ∂E/∂{name} over {walk.patterns:,} patterns", numbers, total)]
 
 
 def all_gradients(walk: Walkthrough) -> Iterator[Block]:
@@ -233,7 +252,7 @@ def update(walk: Walkthrough) -> Iterator[Block]:
     total = "∂E total" if walk.summed else "∂E"
     old, new = number(walk.entry(walk.old, name)), number(walk.entry(walk.new, name))
     step = f"{factor(walk.entry(walk.rates, name))} × {factor(walk.entry(walk.gradient, name))}"
-    yield "## 3. Weight update"
+    yield WEIGHT_UPDATE
     if momentum:
         yield "The velocity v, at first 0, keeps the part α of itself and takes a step against the gradient:"
         before, velocity = (walk.entry(array, name) for array in (walk.velocity_before, walk.velocity))
@@ -266,6 +285,11 @@ def lesson(walk: Walkthrough, trial: Trial, ended: str | None = None) -> Iterato
     yield from introduction(walk, trial, ended)
     for step in (forward_pass, backward_pass, all_gradients, update):
         yield from step(walk)
+    yield from check_published(walk, trial)
+
+
+def check_published(walk: Walkthrough, trial: Trial) -> Iterator[Block]:
+    """The published numbers beside those of the walk, where it is the published one."""
     example = walk.network == Network((2, 2, 2)) and trial.initial == InitialChoice("published") and not trial.changes
     if example and trial.learning_rate == (0.5,) and walk.iteration == 1:
         names, values, here = zip(*walkthrough.published(walk), strict=True)
@@ -287,11 +311,16 @@ def aligned(column: Column) -> list[str]:
     return ["…" if cell is None else style(cell + 0.0) if isinstance(cell, float) else cell for cell in column]
 
 
+def unequal(sides: Iterable[str]) -> list[str]:
+    """The sides of an equation without those that are there before: nothing equals itself (E total = E o1 = 0.1 = 0.1)."""
+    return list(dict.fromkeys(sides))
+
+
 def equations(lines: list[Equation]) -> str:
     """Equations with = below =, each on one line or, if that is too long, with a line for each side."""
     rows, left = [], max(len(line[0]) for line in lines)
     for name, *sides in lines:
-        sides = list(dict.fromkeys(sides))  # nothing equals itself: E total = E o1 = 0.1 = 0.1
+        sides = unequal(sides)
         if left + sum(len(side) + 3 for side in sides) <= WIDTH:
             sides = [" = ".join(sides)]
         for side in sides:
@@ -322,11 +351,11 @@ def plain_text(block: Block, width: int = WIDTH) -> str:
 
 
 def markdown(block: Block) -> str:
-    """A block as Markdown; equations and commands as code."""
+    """A block as Markdown; equations as LaTeX, commands as code."""
     if isinstance(block, Literal):
         return f"```sh\n{block}\n```"
     if isinstance(block, list):
-        return f"```text\n{equations(block)}\n```"
+        return "\n\n".join(f"$${' = '.join(latex(read(side)) for side in unequal(line))}$$" for line in block)
     if isinstance(block, dict):
         columns = []
         for title, column in block.items():

@@ -18,6 +18,10 @@ from pipeline.console import COMMANDS, weights
 COMPLETIONS = {  # what is typed before Tab: what the line becomes
     "tra": "train ",
     "completion b": "completion bash ",
+    "ne": "new ",
+    "new s": "new study ",
+    "ui ui.p": "ui ui.port=",
+    "train tracking.na": "train tracking.name=",
     "train learning_r": "train learning_rate=",
     "train learning_rate=": "train learning_rate=0.5 ",
     "train on_unr": "train on_unreachable=",

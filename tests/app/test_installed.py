@@ -17,7 +17,17 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("pipeline", "hydra_plugins", "conf", "baselines", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md")
+SOURCES = (
+    "pipeline",
+    "hydra_plugins",
+    "conf",
+    "baselines",
+    "pyproject.toml",
+    "setup.py",
+    "MANIFEST.in",
+    "README.md",
+    "LICENSE",
+)
 LIBRARIES = [path for path in sys.path if Path(path).name == "site-packages"]
 
 # Writes down every file of the checkout that a process of the new environment opens.
@@ -122,8 +132,8 @@ def test_mlflows_pages_open(run, environment, folder):
     assert run("backprop", "train", "max_epochs=2").returncode == 0
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     server = subprocess.Popen(
-        [f"{environment}/bin/backprop", "ui"], env=variables, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        text=True, start_new_session=True,
+        [f"{environment}/bin/backprop", "ui", "ui.port=0"], env=variables, cwd=folder, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         address = re.search(r"http://\S+", server.stdout.readline())[0]

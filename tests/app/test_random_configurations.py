@@ -12,6 +12,7 @@ from pipeline.app.refusals import MOST_CHARACTERS, is_refusal, one_line
 from pipeline.sweeps.request import read_sweep
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
+from tests.amounts import amount
 
 KEYS = (
     "task", "task.bits", "task.size", "task.coding", "task.scaling", "task.name", "network", "network.hidden",
@@ -100,7 +101,7 @@ def watched(monkeypatch, folder):
 
 
 @pytest.mark.parametrize(
-    ("runs", "sweeps"), [(60, 4), pytest.param(9700, 300, marks=pytest.mark.slow)], ids=["some", "ten thousand"]
+    ("runs", "sweeps"), [(60, 4), pytest.param(amount(9700), amount(300), marks=pytest.mark.slow)], ids=["some", "thousands"]
 )
 def test_a_random_configuration_is_read_or_refused_in_one_line(runs, sweeps, watched):
     numbers, accepted = random.Random(13), 0
@@ -117,7 +118,7 @@ def test_a_random_configuration_is_read_or_refused_in_one_line(runs, sweeps, wat
 def test_random_command_lines_end_with_code_2_and_one_line(store, folder, command, monkeypatch):
     monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})  # which take most of the time
     numbers = random.Random(31)
-    for _ in range(150):
+    for _ in range(amount(150)):
         words = [word.replace("\x00", "") for word in generated(numbers)]
         ended = command("train", *(["-m"] * (numbers.random() < 0.5)), *words, "max_epochs=1")
         assert ended.code in (0, 2), (words, ended.err)

@@ -1,18 +1,22 @@
-"""Ten real tables, each with the command that docs/tables.md has for it: read as scikit-learn has them, trained, recorded."""
+"""Ten real tables, each with the command that docs/data.md has for it: read as scikit-learn has them, trained, recorded."""
 
 import sqlite3
+import zipfile
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import pipeline as bp
+from docs.examples.make import write
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
 from pipeline.trials.tasks import load
 from pipeline.trials.tasks.scaling import one_hot, scaled
+from tests import ROOT
 from tests.configurations import composed
-from tests.real_tables import BY_FILE, COMMANDS, write
+from tests.real_tables import BY_FILE, COMMANDS
 from tests.strategies import same_bits
 
 NOT_SCALED = {"diabetes.tab.txt": (1, 2)}  # inputs that are a class each
@@ -27,6 +31,18 @@ def tables(folder):
 def test_ten_tables_are_documented(tables):
     assert len(COMMANDS) == len(BY_FILE) == 10
     assert set(BY_FILE) == set(tables)
+
+
+def test_the_files_that_the_page_names_are_there_and_are_those(tables, folder):
+    for name in tables:
+        one, other = folder / name, ROOT / "docs" / "examples" / name
+        match one.suffix:
+            case ".parquet":
+                assert pd.read_parquet(one).equals(pd.read_parquet(other))
+            case ".zip":
+                assert len({zipfile.ZipFile(path).read("linnerud.csv") for path in (one, other)}) == 1
+            case _:
+                assert one.read_bytes() == other.read_bytes()
 
 
 def test_each_is_read_as_scikit_learn_has_it(tables):
@@ -55,6 +71,12 @@ def test_each_command_trains_and_records_what_it_read(tables, store, command):
         assert "targets from" not in ended.err
     tags = dict(sqlite3.connect(store).execute("select key, value from tags where key like 'table.%' order by run_uuid"))
     assert {f"table.{key}" for key in ("sha256", "rows", "patterns", "inputs", "targets", "classes")} == set(tags)
+
+
+@pytest.mark.slow
+def test_each_command_converges(tables):
+    ends = {name: bp.train(*arguments).status for name, arguments in BY_FILE.items()}
+    assert set(ends.values()) == {"converged"}, ends
 
 
 def test_a_sweep_says_and_records_what_its_tables_are(store, folder, command):

@@ -6,14 +6,16 @@ import sys
 import pytest
 
 from pipeline.backprop.status import Status
+from pipeline.store.write import Store
+from tests.stores import EXPERIMENT, runs_of
 
-HEAVY = {"jax", "jinja2", "matplotlib", "mlflow", "numba", "pandas", "sklearn", "sqlalchemy", "torch"}
-BY_MLFLOW = {"mlflow", "pandas", "sqlalchemy"}
+OF_THE_STORE = {"alembic", "mlflow", "pandas", "pyarrow", "requests", "sqlalchemy"}
+HEAVY = {"jax", "jinja2", "llvmlite", "matplotlib", "sklearn", "torch"} | OF_THE_STORE
 
 RUN = """
 import atexit, gc, sys
 def tell():
-    print("at exit:", gc.get_freeze_count() > 100_000, *sorted({heavy} & set(sys.modules)), file=sys.stderr)
+    print("at exit:", gc.get_freeze_count() > 10_000, *sorted({heavy} & set(sys.modules)), file=sys.stderr)
 atexit.register(tell)  # first registered, last called
 from pipeline.app.application import run
 from pipeline.train import main
@@ -34,10 +36,28 @@ def test_help_and_refusals_import_nothing_heavy(arguments, folder):
     assert HEAVY.isdisjoint(imported)
 
 
-def test_a_run_imports_only_what_mlflow_does_and_leaves_the_libraries_to_the_process(store):
+def test_a_run_into_a_store_that_is_there_imports_nothing_heavy_and_leaves_the_libraries_to_the_process(store):
+    Store(f"sqlite:///{store}", EXPERIMENT)
     frozen, *imported = at_exit("engine=numpy", "max_epochs=2")
-    assert set(imported) <= BY_MLFLOW
+    assert not imported
     assert frozen == "True"
+    [run] = runs_of(store)[1]
+    assert run.info.status == "FINISHED"
+
+
+@pytest.mark.slow
+def test_a_sweep_imports_nothing_of_mlflow(store):
+    Store(f"sqlite:///{store}", EXPERIMENT)
+    _, *imported = at_exit("-m", "engine=numpy", "max_epochs=2", "initial=uniform", "seed=0,1")
+    assert {"alembic", "mlflow", "sqlalchemy"}.isdisjoint(imported)
+    assert len(runs_of(store)[2]) == 2
+
+
+@pytest.mark.slow
+def test_the_engine_brings_nothing_of_the_store(store):
+    Store(f"sqlite:///{store}", EXPERIMENT)
+    _, *imported = at_exit("engine=compiled", "max_epochs=2")
+    assert OF_THE_STORE.isdisjoint(imported)
 
 
 def test_help_says_what_the_statuses_mean(command):

@@ -26,7 +26,7 @@ REFUSED = {
     ("learning_rat=1",): "learning_rat=1: unknown key; did you mean learning_rate?",
     ("network.hiden=[2]",): "network.hiden=[2]: unknown key; did you mean hidden?",
     ("+depth=3",): "depth=3: unknown key; known are",
-    ("task=foo",): "task=foo: must be one of csv, digits, encoder, iris, parity, seed_example, symmetry, xor",
+    ("task=foo",): "task=foo: must be one of csv, digits, encoder, iris, parity, seed_example, spirals, symmetry, xor",
     ("study=foo",): "study=foo: must be one of",
     ("study=xor",): "study=xor: is a sweep: add -m",
     ("network.activation=step",): "network.activation=step: must be one of sigmoid, tanh, relu, identity",

@@ -1,4 +1,4 @@
-"""What docs/tables.md says of learning rates and thresholds elsewhere: by scikit-learn, and by derivatives of a mean."""
+"""What docs/data.md says of learning rates and thresholds elsewhere: by scikit-learn, and by derivatives of a mean."""
 
 import numpy as np
 import pytest

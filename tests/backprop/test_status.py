@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.backprop.status import STATUSES, Status
 from pipeline.report.page.glossary import MEANINGS
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
 
 
 def test_codes_and_words_are_those_of_every_record():
@@ -16,7 +16,7 @@ def test_codes_and_words_are_those_of_every_record():
     assert [status.word for status in map(Status, np.arange(4, dtype=np.int8))] == list(STATUSES)
 
 
-def test_the_readme_and_the_report_say_what_a_status_means():
-    rows = dict(re.findall(r"^\| (\w+) \| (.*) \|$", README.read_text(encoding="utf-8"), re.MULTILINE))
+def test_the_page_on_statistics_and_the_report_say_what_a_status_means():
+    rows = dict(re.findall(r"^\| (\w+) \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     for status in Status:
         assert rows[status.word].replace("`", "") == MEANINGS[status.word] == status.meaning

@@ -15,7 +15,7 @@ TEXT = (ROOT / "docs" / "gallery.md").read_text()
 
 
 def test_the_page_shows_each_map_with_its_command():
-    commands = re.findall(r"^    python -m pipeline\.map(?: map=(\w+))?$", TEXT, re.MULTILINE)
+    commands = re.findall(r"^python -m pipeline\.map(?: map=(\w+))?$", TEXT, re.MULTILINE)
     pictures = re.findall(r"^!\[[^]]+\]\(gallery/(\w+)\.png\)$", TEXT, re.MULTILINE)
     assert tuple(name or "worked_example" for name in commands) == tuple(pictures) == MAPS
     for name in MAPS:
@@ -23,7 +23,7 @@ def test_the_page_shows_each_map_with_its_command():
 
 
 def test_the_film_has_the_frames_of_its_command():
-    [words] = re.findall(r"^    python -m pipeline\.map (.* map\.film\..*)$", TEXT, re.MULTILINE)
+    [words] = re.findall(r"^python -m pipeline\.map (.* map\.film\..*)$", TEXT, re.MULTILINE)
     request = read_map(compose(words.split(), "map"))
     path = ROOT / "docs" / "gallery" / "film.webp"
     with Image.open(path) as film:

@@ -16,7 +16,7 @@ from pipeline.report.figures.running_times import cost, profiles, run_lengths, s
 from pipeline.report.figures.starts.outcomes import start_outcomes
 from pipeline.report.figures.trajectories import error_curves, final_weights
 from pipeline.report.figures.views.restart_cutoffs import restart_cutoffs
-from pipeline.report.note import note
+from pipeline.report.note import PICTURES, note
 from pipeline.report.numbers import tick
 from pipeline.report.tables import report
 from pipeline.stats.sample import Sample
@@ -84,7 +84,9 @@ def test_a_usual_sweep_has_all_figures_as_svg_and_png_and_captions(tmp_path):
     assert order.index("cost_by_initial.range") < order.index("cost")
     for path in captions:
         assert ElementTree.parse(path).getroot().tag.endswith("svg")
-        assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+        png = path.with_suffix(".png").read_bytes()
+        assert png.startswith(b"\x89PNG")
+        assert path.stem not in PICTURES or int.from_bytes(png[16:20], "big") <= 960  # the width
 
 
 @pytest.mark.parametrize("error_goals", [True, False])

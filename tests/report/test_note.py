@@ -30,7 +30,9 @@ def test_it_has_the_answer_the_picture_and_the_main_table(text):
 
 def test_its_addresses_are_those_of_its_own_run(text):
     experiment, run = HERE
-    assert f"(#/experiments/{experiment}/runs/{run}/artifacts/report.html)" in text.split("\n\n")[0]
+    assert (
+        f"(#/experiments/{experiment}/runs/{run}/artifacts/report.html?workflowType=machine_learning)" in text.split("\n\n")[0]
+    )
     assert f"![](get-artifact?path=figures/rate_map.png&run_uuid={run})" in text
     assert note(Summary(RESULTS), HERE).count(run) == 1  # no picture where there is no figure
     assert "](" not in note(Summary(RESULTS))

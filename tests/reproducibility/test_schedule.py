@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,27 +12,52 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.app.composition import compose
+from pipeline.reproducibility.notification import read_recipient
 from tests import ROOT
 
-INSTALL = ROOT / "schedule" / "install.sh"
+INSTALL = ROOT / "schedule" / "install.py"
 WORKFLOW = ROOT / ".github" / "workflows" / "reproduce.yml"
 UNITS = ["backpropagation-reproduce.service", "backpropagation-reproduce.timer"]
 
 
+PROGRAM = """
+import os, runpy, sys
+os.geteuid = lambda: {user}
+sys.executable = {python!r}
+sys.argv = [{script!r}, *{words!r}]
+runpy.run_path({script!r}, run_name="__main__")
+"""
+
+
 @pytest.fixture
 def home(tmp_path):
-    """A home with a user's `id` and a `systemctl` that keeps what it is asked."""
+    """A home with a `systemctl` that keeps what it is asked."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, text in {"id": "echo 1000", "systemctl": f'echo "$*" >> {tmp_path}/asked'}.items():
-        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
-        (programs / name).chmod(0o755)
+    program(programs / "systemctl", f'echo "$*" >> {shlex.quote(str(tmp_path))}/asked')
     return tmp_path
 
 
-def install(home, what="install", script=INSTALL, **environment):
-    variables = {"HOME": str(home), "PATH": f"{home}/bin:{os.environ['PATH']}", "PYTHON": sys.executable, **environment}
-    return subprocess.run([str(script), what], env=variables, capture_output=True, text=True, check=False)
+def program(path, text):
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def install(home, *words, script=INSTALL, user=1000, python=sys.executable, **environment):
+    """Calls the installer as a user whose home this is, without a word for `install`."""
+    variables = {"HOME": str(home), "PATH": f"{home}/bin:{os.environ['PATH']}", "LANG": "C.UTF-8", **environment}
+    text = PROGRAM.format(user=user, python=python, script=str(script), words=list(words or ["install"]))
+    return subprocess.run([sys.executable, "-c", text], env=variables, capture_output=True, text=True, check=False)
+
+
+def command_of(service):
+    """The words that systemd makes of a unit's command: its rules for quotes and %, and none for $ after a colon."""
+    [line] = re.findall(r"^ExecStart=:(.*)$", service, re.M)
+    words = re.findall(r'"((?:[^"\\]|\\.)*)"(?: |$)', line)
+    assert " ".join(f'"{word}"' for word in words) == line
+    return [re.sub(r"\\(.)", r"\1", word).replace("%%", "%") for word in words]
 
 
 def asked(home):
@@ -45,7 +71,8 @@ def test_a_user_gets_the_units_and_loses_them_again(home):
     assert sorted(path.name for path in units.iterdir()) == UNITS
     service = (units / UNITS[0]).read_text()
     assert f"WorkingDirectory={ROOT}\n" in service
-    assert f'ExecStart="{sys.executable}" -m pipeline.reproduce\n' in service
+    assert command_of(service) == [sys.executable, "-m", "pipeline.reproduce"]
+    assert "somebody would be with: make schedule NOTIFY=" in ended.stdout
     assert "@" not in "".join((units / name).read_text() for name in UNITS)
     assert asked(home)[1:] == ["--user daemon-reload", "--user enable --now backpropagation-reproduce.timer"]
 
@@ -75,17 +102,16 @@ def test_a_dry_run_prints_all_and_changes_nothing(home, what):
     if what == "install":
         for line in ("OnCalendar=weekly", "Persistent=true", "RandomizedDelaySec=", "Type=oneshot", "enable --now"):
             assert line in ended.stdout
-        assert re.search(r"^@weekly cd \".*\" && \".*\" -m pipeline.reproduce$", ended.stdout, re.M)
+        assert re.search(r"^@weekly cd .* && .* -m pipeline.reproduce$", ended.stdout, re.M)
 
 
 @pytest.mark.parametrize("what", ["install", "remove"])
 def test_root_is_refused_in_one_line(home, what):
-    (home / "bin" / "id").write_text("#!/bin/sh\necho 0\n")
-    ended = install(home, what)
+    ended = install(home, what, user=0)
     assert (ended.returncode, ended.stderr.count("\n"), ended.stdout) == (2, 1, "")
     assert "not for root" in ended.stderr
     assert not (home / ".config").exists()
-    assert install(home, what, DRY_RUN="1").returncode == 0
+    assert install(home, what, user=0, DRY_RUN="1").returncode == 0
 
 
 def test_what_cannot_be_installed_is_refused_in_one_line(home):
@@ -94,29 +120,36 @@ def test_what_cannot_be_installed_is_refused_in_one_line(home):
         assert not (home / ".config").exists()
         return ended.stderr
 
-    assert "make setup" in refused(install(home, PYTHON=f"{home}/no/python"))
     assert "must be install or remove" in refused(install(home, "update"))
-    assert "can't name such a path" in refused(install(home, PYTHON="/bin/a$(b)"))
+    assert "units can't name that" in refused(install(home, python="/bin/a\nExecStart=b"))
+    assert "units can't name that" in refused(install(home, python="/bin/\udcff"))
+    assert "units can't name that" in refused(install(home, python='/bin/"'))
+    assert "there is no program nosuch" in refused(install(home, NOTIFY="nosuch program"))
     (home / "bin" / "systemctl").write_text("#!/bin/sh\nexit 1\n")
     assert "does not run for this user" in refused(install(home))
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
-@pytest.mark.parametrize("folder", ["plain", "with a blank"])
+@pytest.mark.parametrize("folder", ["with a blank", "jürgen müller 100% $HOME %h ${HOME}"])
 def test_systemd_takes_the_units(home, folder):
     project = home / folder
     shutil.copytree(ROOT / "schedule", project / "schedule")
-    ended = install(home, script=project / "schedule" / "install.sh")
+    python = project / "python"
+    python.symlink_to(sys.executable)
+    teller = program(project / "tell me", "cat")
+    ended = install(
+        home, script=project / "schedule" / "install.py", python=str(python), NOTIFY=f"{shlex.quote(str(teller))} 'ü %s'"
+    )
     assert ended.returncode == 0, ended.stderr
     units = [str(home / ".config" / "systemd" / "user" / name) for name in UNITS]
     verified = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
     assert (verified.returncode, verified.stderr) == (0, "")
-    assert f"WorkingDirectory={project}" in Path(units[0]).read_text()
-
-
-def test_the_shell_takes_the_installer():
-    assert subprocess.run(["sh", "-n", str(INSTALL)], check=False).returncode == 0
-    assert os.access(INSTALL, os.X_OK)
+    service = Path(units[0]).read_text()
+    assert f"WorkingDirectory={project}\n" in service.replace("%%", "%")
+    *command, told = command_of(service)
+    assert command == [str(python), "-m", "pipeline.reproduce"]
+    settings = compose([told], "reproduce")
+    assert read_recipient(settings["notify"]).words == [str(teller), "ü %s"]
 
 
 # The workflow

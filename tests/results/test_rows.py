@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from pipeline.backprop.causes.of_batch import causes
 from pipeline.backprop.status import STATUSES
 from pipeline.backprop.trainer import train
 from pipeline.results import runs as all_runs
 from pipeline.results.rows import SCALARS, RunRows, run_table
-from pipeline.results.run_result import RunResult
+from pipeline.results.run_result import BatchRows, RunResult
 from pipeline.results.runs import Runs, scalars
 from pipeline.trials.batching import make_batch
 from pipeline.trials.fingerprint import digests, keys
@@ -40,6 +41,20 @@ def test_rows_are_what_the_trainer_gave(changes):
             assert all(np.array_equal(*pair, equal_nan=True) for pair in zip(curve, other, strict=True))
         [table] = rows.table.slice(row, 1).select(["key", "digest", "status", "epochs"]).to_pylist()
         assert table == {name: getattr(one, name) for name in table}
+
+
+@pytest.mark.parametrize("changes", RATES, ids=["slow", "fast", "diverging"])
+def test_rows_without_a_table_are_those_of_the_table(changes):
+    result, indices = result_of(**changes), np.arange(10, 16)
+    for found in (None, causes(result)):
+        table, plain = RunRows(run_table(indices, result, "numpy", found)), BatchRows(indices, result, "numpy", found)
+        assert repr(plain.scalar_rows()) == repr(table.scalar_rows())  # NaN is not equal to itself
+        assert (plain.network, plain.engine) == (table.network, table.engine)
+        for name in ("initial", "parameters"):
+            assert np.array_equal(plain.column(name), table.column(name), equal_nan=True)
+        for row in range(6):
+            pairs = zip(plain.curve(row), table.curve(row), strict=True)
+            assert all(np.array_equal(*pair, equal_nan=True) and pair[0].dtype == pair[1].dtype for pair in pairs)
 
 
 def test_only_trials_that_have_ended_have_a_row():

@@ -1,15 +1,13 @@
 """Survival curves, means and medians under censoring are those of others, and their bands hold what they promise."""
 
 import math
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lifelines import AalenJohansenFitter, KaplanMeierFitter
-from lifelines.utils import restricted_mean_survival_time
+from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
 from pipeline.stats.effective_runs import Clusters
 from pipeline.stats.product_limit import product_limit, restricted_mean
@@ -65,29 +63,34 @@ def test_random_censoring_does_not_bias_the_median():
     assert np.mean((low <= truth) & (truth <= high)) == pytest.approx(0.95, abs=0.02)
 
 
+def stepped(steps, values, at, first=1.0):
+    """A step function at some places: `first` before the first step."""
+    return np.append(first, values)[np.searchsorted(steps, at, side="right")]
+
+
 DATA = st.lists(st.tuples(st.integers(0, 1), st.integers(1, 30), st.booleans()), min_size=1, max_size=60)
 
 
 @settings(max_examples=25)
-@pytest.mark.filterwarnings("ignore::lifelines.exceptions.ApproximationWarning")
 @given(DATA)
-def test_lifelines_has_the_same_curves_quartiles_and_means(rows):
+def test_statsmodels_has_the_same_curves_quartiles_and_means(rows):
     group, time, event = (np.array(column) for column in zip(*rows, strict=True))
     group = np.unique(group, return_inverse=True)[1]
     groups = group.max() + 1
     curves = product_limit(time.astype(float), event, group)
     means = restricted_mean(curves, 31.0, groups)
     for g in range(groups):
-        theirs = KaplanMeierFitter().fit(time[group == g], event[group == g])
+        theirs = SurvfuncRight(time[group == g], event[group == g])
         mine = curves.group == g
-        assert np.allclose(
-            curves.survival[mine], theirs.survival_function_at_times(curves.time[mine]).to_numpy(), rtol=0, atol=1e-9
-        )
-        assert means[g] == pytest.approx(restricted_mean_survival_time(theirs, 31.0), abs=1e-9)
+        expected = stepped(theirs.surv_times, theirs.surv_prob, curves.time[mine])
+        assert np.allclose(curves.survival[mine], expected, rtol=0, atol=1e-9)
+        each = stepped(theirs.surv_times, theirs.surv_prob, np.arange(31))  # times are whole: the area is a sum
+        assert means[g] == pytest.approx(each.sum(), abs=1e-9)
         for share in (0.25, 0.5, 0.75):
-            # lifelines' curve may miss a share by its rounding, and it takes the lower of two in the middle
-            first, past = (theirs.percentile(1 - share + side) for side in (1e-9, -1e-9))
-            between = math.sqrt(first * past) if np.isfinite(past) else first
+            # their curve may miss a share by its rounding, and they take the upper of two in the middle
+            first, past = (theirs.quantile(share + side) for side in (-1e-9, 1e-9))
+            first, past = (math.inf if math.isnan(end) else end for end in (first, past))
+            between = math.sqrt(first * past) if past < math.inf else first
             assert quantile(curves, share, groups)[g] == pytest.approx(between, abs=1e-9)
 
 
@@ -115,9 +118,9 @@ def test_at_one_horizon_the_share_that_converged_is_aalens_and_johansens():
     results = ended(generator(4), 60, 100.0)
     cause = results["status"].map({"converged": 1, "diverged": 2, "stationary": 2, "exhausted": 0})
     time = results["epochs"] + 0.5 * (results["status"] == "exhausted")
-    theirs = AalenJohansenFitter(calculate_variance=False).fit(time, cause, event_of_interest=1)
+    theirs = CumIncidenceRight(time, cause)
     curve = survival(Sample(results))
-    expected = theirs.cumulative_density_.reindex(curve["epochs"], method="ffill").to_numpy()[:, 0]
+    expected = stepped(theirs.times, theirs.cinc[0], curve["epochs"], first=0.0)
     assert np.allclose(1 - curve["survival"], expected, rtol=0, atol=1e-9)
 
 
@@ -125,9 +128,10 @@ def test_with_several_horizons_a_run_that_diverged_is_at_risk_up_to_its_own():
     horizon = generator(5).choice([30.0, 60.0, 150.0], 60)
     results = ended(generator(6), 60, horizon)
     time = np.where(results["status"] == "converged", results["epochs"], horizon)
-    theirs = KaplanMeierFitter().fit(time, results["status"] == "converged")
+    theirs = SurvfuncRight(time, results["status"] == "converged")
     curve = survival(Sample(results))
-    assert np.allclose(curve["survival"], theirs.survival_function_at_times(curve["epochs"]), rtol=0, atol=1e-9)
+    expected = stepped(theirs.surv_times, theirs.surv_prob, curve["epochs"])
+    assert np.allclose(curve["survival"], expected, rtol=0, atol=1e-9)
 
 
 def test_the_median_of_runs_with_several_horizons_is_that_of_the_population():
@@ -143,7 +147,7 @@ def test_the_median_of_runs_with_several_horizons_is_that_of_the_population():
     assert summarize(Sample(results), []).loc[0, "median"] == pytest.approx(population, rel=0.05)
 
 
-def test_the_variance_of_a_curve_is_the_jackknife_of_lifelines_curve():
+def test_the_variance_of_a_curve_is_the_jackknife_of_statsmodels_curve():
     """Each start's weight a little larger: what it does to the curve is its influence."""
     rng = generator(9)
     start, time = rng.integers(0, 8, 60), rng.integers(1, 40, 60).astype(float)
@@ -154,9 +158,8 @@ def test_the_variance_of_a_curve_is_the_jackknife_of_lifelines_curve():
     at = curves.time
 
     def share(weights):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # lifelines thinks that weights are counts
-            return 1 - KaplanMeierFitter().fit(time, event, weights=weights).survival_function_at_times(at).to_numpy()
+        theirs = SurvfuncRight(time, event, freq_weights=weights)
+        return 1 - stepped(theirs.surv_times, theirs.surv_prob, at)
 
     influence = np.array([(share(1 + 1e-5 * (start == s)) - share(1 - 1e-5 * (start == s))) / 2e-5 for s in range(8)])
     variance = 8 / 7 * np.square(influence).sum(axis=0)

@@ -1,19 +1,14 @@
 """In a real browser: MLflow's pages of a sweep."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from mlflow import MlflowClient
 
 from pipeline.store import bulk
 from tests.browsers import MARKS, chromium
-from tests.stores import wait_for
+from tests.servers import pages_of_mlflow
 
 pytestmark = MARKS
 
@@ -22,29 +17,6 @@ pytestmark = MARKS
 def browser() -> Iterator:
     with chromium() as opened:
         yield opened
-
-
-@contextmanager
-def pages_of_mlflow() -> Iterator[str]:
-    """The address of MLflow's pages of this folder's store, as `python -m pipeline.ui` prints it."""
-    server = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.ui"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        address = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())[0]
-        wait_for(address, server)
-        yield address
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-        server.stdout.close()
 
 
 SWEEP = (
@@ -66,7 +38,7 @@ def test_mlflows_pages_show_the_sweep(place, browser, command, store, folder, mo
         (folder / place).mkdir()
         store.parent.rename(folder / place / "mlruns")
         monkeypatch.chdir(folder / place)
-    with pages_of_mlflow() as address:
+    with pages_of_mlflow() as (address, _):
         opened = browser.new_page(viewport={"width": 1600, "height": 1000})
         opened.set_default_timeout(60_000)
 
@@ -83,7 +55,9 @@ def test_mlflows_pages_show_the_sweep(place, browser, command, store, folder, mo
         picture.wait_for()
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
         link = opened.get_by_role("link", name="The report")
-        assert link.get_attribute("href").endswith(f"/runs/{parent.info.run_id}/artifacts/report.html")
+        assert link.get_attribute("href").endswith(
+            f"/runs/{parent.info.run_id}/artifacts/report.html?workflowType=machine_learning"
+        )
 
         for name in ("rate", "ert", "median_epochs", "share_converged"):
             opened.get_by_text(name, exact=True).first.wait_for()
@@ -122,7 +96,7 @@ def test_a_child_says_its_sweep_in_a_list_that_is_sorted_by_a_metric(browser, co
     client = MlflowClient(tracking_uri=f"sqlite:///{store}")
     experiment = client.get_experiment_by_name("backpropagation").experiment_id
     [parent] = client.search_runs([experiment], "tags.kind = 'sweep'")
-    with pages_of_mlflow() as address:
+    with pages_of_mlflow() as (address, _):
         opened = browser.new_page(viewport={"width": 2000, "height": 1000})
         opened.set_default_timeout(60_000)
         opened.goto(f"{address}/#/experiments/{experiment}/runs?orderByKey=metrics.%60epochs%60&orderByAsc=true")
@@ -165,7 +139,7 @@ def test_a_run_looks_the_same_whichever_way_it_was_written(browser, command, sto
     experiment = client.get_experiment_by_name("backpropagation").experiment_id
     runs = client.search_runs([experiment], "tags.`trial.place` = '3'")
     assert len(runs) == 2
-    with pages_of_mlflow() as address:
+    with pages_of_mlflow() as (address, _):
         opened = browser.new_page(viewport={"width": 1600, "height": 1000})
         opened.set_default_timeout(60_000)
         found = []

@@ -267,7 +267,7 @@ def test_a_server_that_dies_in_the_middle(server, folder, command, monkeypatch):
 def test_two_sweeps_at_once_into_a_store_that_is_looked_at(which, store, folder):
     sweep = ("-m", "initial=uniform", "seed=range(500)", "max_epochs=50", "executor.chunk=50")
     port = free_port()
-    ui = start("ui", f"port={port}")
+    ui = start("ui", f"ui.port={port}")
     asked, stop = [], threading.Event()
 
     def poll() -> None:

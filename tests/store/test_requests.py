@@ -10,9 +10,10 @@ import requests
 from mlflow.exceptions import MlflowException, RestException
 
 from pipeline.store.client import server as client
+from pipeline.store.client.failures import is_passing
 from pipeline.store.client.server import ServerClient, retry
 from pipeline.store.client.threads import in_threads, within
-from pipeline.store.failures import is_passing, reason
+from pipeline.store.failures import reason
 from pipeline.store.write import place_of
 
 

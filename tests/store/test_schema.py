@@ -9,13 +9,13 @@ import pytest
 import sqlalchemy
 from alembic import command as alembic
 from alembic.script import ScriptDirectory
-from mlflow.store.db.utils import _get_alembic_config
+from mlflow.store.db.utils import _get_alembic_config, _get_latest_schema_revision
 from mlflow.store.tracking.dbmodels.initial_models import Base
 
 from pipeline.errors import ConfigError, masked
 from pipeline.store import bulk
 from pipeline.store.addresses import address
-from pipeline.store.schema import current
+from pipeline.store.schema import current, is_older, predecessors
 from tests.stores import runs_of
 
 
@@ -40,6 +40,16 @@ def old_store(folder: Path) -> Path:
         alembic.upgrade(config, older)
     engine.dispose()
     return path
+
+
+def test_the_schemas_of_mlflow_are_those_that_it_says_itself():
+    scripts = list(ScriptDirectory.from_config(_get_alembic_config("")).walk_revisions())
+    assert {one.revision: set(one._all_down_revisions) for one in scripts} == {
+        schema: set(before) for schema, before in predecessors().items()
+    }
+    assert current() == _get_latest_schema_revision()
+    assert [one.revision for one in scripts if not is_older(one.revision)] == [current()]
+    assert not is_older("f" * 12)
 
 
 COMMANDS = [("train", "max_epochs=3"), ("train", "-m", "seed=1,2", "initial=uniform"), ("summary",), ("ui",), ("reproduce",)]

@@ -20,6 +20,7 @@ from mlflow import MlflowClient
 from pipeline.store.client import server as client
 from pipeline.ui import free_port
 from tests import ROOT
+from tests.amounts import amount
 from tests.servers import (
     AS_USER,
     ENVIRONMENT,
@@ -38,11 +39,12 @@ PASSWORD = "Wq7-not-to-be-seen"
 LONG_SWEEP = (
     "-m",
     "initial=uniform",
-    "seed=range(90)",
+    f"seed=range({amount(90)})",
     "learning_rate=0.5,5",
     "threshold=1e-1,1e-2,1e-3,1e-4",
     "max_epochs=200",
 )
+LONG = 8 * amount(90)  # its trials
 
 
 @pytest.fixture(scope="module")
@@ -326,24 +328,24 @@ def test_most_answers_are_lost(server, folder, hasty):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("chance", [0.3])
-def test_720_runs_through_a_server_on_postgresql_that_loses_answers(chance, shared, store, folder, command, hasty):
+def test_hundreds_of_runs_through_a_server_on_postgresql_that_loses_answers(chance, shared, store, folder, command, hasty):
     experiment = f"lossy-{chance}"
     faults = ("lost", "refused", "503", "cut") * 4 + ("delayed",)
     between = lossy(hasty, shared, chance, 7, experiment, LONG_SWEEP, delay=2.5, faults=faults)
-    is_whole(shared.uri, experiment, 720)
-    assert sum(between.counts.values()) > 720 * 4
+    is_whole(shared.uri, experiment, LONG)
+    assert sum(between.counts.values()) > LONG * 4
 
 
 @pytest.mark.slow
-def test_720_runs_at_a_server_on_postgresql_equal_those_of_a_local_store(shared, store, folder, command):
+def test_hundreds_of_runs_at_a_server_on_postgresql_equal_those_of_a_local_store(shared, store, folder, command):
     begun = time.monotonic()
     ended = command("train", *LONG_SWEEP, f"tracking.uri={shared.uri}")
-    print(f"{1000 * (time.monotonic() - begun) / 720:.0f} ms a run")
+    print(f"{1000 * (time.monotonic() - begun) / LONG:.0f} ms a run")
     assert (ended.code, ended.out.count("View run")) == (0, 0), ended.err
     assert command("train", *LONG_SWEEP).code == 0
     local = f"sqlite:///{store}"
     [there] = [run.info.run_id for run in parents_in(local, EXPERIMENT)]
-    here = is_whole(shared.uri, EXPERIMENT, 720)
+    here = is_whole(shared.uri, EXPERIMENT, LONG)
     assert told(shared.uri, EXPERIMENT, here, folder, 37) == told(local, EXPERIMENT, there, folder, 37)
 
 
@@ -411,12 +413,12 @@ HEALTHY = "python -c 'import urllib.request as r; r.urlopen(\"http://127.0.0.1:{
 def test_the_commands_of_the_page_on_servers(tmp_path):
     if not postgres_program("initdb"):
         pytest.skip("PostgreSQL is not installed")
-    page = (ROOT / "docs" / "servers.md").read_text()
+    page = (ROOT / "docs" / "server.md").read_text()
     srv = Path(tempfile.mkdtemp(prefix="servers-"))
     database, port = str(free_port()), str(free_port())
     for name, value in (("/srv", str(srv)), ("5432", database), ("5000", port)):
         page = re.sub(rf"(?<![\w/]){re.escape(name)}\b", value, page)
-    making, plain, guarded, recording = re.findall(r"^```\n(.*?)^```", page, re.M | re.S)
+    making, plain, guarded, recording = re.findall(r"^```sh\n(.*?)^```", page, re.M | re.S)
     programs = f"{Path(str(postgres_program('initdb'))).parent}:{Path(sys.executable).parent}"
     environment = {
         **ENVIRONMENT,

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.store import leftovers
 from pipeline.store.addresses import address
+from pipeline.store.local import leftovers
 from pipeline.store.sqlite import prepare_sqlite
 from tests import ROOT
+from tests.amounts import amount
 from tests.stores import runs_of
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -30,7 +31,7 @@ def locks():
     return sum(f"POSIX" in line and f" {os.getpid()} " in line and f":{inode} " in line for line in open("/proc/locks"))
 held = []
 for _ in range(3):
-    kept = Store("sqlite:///m.db", "e"); kept.writer; held.append(locks())
+    kept = Store("sqlite:///m.db", "e"); kept.writer; kept.client.get_experiment_by_name("e"); held.append(locks())
     reader("sqlite:///m.db"); held.append(locks())
 print(held)
 """
@@ -73,7 +74,7 @@ def whole(store: Path, runs: int) -> None:
 
 @pytest.mark.slow
 def test_single_runs_at_once_into_a_new_store(folder):
-    for repetition in range(3):
+    for repetition in range(amount(3)):
         at = folder / str(repetition)
         at.mkdir()
         runs = [start("pipeline.train", "max_epochs=5", f"hydra.run.dir=out/{number}", folder=at) for number in range(10)]
@@ -87,10 +88,10 @@ def test_single_runs_at_once_into_a_new_store(folder):
 
 @pytest.mark.slow
 def test_two_sweeps_and_thirty_runs_at_once_one_of_them_killed(folder, empty_store):
-    """Ten times; what is killed, a sweep or a run, is chosen by chance, and when."""
+    """Several times; what is killed, a sweep or a run, is chosen by chance, and when."""
     chance = random.Random(0)
     sweep = ("pipeline.train", "-m", "initial=uniform", "seed=range(40)", "max_epochs=30", "resume=never", "executor.chunk=5")
-    for repetition in range(10):
+    for repetition in range(amount(10)):
         at = folder / str(repetition)
         store = at / "mlruns" / "mlflow.db"
         store.parent.mkdir(parents=True)
@@ -175,7 +176,7 @@ def test_weights_that_are_being_written_are_left(store):
 
 
 def test_runs_of_one_process_are_whole(store, command):
-    for _ in range(3):
+    for _ in range(amount(3)):
         assert command("train", "max_epochs=5").code == 0
     assert len(runs_of(store)[1]) == 3
     whole(store, 3)

@@ -1,21 +1,26 @@
 """What a sweep leaves in MLflow is complete, reads as DESIGN's layout says, and never lies about its end."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from omegaconf import OmegaConf
 
 from pipeline.backprop import trainer
+from pipeline.errors import ConfigError
 from pipeline.results.rows import RunRows, run_table
-from pipeline.store import bulk
+from pipeline.store import bulk, failures, sqlite
 from pipeline.store.addresses import address
+from pipeline.store.local import runs
 from pipeline.store.records import records
 from pipeline.store.sqlite import prepare_sqlite
 from pipeline.store.write import Store
@@ -23,7 +28,7 @@ from pipeline.trials import fingerprint
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
 from tests.configurations import composed
-from tests.stores import run_told, runs_of
+from tests.stores import EXPERIMENT, run_told, runs_of, sweeps_in
 
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(2)", "threshold=1e-2,1e-3", "max_epochs=500")
 
@@ -246,22 +251,134 @@ def test_a_run_that_breaks_while_it_is_written_is_marked_failed(store, monkeypat
     assert run.info.status == "FAILED"
 
 
-def test_a_run_reads_the_same_whichever_way_it_was_written(store, command, monkeypatch, folder):
-    """By bulk inserts or by MLflow's client; also runs whose metrics are infinite or no number."""
-    sweep = (*SWEEP[:-1], "learning_rate=0.5,1e308", "network.output_activation=identity", "max_epochs=40")
+def test_what_is_recorded_reads_the_same_whichever_way_it_was_written(store, command, monkeypatch, folder):
+    """By sqlite3 or by MLflow's client: a sweep, also with runs whose metrics are infinite or no number, and a run alone."""
+    sweep = (*SWEEP[:-1], "learning_rate=0.5,1e308", "network.output_activation=identity", "max_epochs=40", "resume=never")
+    ways = bulk.KNOWN_SCHEMAS, ()
+    for schemas in ways:
+        monkeypatch.setattr(bulk, "KNOWN_SCHEMAS", schemas)
+        assert command("train", *sweep).code == 0
+    first, second = sweeps_in(f"sqlite:///{store}", folder)
+    assert first == second
+    assert len(first["children"]) == 8
+    assert any("1.797" in run["metrics"]["final_error"] or "nan" in run["metrics"]["final_error"] for run in first["children"])
+    alone = []
+    for schemas in ways:
+        monkeypatch.setattr(bulk, "KNOWN_SCHEMAS", schemas)
+        assert command("train", "max_epochs=40", "learning_rate=2", "momentum=0.5").code == 0
+        client, runs, _ = runs_of(store)
+        (folder / runs[-1].info.run_id).mkdir()
+        alone.append(run_told(client, runs[-1], folder))
+    assert alone[0] == alone[1]
+
+
+def test_a_run_that_is_no_trials_is_what_mlflow_would_have_written(store, monkeypatch):
+    """Begun, added to and ended: by a store that knows the rows, and by one that leaves it to the client."""
+    points = {"rate": 0.5, "ert": float("inf"), "none": float("nan")}
+    curve = np.array([0, 7, 3]), np.array([1.0, 0.25, 0.5])
     found = []
     for schemas in (bulk.KNOWN_SCHEMAS, ()):
         monkeypatch.setattr(bulk, "KNOWN_SCHEMAS", schemas)
-        assert command("train", *sweep).code == 0
-        client, parents, children = runs_of(store)
-        newest = max(parents, key=lambda run: run.info.start_time).info.run_id
-        mine = [run for run in children if run.data.tags["mlflow.parentRunId"] == newest]
-        for run in mine:
-            (folder / run.info.run_id).mkdir()
-        found.append(sorted((run_told(client, run, folder) for run in mine), key=lambda run: run["info"]))
-    assert len(found[0]) == 8
+        opened = Store(f"sqlite:///{store}", EXPERIMENT)
+        assert (opened.local is None) == (not schemas)
+        run_id = opened.begin("check", "its name", {"learning_rate": "[0.5,5]", "longest": "x" * 6000}, {"long": "x" * 7000})
+        begun = opened.client.get_run(run_id)
+        assert (begun.info.status, begun.info.end_time, opened.status(run_id)) == ("RUNNING", None, "RUNNING")
+        opened.log_metrics(run_id, points, {"share": curve})
+        opened.log_metrics(run_id, points, {"share": curve, "rate": (np.array([0, 0]), np.array([0.75, 0.25]))})
+        for text in ("# Note", "# Another note", "x" * 9000):
+            opened.set_note(run_id, text)
+        assert opened.recorded(run_id) == {}
+        opened.end(run_id, "FAILED")
+        run = opened.client.get_run(run_id)
+        start = run.info.start_time
+        assert 0 <= run.info.end_time - start < 600_000
+        history = {key: opened.client.get_metric_history(run_id, key) for key in run.data.metrics}
+        assert {point.timestamp for points_of in history.values() for point in points_of} == {start}
+        told = {key: sorted((point.step, repr(point.value)) for point in points_of) for key, points_of in history.items()}
+        info = (run.info.run_name, run.info.status, run.info.user_id, run.info.lifecycle_stage, run.info.experiment_id)
+        place = run.info.artifact_uri.replace(run_id, "id")
+        found.append((info, place, run.data.params, run.data.tags, repr(sorted(run.data.metrics.items())), told))
+        opened.client.delete_run(run_id)
+        with pytest.raises(MlflowException, match="must be in the 'active' state"):
+            opened.end(run_id, "FINISHED")
+        with pytest.raises(MlflowException, match="not found"):
+            opened.end("0" * 32, "FINISHED")
     assert found[0] == found[1]
-    assert any("1.797" in run["metrics"]["final_error"] or "nan" in run["metrics"]["final_error"] for run in found[0])
+
+
+@pytest.mark.parametrize("params", [{"odd key": "x"}, {"long": "x" * 6001}, {"../up": "x"}, {"": "x"}], ids=str)
+def test_what_mlflow_may_change_or_refuse_is_left_to_its_client(params, store):
+    opened = Store(f"sqlite:///{store}", EXPERIMENT)
+    assert opened.local.begin("name", params, {"mlflow.user": "me"}) is None
+    assert not runs_of(store)[1]
+    assert opened.local.begin("name", {}, {"mlflow.user": "me"})
+    opened.client.delete_experiment(opened.experiment_id)
+    assert opened.local.begin("name", {}, {"mlflow.user": "me"}) is None
+
+
+def test_an_experiment_is_what_mlflow_finds(store, monkeypatch):
+    place = address(f"sqlite:///{store}")
+    client = MlflowClient(tracking_uri=place.uri)
+    for name in ("active", "deleted", "it's 100 %"):
+        client.create_experiment(name, artifact_location=f"file:///somewhere/{name[:3]}")
+    client.delete_experiment(client.get_experiment_by_name("deleted").experiment_id)
+    for name in ("active", "deleted", "it's 100 %", "Default"):
+        found = client.get_experiment_by_name(name)
+        assert bulk.find_experiment(place, name) == (found.experiment_id, found.artifact_location, found.lifecycle_stage)
+    assert bulk.find_experiment(place, "none") is None
+    with pytest.raises(ConfigError, match="is deleted in this store"):
+        Store(f"sqlite:///{store}", "deleted")
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_ENABLE_WORKSPACES", "true")
+        assert bulk.find_experiment(place, "active") is None  # but MLflow is asked
+    with sqlite3.connect(store) as connection:
+        connection.execute("UPDATE experiments SET workspace = 'theirs' WHERE name = 'deleted'")
+    connection.close()
+    assert bulk.find_experiment(place, "active") is None
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupt_leaves_all_of_a_run_or_nothing(when, store, monkeypatch):
+    """Also one that comes when the rows are written, and the connection is being closed."""
+
+    @contextmanager
+    def interrupted(connection):
+        with transaction(connection):
+            yield
+            if when == "before":
+                raise KeyboardInterrupt
+        raise KeyboardInterrupt
+
+    transaction = sqlite.transaction
+    opened = Store(f"sqlite:///{store}", EXPERIMENT)
+    trial, _ = read_run(composed(max_epochs=3))
+    [record] = records([trial], RunRows(run_table(np.zeros(1, int), trainer.train(make_batch([trial])), "numpy")), ["x"])
+    monkeypatch.setattr(bulk, "transaction", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        opened.record(record)
+    written = [path.parent.parent.name for path in store.parent.rglob("weights.npz")]
+    assert [run.info.run_id for run in runs_of(store)[1]] == written
+    assert len(written) == (when == "after")
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "transaction", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            opened.begin("check", "name", {}, {})
+    assert [run.info.status for run in runs_of(store)[1] if run.info.run_id not in written] == ["KILLED"] * (when == "after")
+
+
+def test_a_locked_store_takes_no_run_and_keeps_no_weights_of_it(store, command, monkeypatch):
+    assert command("train", "max_epochs=3").code == 0
+    monkeypatch.setattr(failures, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(sqlite, "SQLITE_SECONDS", 0.01)
+    lock = sqlite3.connect(store, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    ended = command("train", "max_epochs=4")
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert (ended.code, ended.err) == (2, f"tracking.uri=sqlite:///{store}: cannot be used: database is locked\n")
+    assert len(runs_of(store)[1]) == 1
+    assert len(list((store.parent / "artifacts").iterdir())) == 1
 
 
 def test_a_run_written_in_bulk_can_be_searched_changed_and_deleted(store, command):
@@ -300,8 +417,6 @@ def test_more_points_than_one_call_takes_are_all_recorded(store, command):
 
 
 def test_the_store_is_in_wal_mode_with_artifacts_beside_it(store, command, folder):
-    import sqlite3
-
     command("train", "max_epochs=2")
     assert sqlite3.connect(store).execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert len(list((folder / "mlruns/artifacts").rglob("weights.npz"))) == 1

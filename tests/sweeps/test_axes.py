@@ -22,6 +22,7 @@ from pipeline.app.axis_values import count, overrides_of, refuse_other_values, t
 from pipeline.app.sequences import linspace, logspace
 from pipeline.errors import ConfigError
 from pipeline.sweeps.axes import expand
+from tests.amounts import amount
 from tests.strategies import examples
 
 # A configuration with what the pipeline's own has not: interpolations, an alias, lists in lists, groups in groups.
@@ -601,7 +602,7 @@ def test_generated_arguments_mean_what_hydra_makes_of_them(multirun, params, arg
 
 @pytest.mark.slow
 @given(params_of_the_sweeper, st.lists(ordinary | special, max_size=4))
-@settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=amount(100), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_many_generated_arguments_mean_what_hydra_makes_of_them(multirun, params, arguments):
     check_generated(multirun, params, arguments)
 

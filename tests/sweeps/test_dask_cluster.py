@@ -27,8 +27,9 @@ from pipeline.sweeps.executors.dask_cluster import Cluster
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import ExecutorChoice, read_run
 from tests import ROOT
-from tests.clusters import ENVIRONMENT, SECTION, SWEEP, digests, running, scheduler, until, worker
+from tests.clusters import ENVIRONMENT, PAGE, SWEEP, digests, running, scheduler, until, worker
 from tests.configurations import composed
+from tests.pages import commands
 
 LONG = (  # some seconds, in 20 chunks; its end is quick
     *("-m", "task=xor", "network=trained", "initial=uniform", "learning_rate=0.01", "seed=range(400)", "threshold=1e-9"),
@@ -328,9 +329,9 @@ def test_an_interrupted_sweep_frees_the_workers_of_others(folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_readmes_commands_work(folder, store, command, tmp_path):
+def test_the_commands_of_the_page_work(folder, store, command, tmp_path):
     """A scheduler and a worker by its own lines; then its sweeps on them."""
-    lines = [line.partition("   #")[0].strip() for line in SECTION.splitlines()]
+    lines = commands(PAGE)
     [start] = [line for line in lines if line.startswith(".venv/bin/dask scheduler")]
     [join] = [line for line in lines if line.startswith(".venv/bin/dask worker")]
     sweeps = [line for line in lines if line.startswith("python -m pipeline.train")]

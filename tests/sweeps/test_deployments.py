@@ -1,4 +1,4 @@
-"""The README's ways to have a cluster: each by its own command, with a real SSH server and a real Slurm, both of this test."""
+"""The ways to have a cluster in docs/cluster.md, by their commands, with a real SSH server and a real Slurm, both its own."""
 
 import inspect
 import os
@@ -15,14 +15,15 @@ import distributed
 import pytest
 
 from pipeline.ui import free_port
-from tests.clusters import BIN, ENVIRONMENT, SECTION, SWEEP, digests, running, until
+from tests.clusters import BIN, ENVIRONMENT, PAGE, SWEEP, digests, running, until
+from tests.pages import commands
 
-LINES = [line for line in SECTION.splitlines() if line.startswith(("python ", ".venv/bin/"))]
+LINES = commands(PAGE)
 
 
 def the_line(start: str, **changes: str) -> str:
-    """The README's command that starts so, with what holds for this machine."""
-    [line] = [line.partition("   #")[0].strip() for line in LINES if line.startswith(start)]
+    """The page's command that starts so, with what holds for this machine."""
+    [line] = [line for line in LINES if line.startswith(start)]
     for old, new in changes.items():
         assert old in line
         line = line.replace(old, new)
@@ -161,7 +162,7 @@ def test_on_slurm(environment, folder, store, command, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["ssh", "scheduler", "worker"])
-def test_dask_knows_the_readmes_options(name):
+def test_dask_knows_the_options_of_the_page(name):
     known = subprocess.run([BIN / "dask", name, "--help"], capture_output=True, text=True, check=True).stdout
     for line in LINES:
         if line.startswith(f".venv/bin/dask {name} "):
@@ -172,6 +173,6 @@ def test_dask_knows_the_readmes_options(name):
 def test_on_kubernetes_its_options_exist():
     """Where it is installed; a Kubernetes to try it with is more than a test can bring along."""
     made = pytest.importorskip("dask_kubernetes.operator").KubeCluster
-    [call] = re.findall(r"KubeCluster\((.+?)\)", SECTION)
+    [call] = re.findall(r"KubeCluster\((.+?)\)", PAGE)
     known = {key for kind in made.__mro__ for key in inspect.signature(kind.__init__).parameters}
     assert set(re.findall(r"(\w+)=", call)) <= known

@@ -4,7 +4,7 @@ import copy
 import json
 import math
 import os
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ trackings = st.builds(
     experiment=st.text(min_size=1),
     runs=st.none() | st.sampled_from(("all", "none")) | st.integers(1, 10**9),
     curves=st.booleans(),
+    name=st.none() | st.text(min_size=1).filter(lambda name: name != "???"),
     weights=st.booleans(),
 ).filter(lambda tracking: tracking.experiment != "???")
 plain = st.recursive(
@@ -105,7 +106,10 @@ KEYS = [
     *("jobs.axes", "jobs.bases", *(f"jobs.axes.0.{name}" for name in ("name", "path", "values", "texts"))),
     *("jobs.axes.1.values.0", "jobs.bases.0", "jobs.axes.0"),
 ]
-WRONG = [*((key, ...) for key in KEYS), *((key, 7) for key in KEYS if key not in ("jobs.axes.1.values.0", "tracking.runs"))]
+WRONG = [
+    *((key, ...) for key in KEYS if key != "tracking.name"),
+    *((key, 7) for key in KEYS if key not in ("jobs.axes.1.values.0", "tracking.runs")),
+]
 
 
 @pytest.mark.parametrize(("key", "value"), [
@@ -117,6 +121,11 @@ WRONG = [*((key, ...) for key in KEYS), *((key, 7) for key in KEYS if key not in
 ])  # fmt: skip
 def test_what_is_missing_or_wrong_is_refused_in_one_line_that_names_the_folder(plan, key, value):
     assert refusal(with_changes(plan, key, value)) == "folder=somewhere/kept: is no folder of a sweep's results: sweep.json"
+
+
+def test_a_description_from_before_sweeps_could_be_named_is_read(plan):
+    read = SweepDescription.from_json(with_changes(plan, "tracking.name", ...), PATH)
+    assert read == replace(description(plan), tracking=Tracking(None, "e", name=None))
 
 
 def test_any_truncated_text_is_refused_in_one_line_that_names_the_folder(plan):

@@ -1,4 +1,8 @@
-"""A sweep takes no more than it has said, and not much less."""
+"""A sweep takes no more than it has said, and not much less.
+
+The constants of pipeline/sweeps/estimate.py are measured by the sweeps of this file, and by one of a million trials:
+PROGRAM is the peak of "runs" and a seventh, TRIAL_IN_MEMORY how much more a million trials take, for each, and a seventh.
+"""
 
 import re
 import resource

@@ -25,6 +25,7 @@ from pipeline.store import bulk
 from pipeline.store.client.writer import ClientWriter
 from pipeline.store.write import Store
 from pipeline.sweeps.description import with_checksum, without_checksum
+from tests.amounts import amount
 from tests.stores import CHUNKS, SWEEP, TRIALS, after, kept_folder, sweeps_in, sweeps_with_runs
 
 BROKEN = {"full": "max_page_count = 1", "read-only": "query_only = on"}
@@ -428,8 +429,8 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
 
 
 @pytest.mark.slow
-def test_of_a_thousand_damaged_files_none_is_recorded(kept, command, monkeypatch):
-    """Five pushes of 200 folders with a damaged file each: what comes to the store is what comes from the good folder."""
+def test_of_hundreds_of_damaged_files_none_is_recorded(kept, command, monkeypatch):
+    """Pushes of 200 folders with a damaged file each: what comes to the store is what comes from the good folder."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     given: dict[str, set[str]] = {}
 
@@ -444,7 +445,7 @@ def test_of_a_thousand_damaged_files_none_is_recorded(kept, command, monkeypatch
     right, good = given.copy(), {file.name: file.read_bytes() for file in kept.iterdir()}
     assert len(right) == 8
     chance = random.Random(0)
-    for _ in range(5):
+    for _ in range(amount(5)):
         given.clear()
         shutil.rmtree("multirun")
         for number in range(200):

@@ -331,7 +331,7 @@ def test_a_parquet_file_has_the_types_that_it_says(tmp_path):
     assert loaded.inputs[:, 2].tolist() == frame["small"].astype(float).tolist()
     assert table(path, inputs="hole", missing="drop_rows").inputs.tolist() == [[1], [3]]
     assert "line 2: column hole has no value" in refusal(path, inputs="hole")
-    assert "column day has values of type timestamp[ns]" in refusal(path, inputs="day")
+    assert "column day has values of type timestamp[" in refusal(path, inputs="day")
     ids = pd.DataFrame({"a": range(20), "y": [str(number) for number in range(20)]})
     ids.to_parquet(path)
     assert "column y has 20 words in 20 rows, such as '0': task.ignore=y leaves it out" in refusal(path)

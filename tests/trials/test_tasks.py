@@ -72,6 +72,17 @@ def test_scaled_columns_have_the_scale_they_are_named_after(columns):
                 assert abs(standard[:, column].std() - 1) < 1e-6
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_the_spirals_are_those_of_lang_and_witbrock_from_the_inside(turns):
+    loaded = task("spirals", turns=turns, coding="binary")
+    i = np.arange(97)[32 * (3 - turns) :]
+    radius, angle = 6.5 * (104 - i) / 104, i * np.pi / 16
+    one = np.column_stack([radius * np.sin(angle), radius * np.cos(angle)])
+    assert loaded.inputs[::2] == pytest.approx(one, abs=1e-14)
+    assert (loaded.inputs[1::2] == -loaded.inputs[::2]).all()
+    assert loaded.targets.ravel().tolist() == [1, 0] * len(i)
+
+
 FROZEN = {  # the first digits of SHA-256 over inputs and targets: keys of trials stand on them
     ("seed_example",): ("70f112f4d180a1b5", "5165723d09507880"),
     ("xor", "coding", "binary"): ("95de8ad8a3b15741", "c88c8117ba1ff31d"),
@@ -79,6 +90,8 @@ FROZEN = {  # the first digits of SHA-256 over inputs and targets: keys of trial
     ("parity", "bits", 5, "coding", "bipolar"): ("0976eb2eaa126963", "6a5744d30916b281"),
     ("encoder", "coding", "binary", "size", 8): ("9d1c11f8966e08da", "9d1c11f8966e08da"),
     ("symmetry", "bits", 6, "coding", "binary"): ("eac0ec4fc37df4b1", "ef49bee73f47da5e"),
+    ("spirals", "coding", "binary", "turns", 3): ("1cbf6bef74c29953", "75745c8887d1dd74"),
+    ("spirals", "coding", "bipolar", "turns", 1): ("3162c799057a1ad3", "f3a710ee2bf06fe9"),
     ("iris", "scaling", "none"): ("cbd0ff07b35f1e2d", "46be20e0f0c87430"),
     ("iris", "scaling", "standard"): ("23f7a51b4fbefe02", "46be20e0f0c87430"),
     ("iris", "scaling", "minmax"): ("872be48e87e4ac84", "46be20e0f0c87430"),

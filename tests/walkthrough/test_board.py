@@ -9,7 +9,8 @@ from matplotlib.text import Text
 from pipeline.trials.batching import make_batch
 from pipeline.trials.settings import read_run
 from pipeline.walkthrough import numbers as walkthrough
-from pipeline.walkthrough.board import STEPS, draw, short
+from pipeline.walkthrough.board import STEPS, draw
+from pipeline.walkthrough.layout import short
 from tests.configurations import composed
 
 

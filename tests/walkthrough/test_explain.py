@@ -8,19 +8,18 @@ from dataclasses import replace
 from functools import reduce
 from math import exp, tanh
 from operator import add
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
-from hypothesis import strategies as st
 
 from pipeline.backprop.batch import Batch
 from pipeline.backprop.network import Network, forward, total_error
 from pipeline.backprop.trainer import train
-from pipeline.walkthrough.numbers import few, place, position, unit_name, walk
+from pipeline.walkthrough.numbers import few, place, position, unit_name
 from pipeline.walkthrough.text import lesson, markdown, number
-from tests.strategies import alone, batches, examples, same_bits
+from tests.strategies import examples, same_bits
+from tests.walkthrough.walks import is_finite, trial_of, walks
 
 # M. Mazur's worked example (2015): the steps in their order, digits as published
 PUBLISHED = [
@@ -44,6 +43,13 @@ E total = E o1 + E o2 = 0.274811083 + 0.023560026 = 0.298371109
 new w5 = w5 - η × ∂E/∂w5 = 0.4 - 0.5 × 0.082167041 = 0.35891648
 With the new weights the total error is 0.291027774 (it was 0.298371109).
 """
+LATEX = r"""
+$$\mathrm{net}_{\mathrm{h1}} = w_{1} \times i_{1} + w_{2} \times i_{2} + b_{1} = 0.15 \times 0.05 + 0.2 \times 0.1 + 0.35 =
+$$\mathrm{out}_{\mathrm{h1}} = \frac{1}{1 + \exp\left( - \mathrm{net}_{\mathrm{h1}} \right)} = \frac{1}{1 + \exp
+$$E_{\mathrm{total}} = E_{\mathrm{o1}} + E_{\mathrm{o2}} = 0.274811083 + 0.023560026 = 0.298371109$$
+$$\frac{\partial E}{\partial w_{5}} = 0.74136507 \times 0.186815602 \times 0.593269992 = 0.082167041$$
+$$w_{5}^{\mathrm{new}} = w_{5} - \eta \times \frac{\partial E}{\partial w_{5}} = 0.4 - 0.5 \times 0.082167041 = 0.35891648$$
+"""
 
 
 def rounds_to(token: str, published: str) -> bool:
@@ -66,7 +72,7 @@ def test_the_worked_example_is_told_with_all_published_values_in_their_order(sty
         assert any(rounds_to(token, published) for token in numbers), published
     assert any(token == "0.291027774" for token in numbers)
     assert re.findall(r"[ |](0\.\d+|1\.105905967)[ |]+\d", check) == PUBLISHED  # and once more, literally
-    for line in LINES.strip().splitlines():
+    for line in (LINES if style == "text" else LATEX).strip().splitlines():
         assert line in told.out
 
 
@@ -81,23 +87,8 @@ def test_a_hidden_weight_is_told_through_all_units_above_it(command):
 # Any network
 
 
-@st.composite
-def walks(draw, max_iterations=3):
-    """A drawn batch of one run, and a walk through one of its iterations, patterns and weights."""
-    batch = alone(draw(batches(trainings=st.just(1))), 0)
-    weights = sum(below * above for below, above in zip(batch.network.units, batch.network.units[1:], strict=False))
-    name = f"w{draw(st.integers(1, weights))}"
-    return walk(batch, name, draw(st.integers(1, max_iterations)), draw(st.integers(1, len(batch.inputs))))
-
-
 def weights_of(network: Network) -> list[str]:
     return [f"w{w + 1}" for w in range(sum(a * b for a, b in zip(network.units, network.units[1:], strict=False)))]
-
-
-def is_finite(told) -> bool:
-    """Is this walk not one of a training that diverges?"""
-    numbers = (told.old, told.gradient, told.pattern_gradient, *told.deltas, [told.total_error])
-    return all(np.isfinite(part).all() for part in numbers)
 
 
 @given(walks())
@@ -180,17 +171,6 @@ def test_the_update_is_the_one_that_training_makes(told):
 
 
 # The words
-
-
-def trial_of(batch: Batch) -> SimpleNamespace:
-    """What a lesson says of the trial."""
-    task = SimpleNamespace(name="drawn")
-    return SimpleNamespace(
-        batch_key=SimpleNamespace(task=task, update=batch.update),
-        initial=SimpleNamespace(kind="explicit"),
-        learning_rate=tuple(batch.learning_rate[:, 0]),
-        momentum=float(batch.momentum[0]),
-    )
 
 
 def value_of(side: str) -> float | None:
@@ -307,7 +287,9 @@ REFUSED = {
     "explain.pattern=2": "explain.pattern=2: must be a whole number, 1 to 1",
     "explain.iteration=0": "explain.iteration=0: must be a whole number, 1 to 10000",
     "explain.iteration=2000": "explain.iteration=2000: must be 1 to 1088: training has converged after 1088 epochs",
-    "explain.format=html": "explain.format=html: must be one of text, markdown",
+    "explain.format=pdf": "explain.format=pdf: must be one of text, markdown, html",
+    "explain.surface=a.gif": "explain.surface=a.gif: must end in .png or .svg or .webp",
+    "explain.surface=3": "explain.surface=3: must be the name of a file, or null",
     "explain.output=missing/walk.md": "explain.output=missing/walk.md: cannot be written: No such file or directory",
     "explain.output=.": "explain.output=.: cannot be written: Is a directory",
     "explain.output=3": "explain.output=3: must be the name of a file, or null",

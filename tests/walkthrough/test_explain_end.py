@@ -66,7 +66,7 @@ def test_the_curve_and_the_page_are_written_where_asked(folder, command):
 def test_the_example_in_the_documentation_is_what_comes_out_and_what_it_advises_converges(folder, command):
     page = (ROOT / "docs" / "causes.md").read_text()
     shown, block = re.search(
-        r"^```\n(python -m pipeline\.explain explain\.at=end[^\n]*)\n```\n.*?^```\n(.*?)^```", page, re.M | re.S
+        r"^```sh\n(python -m pipeline\.explain explain\.at=end[^\n]*)\n```\n.*?^```text\n(.*?)^```", page, re.M | re.S
     ).groups()
     [line] = re.findall("^descending: .*$", page, re.M)
     said = " ".join(command("explain", "explain.at=end", "max_epochs=1000").out.split())

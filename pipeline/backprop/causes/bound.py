@@ -8,7 +8,7 @@ from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.network import Network
 
-RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf), "identity": (-np.inf, np.inf)}
+RANGES = {name: one.range for name, one in ACTIVATIONS.items()}
 
 
 def lowest_error(network: Network, inputs: Array, targets: Array) -> float:

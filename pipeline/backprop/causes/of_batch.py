@@ -1,6 +1,7 @@
 """The causes of the runs of a batch that did not converge."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from pipeline.backprop.causes.twins import twins
 from pipeline.backprop.network import forward, worst_output
 from pipeline.backprop.status import Status
 
-NUMBERS = 250_000  # of one array of second derivatives, that fit the processor's cache
+NUMBERS = 500_000  # of one array of second derivatives: with fewer or more it takes longer
 MOST_NUMBERS = 2_000_000  # … at most: 16 MB
 FEWEST = 128  # runs that are looked at together: with fewer, calls would cost more than arithmetic
 
@@ -59,8 +60,8 @@ def numbers_of(batch: Batch) -> int:
 def explain(result: BatchResult, trials: NDArray[np.intp], of: NDArray[np.intp], found: Causes) -> None:
     """Fills in the causes of exhausted trials; `of` numbers their trainings: the same weights have the same ending."""
     batch = result.batch
-    first = np.unique(of, return_index=True)[1]
-    training, parameters = batch.training[trials[first]], result.parameters[:, trials[first]]
+    of, first = columns(of), columns(np.unique(of, return_index=True)[1])
+    training, parameters = columns(batch.training[trials[first]]), result.parameters[:, columns(trials[first])]
     learning_rate, momentum = batch.learning_rate[:, training], batch.momentum[training]
     end = ending(batch.network, parameters, batch.inputs, batch.targets, learning_rate, momentum)
     curve = shape(result.curve_epochs.astype(float), result.curve_errors[:, training])
@@ -79,6 +80,12 @@ def explain(result: BatchResult, trials: NDArray[np.intp], of: NDArray[np.intp],
     found.number[trials[found.code[trials] == Cause.UNREACHABLE]] = lowest
     for name in ("rho", "lambda_min", "k_star"):
         getattr(found, name)[trials] = getattr(wide, name)
+
+
+def columns(indices: NDArray[np.intp]) -> Any:
+    """These columns, as a slice where they are all from the first to the last: nothing is copied then."""
+    whole = len(indices) > 0 and (np.diff(indices) == 1).all()
+    return slice(int(indices[0]), int(indices[-1]) + 1) if whole else indices
 
 
 def goals(batch: Batch, parameters: Array, threshold: Array, error: Array) -> Array:

@@ -2,13 +2,12 @@
 
 import numpy as np
 
+from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.causes.curvature import net_jacobian
 from pipeline.backprop.causes.limits import is_small
 from pipeline.backprop.causes.matrices.eigenvalues import eigenvalues
 from pipeline.backprop.network import Network, forward
-
-STEEPEST = {"sigmoid": 1 / 16, "tanh": 1.0, "relu": 1.0, "identity": 1.0}  # the largest slope², of an output
 
 
 @np.errstate(all="ignore")
@@ -28,7 +27,7 @@ def k_star(network: Network, parameters: Array, inputs: Array, targets: Array, l
 
 def k_star_of(network: Network, largest: Array, momentum: Array) -> Array:
     """λmax(K) · m ÷ (2(1 + α)), m the largest slope² of an output."""
-    return largest * STEEPEST[network.output_activation] / (2.0 * (1.0 + momentum))
+    return largest * ACTIVATIONS[network.output_activation].steepest / (2.0 * (1.0 + momentum))
 
 
 class TangentKernel:

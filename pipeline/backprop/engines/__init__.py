@@ -1,6 +1,6 @@
 """The engines that train a batch, by name: the definition in NumPy, and those that equal it bit for bit.
 
-An engine is a folder here, with a function `train` (see `Train`), and its name in `ENGINES`.
+An engine is a module here, with a function `train` (see `Train`), and its name in `ENGINES`.
 """
 
 from importlib import import_module
@@ -8,7 +8,10 @@ from typing import Protocol
 
 from pipeline.backprop.batch import Batch, BatchResult, Progress
 
-ENGINES = ("compiled", "numpy")  # the first is the default
+ENGINES = (
+    "compiled",  # the default
+    "numpy",
+)
 ALIASES = {"numba": "compiled"}
 
 

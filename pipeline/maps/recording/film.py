@@ -27,7 +27,7 @@ from pipeline.report.tables import markdown_text
 from pipeline.store.write import Store
 from pipeline.sweeps.estimate import size
 from pipeline.sweeps.executors import Executor
-from pipeline.sweeps.session import ahead
+from pipeline.sweeps.executors.overlap import ahead
 
 FILM = "film.webp"
 DIGEST_TAG = "film.digest"

@@ -5,6 +5,7 @@ import shlex
 import numpy as np
 
 from pipeline.maps.recording.request import MapRequest
+from pipeline.results.run_result import BatchRows
 from pipeline.sweeps.chunks import Chunk
 from pipeline.sweeps.single import told
 from pipeline.trials.batching import make_batch
@@ -18,10 +19,10 @@ def show_pixel(request: MapRequest) -> None:
     trial = grid.trial(y, x)
     chunk = Chunk(np.zeros(1, np.int64), make_batch([trial], settings.curve_points), settings.engine)
     result = chunk.train()
-    rows = chunk.rows(result)
+    rows = BatchRows(chunk.indices, result, chunk.engine, chunk.causes(result))
     print(f"pixel [{x},{y}]: {grid.across.name}={grid.across.text(x)} {grid.down.name}={grid.down.text(y)}")
     print(shlex.join(["python", "-m", "pipeline.train", *grid.overrides(y, x)]))
-    for line in told(trial, chunk, rows, result):
+    for line in told(trial, chunk, rows):
         print(line)
-    [ended] = rows.scalars.to_pylist()
+    [ended] = rows.scalar_rows()
     print(f"key {ended['key']}\ndigest {ended['digest']}")

@@ -229,7 +229,7 @@ def check_map(config: Mapping[str, Any]) -> None:
     refuse_above("limits.memory", request.pixels, request.memory, request.settings.memory, free_memory(), "of memory are free")
     where = f"are free in {folder}"
     refuse_above("limits.disk", request.pixels, request.disk, request.settings.disk, free_disk(folder), where)
-    from pipeline.store.write import Store  # MLflow takes a second to import: a wrong value is refused before that
+    from pipeline.store.write import Store  # a wrong value is refused before it is imported
 
     tracking = request.settings.tracking
     Store(tracking.uri, tracking.experiment, tracking.artifacts)

@@ -21,11 +21,12 @@ from pipeline.maps.recording.spool import MapSpool, description_in
 from pipeline.maps.recording.stripes import insert, missing_pixels, stripes, verify_stripe
 from pipeline.maps.training import MapResult
 from pipeline.results.spool import SpoolInUseError
-from pipeline.store.failures import A_MOMENT, STORE_ERRORS, reason, store_errors_as_config_errors
+from pipeline.store.failures import A_MOMENT, reason, store_errors, store_errors_as_config_errors
 from pipeline.store.read import search
 from pipeline.store.write import Store
 from pipeline.sweeps.executors import Executor, executor
-from pipeline.sweeps.session import UnfinishedError, ahead
+from pipeline.sweeps.executors.overlap import ahead
+from pipeline.sweeps.session import UnfinishedError
 from pipeline.trials.configuration import params_of
 
 KEY_TAG, FOLDER_TAG, DIGEST_TAG = "map.key", "map.folder", "map.digest"
@@ -68,7 +69,7 @@ def make_map(request: MapRequest, folder: Path, command: str) -> RecordedMap:
                 ended = "KILLED"
                 print(f"\n{kept(spool, request)}", file=sys.stderr)
                 raise
-            except (*STORE_ERRORS, OSError) as error:  # OSError: of the folder
+            except store_errors() as error:  # OSError: of the folder
                 raise UnfinishedError(printable(f"{reason(error)}; {kept(spool, request)}")) from None
             finally:
                 end(store, run_id, ended, spool)
@@ -88,7 +89,7 @@ def film_sentences(
     except KeyboardInterrupt:
         print(f"\n{where}", file=sys.stderr)
         raise
-    except (*STORE_ERRORS, OSError) as error:  # OSError: of the folder
+    except store_errors() as error:  # OSError: of the folder
         raise UnfinishedError(printable(f"{reason(error)}; {where}")) from None
 
 
@@ -101,7 +102,7 @@ def end(store: Store, run_id: str, status: str, spool: MapSpool) -> None:
     """Ends the run."""
     try:
         store.end(run_id, status, None if status == "FINISHED" else A_MOMENT)
-    except STORE_ERRORS as error:
+    except store_errors() as error:
         if status == "FINISHED":
             raise UnfinishedError(printable(f"{reason(error)}; all is kept in {spool.path}; {AGAIN}")) from None
 

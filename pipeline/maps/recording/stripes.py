@@ -53,6 +53,11 @@ class Stripe:
         return RunRows(pa.table(list(map(pa.array, columns)), schema=SCHEMA.with_metadata({KEY: self.key})))
 
     @property
+    def is_quick(self) -> bool:
+        """Its rows are made in no time."""
+        return True
+
+    @property
     def patterns(self) -> Patterns:
         """The patterns of the task."""
         return self.given or self.grid.patterns

@@ -13,7 +13,7 @@ from pipeline.report.numbers import count
 from pipeline.report.setting import as_value
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary
-from pipeline.trials.trial import DRAWN
+from pipeline.trials.trial import GIVEN
 
 FIRST, LEAST, MOST = 1000, 100, 1000  # the first fresh seed, and how many of them
 LARGEST = 2**63  # of seeds
@@ -52,7 +52,7 @@ def draws_starts(summary: Summary, configuration: Mapping[str, Any]) -> bool:
     """Whether the weights that runs start with are drawn, as far as one can know."""
     initial = configuration.get("initial")
     kind = initial.get("kind") if isinstance(initial, Mapping) else None
-    return kind in DRAWN or "initial.range" in summary.axes
+    return kind not in (None, *GIVEN) or "initial.range" in summary.axes
 
 
 def left_values(main: Candidates) -> dict[str, str]:

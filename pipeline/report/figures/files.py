@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -22,11 +23,13 @@ from pipeline.report.figures.views.fixed_budget import fixed_budget
 from pipeline.report.figures.views.fixed_target import fixed_target
 from pipeline.report.figures.views.partial_dependence import partial_dependence
 from pipeline.report.figures.views.restart_cutoffs import restart_cutoffs
+from pipeline.report.note import PICTURES
 from pipeline.stats.summary import Summary
-from pipeline.stats.trajectories import Curves, Weights
+from pipeline.stats.trajectories import AllWeights, Curves
 
 MAPS, LINES = ("rate_map", "heat_maps", "main_causes"), ("cost", "survival")  # figures that are drawn for every axis
 MOST_OTHERS = 3  # axes
+WIDEST = 960  # pixels, of a PNG that MLflow's page of a sweep shows: it does not make a wider one smaller, but cuts the text
 
 
 @styled
@@ -34,7 +37,7 @@ def write_figures(
     summary: Summary,
     folder: Path,
     curves: Curves | None = None,
-    weights: Weights | None = None,
+    weights: AllWeights | None = None,
     error_goals: bool = True,
     axes: Sequence[str] = (),
 ) -> dict[Path, str]:
@@ -52,7 +55,7 @@ def write_figures(
 
 
 def pictures(
-    summary: Summary, curves: Curves | None, weights: Weights | None, error_goals: bool = True, axes: Sequence[str] = ()
+    summary: Summary, curves: Curves | None, weights: AllWeights | None, error_goals: bool = True, axes: Sequence[str] = ()
 ) -> Iterator[tuple[str, Picture]]:
     """The figures that there are, by name, in the order in which one reads them."""
     for name, draw in drawings(curves, weights, error_goals).items() if len(summary) else ():
@@ -88,7 +91,7 @@ def file_name(axis: str) -> str:
 
 
 def drawings(
-    curves: Curves | None = None, weights: Weights | None = None, error_goals: bool = True
+    curves: Curves | None = None, weights: AllWeights | None = None, error_goals: bool = True
 ) -> dict[str, Callable[..., Picture | None]]:
     """What draws each figure, of a summary and (axes=) the axes that are shown; without those whose data are not given."""
     draw: dict[str, Callable[..., Picture | None] | None] = {
@@ -125,5 +128,6 @@ def save(figure: Figure, path: Path, png: bool = True) -> None:
         figure.set_dpi(130)
         svg.print_svg(path, metadata={"Date": None, "Creator": None})
         if png:
-            figure.set_dpi(130)  # again: an SVG has 72 to the inch
+            widest = WIDEST if path.stem in PICTURES else np.inf
+            figure.set_dpi(min(130, widest / figure.get_figwidth()))  # again: an SVG has 72 to the inch
             agg.print_png(path.with_suffix(".png"), metadata={"Software": None})

@@ -1,6 +1,7 @@
 """Figures of what happens to the runs on their way: their errors over the epochs, and their weights."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -14,9 +15,9 @@ from pipeline.report.figures.drawing import BLUE, GREY, ORANGE, Picture, log_axi
 from pipeline.report.numbers import count, tick
 from pipeline.results.runs import Runs
 from pipeline.stats import trajectories
-from pipeline.stats.arrays import Floats, evenly
+from pipeline.stats.arrays import Booleans, Floats, Integers, evenly
 from pipeline.stats.summary import Summary
-from pipeline.stats.trajectories import MOST_RUNS, SHARES, Curves, Weights
+from pipeline.stats.trajectories import MOST_RUNS, SHARES, AllWeights, Curves
 
 THIN_CURVES = 30  # of an axis value, that are drawn themselves
 MOST_PANELS, MOST_WEIGHTS, MOST_DOTS = 8, 24, 60
@@ -24,12 +25,29 @@ MOST_LINEAR, LINEAR = 25.0, 5.0  # larger weights would hide the initial ones: t
 FAR_ABOVE = 1e30  # drawn instead of what is not finite
 
 
-def weights_of(runs: Runs) -> Weights:
-    """The weights w1, w2, … and biases b1, b2, … of runs of one network, at the start and at the end."""
-    network, indices = runs.rows[0].network, np.arange(len(runs))
-    weights = sum(below * above for below, above in pairwise(network.units))
-    names = [f"w{n + 1}" if n < weights else f"b{n - weights + 1}" for n in range(network.size)]
-    return Weights(names, runs.parameters("initial", indices), runs.parameters("parameters", indices))
+@dataclass(frozen=True, slots=True)
+class KeptWeights:
+    """The weights w1, w2, … and biases b1, b2, … of runs of one network, read when they are wanted."""
+
+    runs: Runs
+
+    @property
+    def names(self) -> list[str]:
+        """Their names (N,)."""
+        network = self.runs.rows[0].network
+        weights = sum(below * above for below, above in pairwise(network.units))
+        return [f"w{n + 1}" if n < weights else f"b{n - weights + 1}" for n in range(network.size)]
+
+    def of(self, which: str, runs: Integers) -> Floats:
+        """The parameters (N, runs) of these runs; `which`: initial, final."""
+        return self.runs.parameters("initial" if which == "initial" else "parameters", runs)
+
+    def finite(self) -> Booleans:
+        """Whether all final ones of each run are finite, (R,)."""
+        finite = np.empty(len(self.runs), bool)
+        for some in self.runs.rows:
+            finite[some.indices] = np.isfinite(some.column("parameters")).all(axis=1)
+        return finite
 
 
 @styled
@@ -97,7 +115,7 @@ def positive(errors: Floats) -> Floats:
 
 
 @styled
-def final_weights(summary: Summary, weights: Weights) -> Picture | None:
+def final_weights(summary: Summary, weights: AllWeights) -> Picture | None:
     """The initial and the final weights, for the runs that converged and for those that did not (`weight_quantiles`).
 
     Of runs that differ in their threshold only, those with the lowest are shown.
@@ -110,12 +128,12 @@ def final_weights(summary: Summary, weights: Weights) -> Picture | None:
     colours = {"initial": GREY, "final, converged": BLUE, "final, not converged": ORANGE}
     figure = Figure(figsize=(max(5.0, 1.2 + 0.55 * len(numbers)), 4.0), layout="constrained")
     plot = figure.subplots()
-    for number, (name, (values, runs)) in enumerate(groups.items()):
+    for number, (name, (which, runs)) in enumerate(groups.items()):
         x = np.arange(len(numbers)) + 0.27 * (number - (len(groups) - 1) / 2)
         table = quantiles[quantiles["group"] == name]
         five, quarter, middle, three, most = (table[share].to_numpy() for share in SHARES)
         shown = runs[evenly(len(runs), MOST_RUNS)]
-        dots = values[:, shown[evenly(len(shown), MOST_DOTS)]][numbers]
+        dots = weights.of(which, shown[evenly(len(shown), MOST_DOTS)])[numbers]
         jitter = 0.06 * (np.arange(dots.shape[1]) * 0.618 % 1 - 0.5)
         plot.plot((x[:, None] + jitter).T, dots.T, ".", color=colours[name], markersize=2, alpha=0.35, rasterized=True)
         plot.vlines(x, five, most, color=colours[name], linewidth=1)

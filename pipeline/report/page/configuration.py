@@ -36,5 +36,8 @@ def flat(configuration: Configuration, above: str = "") -> Iterator[tuple[str, s
 
 def values(summary: Summary, axis: str) -> str:
     """The values of an axis in the order of the runs, those in the middle left out where there are many."""
-    texts = [as_override(value) for value in summary.factorized(axis)[1].sort_index().tolist()]
-    return ", ".join(texts if len(texts) <= 8 else [*texts[:5], "…", *texts[-2:]]) + f" ({len(texts):,})" * (len(texts) > 8)
+    ordered = summary.factorized(axis)[1].sort_index()
+    if len(ordered) <= 8:
+        return ", ".join(map(as_override, ordered.tolist()))
+    first, last = (", ".join(map(as_override, some.tolist())) for some in (ordered.iloc[:5], ordered.iloc[-2:]))
+    return f"{first}, …, {last} ({len(ordered):,})"

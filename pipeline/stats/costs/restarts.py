@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from pipeline.stats.arrays import Booleans, Floats, Integers, compact
+from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked
 from pipeline.stats.costs.running_times import expected_running_time
 from pipeline.stats.intervals import SEED
 from pipeline.stats.sample import Sample
@@ -112,7 +112,8 @@ def _within(values: Floats, opening: Integers) -> Floats:
 def _lengths(sample: Sample, group: Integers, groups: int) -> tuple[_Lengths, Integers]:
     """The runs, sorted, and the start of each (R,)."""
     epochs, converged = np.maximum(sample.epochs, 1.0), sample.event
-    order = np.lexsort((converged, epochs, group))
+    distinct, rank = ranked(epochs)
+    order = np.argsort((group * len(distinct) + rank) * 2 + converged, kind="stable")
     return _Lengths(group[order], epochs[order], converged[order], groups), sample.starts[0][order]
 
 

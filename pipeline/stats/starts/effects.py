@@ -1,6 +1,7 @@
 """What properties of initial weights go with convergence, and how well they predict it for starts that were not seen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -46,18 +47,18 @@ def start_effects(sample: Sample, properties_of: PropertiesOf) -> pd.DataFrame:
     steps = pd.Series({name: 1.0 if name in common else spread_within(table[name], stratum) for name in table}, dtype=float)
     table, steps = table.loc[:, steps > 0], steps[steps > 0]
     scaled = table.to_numpy(float) / steps.to_numpy()
-    lines, degrees = [], len(np.unique(start)) - 1
+    lines, degrees, folds = [], len(np.unique(start)) - 1, folds_of(converged, stratum, start)
     for number, name in enumerate(steps.index):
         one = fit(scaled[:, [number]], converged, stratum, start)
         slope, error = one.slopes[0], one.errors[0]
         half = stdtrit(degrees, (1 + LEVEL) / 2) * error
         odds = dict(zip(COLUMNS[2:5], np.exp([slope, slope - half, slope + half]), strict=True))
         p = 2 * stdtr(degrees, -abs(slope) / error) if error > 0 else np.nan
-        auc = out_of_sample_auc(scaled[:, [number]], converged, stratum, start)
+        auc = out_of_sample_auc(scaled[:, [number]], converged, stratum, folds)
         lines.append({"property": name, "step": steps.iloc[number], **odds, "p": p, **auc})
     if len(lines) > 1:
         independent = [number for number, name in enumerate(steps.index) if name != "one_sign_units" or not common]
-        lines.append({"property": ALL, **out_of_sample_auc(scaled[:, independent], converged, stratum, start)})
+        lines.append({"property": ALL, **out_of_sample_auc(scaled[:, independent], converged, stratum, folds)})
     effects = pd.DataFrame(lines, columns=list(COLUMNS)).assign(starts=len(np.unique(start)), runs=len(rows))
     effects["p_adjusted"] = np.minimum(effects["p"] * effects["p"].notna().sum(), 1.0)
     return effects
@@ -113,30 +114,48 @@ def spread_within(values: pd.Series, stratum: Integers) -> float:
     return deviation if deviation > 1e-9 * max(np.abs(numbers).max(), 1e-300) else 0.0
 
 
-def out_of_sample_auc(properties: Floats, converged: Floats, stratum: Integers, start: Integers) -> dict[str, float]:
-    """auc, auc_low, auc_high: AUC within settings of starts that had no part in the slopes (`start_effects`).
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Runs `held_out` (N,) and runs `seen` (N,), from which slopes come; the held-out starts' `place` (runs held out,).
 
-    The folds are of starts, as equal in size as can be, and no pair is of two folds. The interval is that of a bootstrap of
-    starts, WIDER because the folds share their training: √(1 + J n_test ÷ n_train), Nadeau & Bengio, "Inference for the
-    generalization error", Machine Learning 52 (2003), section 4.
+    `drawn` (B + 1, starts held out) is how often each is in a bootstrap sample, first as they are.
     """
-    units = int(start.max()) + 1
+
+    held_out: Booleans
+    seen: Booleans
+    place: Integers
+    drawn: Floats
+
+
+def folds_of(converged: Floats, stratum: Integers, start: Integers) -> list[Fold]:
+    """The folds: of starts, as equal in size as can be, and the same for each property."""
     random = np.random.default_rng(SEED)
-    fold = (random.permutation(units) % FOLDS)[start]
-    agreeing, pairs = np.zeros((2, RESAMPLES + 1))
+    fold = (random.permutation(int(start.max()) + 1) % FOLDS)[start]
+    groups, folds = int(stratum.max()) + 1, []
     for number in range(FOLDS):
         held_out = fold == number
         seen = ~held_out
-        groups = int(stratum.max()) + 1
         seen &= both_outcomes(stratum, converged > 0, groups, seen)[stratum]
         own = np.unique(start[held_out])
         if not seen.any() or not len(own):
             continue
-        slopes = fit(properties[seen], converged[seen], compact(stratum[seen])[1]).slopes
-        place = np.searchsorted(own, start[held_out])
-        agree, all_pairs = concordance(properties[held_out] @ slopes, converged[held_out], stratum[held_out], place)
         drawn = random.multinomial(len(own), np.full(len(own), 1 / len(own)), size=RESAMPLES).astype(float)
-        drawn = np.vstack([np.ones(len(own)), drawn])
+        folds.append(Fold(held_out, seen, np.searchsorted(own, start[held_out]), np.vstack([np.ones(len(own)), drawn])))
+    return folds
+
+
+def out_of_sample_auc(properties: Floats, converged: Floats, stratum: Integers, folds: Sequence[Fold]) -> dict[str, float]:
+    """auc, auc_low, auc_high: AUC within settings of starts that had no part in the slopes (`start_effects`).
+
+    No pair is of two folds. The interval is that of a bootstrap of
+    starts, WIDER because the folds share their training: √(1 + J n_test ÷ n_train), Nadeau & Bengio, "Inference for the
+    generalization error", Machine Learning 52 (2003), section 4.
+    """
+    agreeing, pairs = np.zeros((2, RESAMPLES + 1))
+    for fold in folds:
+        seen, held_out, drawn = fold.seen, fold.held_out, fold.drawn
+        slopes = fit(properties[seen], converged[seen], compact(stratum[seen])[1]).slopes
+        agree, all_pairs = concordance(properties[held_out] @ slopes, converged[held_out], stratum[held_out], fold.place)
         agreeing += ((drawn @ agree) * drawn).sum(axis=1)
         pairs += ((drawn @ all_pairs) * drawn).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -17,14 +17,12 @@ from mlflow.entities import Run, RunStatus
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from pipeline.store.failures import STORE_ERRORS, is_passing
+from pipeline.store.client.failures import is_passing
+from pipeline.store.client.threads import nothing
+from pipeline.store.failures import store_errors
 
 RETRY_SECONDS, FEWEST_TRIES = 5.0, 2  # for which a request is tried, and how often at least
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-
-
-def nothing() -> None:
-    """No check."""
 
 
 def retry(call: Callable[..., Any], *arguments: Any, check: Callable[[], None] = nothing, **options: Any) -> Any:
@@ -34,7 +32,7 @@ def retry(call: Callable[..., Any], *arguments: Any, check: Callable[[], None] =
         check()
         try:
             return call(*arguments, **options)
-        except STORE_ERRORS as error:
+        except store_errors() as error:
             if not is_passing(error) or (tries >= FEWEST_TRIES and time.monotonic() > deadline):
                 raise
         time.sleep(pause)

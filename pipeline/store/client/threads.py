@@ -11,6 +11,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def nothing() -> None:
+    """No check."""
+
+
 def in_threads(call: Callable[[Item], Result], items: Sequence[Item], most: int) -> list[Result]:
     """What the call gives for each item, in their order, by so many threads at most. Raises the first error."""
     if min(most, len(items)) <= 1:

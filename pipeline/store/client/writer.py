@@ -11,9 +11,9 @@ import numpy as np
 from mlflow.entities import Metric, Param, Run
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from pipeline.store.client.server import ServerClient, end_run, nothing, retry
-from pipeline.store.client.threads import in_threads, within
-from pipeline.store.failures import A_MOMENT, STORE_ERRORS, retry_while_locked
+from pipeline.store.client.server import ServerClient, end_run, retry
+from pipeline.store.client.threads import in_threads, nothing, within
+from pipeline.store.failures import A_MOMENT, retry_while_locked, store_errors
 from pipeline.store.records import RecordedRun
 
 RUNS_AT_ONCE, THREADS = 64, 8
@@ -49,7 +49,7 @@ class ClientWriter:
             repeat(end_run, self.client.client, run_id, "FINISHED")
         except BaseException as error:
             status = "FAILED" if isinstance(error, Exception) else "KILLED"
-            with suppress(*STORE_ERRORS):
+            with suppress(*store_errors()):
                 within(A_MOMENT, partial(end_run, self.client.client, run_id, status))
             raise
         return run_id

@@ -4,7 +4,10 @@ import re
 
 NOTE_TAG = "mlflow.note.content"
 ADDRESSES = (
-    (re.compile(r"(\(#/experiments/)\w+(/runs/)\w+(/artifacts/report\.html\))"), r"\g<1>{experiment}\g<2>{run}\g<3>"),
+    (
+        re.compile(r"(\(#/experiments/)\w+(/runs/)\w+(/artifacts/report\.html(?:\?workflowType=\w+)?\))"),
+        r"\g<1>{experiment}\g<2>{run}\g<3>",
+    ),
     (re.compile(r"(\(get-artifact\?path=figures/\w+\.png&run_uuid=)\w+(\))"), r"\g<1>{run}\g<2>"),
 )
 

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from pipeline.store.addresses import Address
 from pipeline.store.copies.notes import NOTE_TAG, addressed
 from pipeline.store.copies.sweep import RESULTS, Parent, Sweep, pieces, write_results
-from pipeline.store.failures import A_MOMENT, STORE_ERRORS
+from pipeline.store.failures import A_MOMENT, store_errors
 from pipeline.store.write import METRICS_AT_ONCE, SOURCE_TAG, Store
 
 AT_ONCE, BYTES_AT_ONCE = 200, 2**24  # runs that are in memory
@@ -48,7 +48,7 @@ def copy_in(store: Store, source: str) -> str | None:
 def write_sweep(sweep: Sweep, store: Store, check: Callable[[], None]) -> str:
     """Writes the sweep, or what is missing of it since the same was interrupted; gives the id of its parent run.
 
-    `check` is called between writes; it may raise an exception. Raises STORE_ERRORS, IncompleteError and ConfigError (see
+    `check` is called between writes; it may raise an exception. Raises store_errors(), IncompleteError and ConfigError (see
     `Sweep`); the run is then marked as FAILED, and a later call goes on.
     """
     run_id = begun(sweep.parent, store)
@@ -62,7 +62,7 @@ def write_sweep(sweep: Sweep, store: Store, check: Callable[[], None]) -> str:
         raise
     finally:
         if status != "FINISHED":
-            with suppress(*STORE_ERRORS):
+            with suppress(*store_errors()):
                 store.end(run_id, status, A_MOMENT)
     store.end(run_id, "FINISHED")
     store.client.set_terminated(run_id, "FINISHED", sweep.parent.end)  # it took as long as it took there

@@ -102,3 +102,10 @@ def vectors(direction: Direction, here: Array, network: Network) -> Array:
     if direction.to is not None:
         return given(direction.to, network)[:, None] - here
     return normal(pcg64.uniform([direction.seed or 0], 2 * network.size)[network.size :])
+
+
+def in_a_word(name: str) -> str:
+    """An axis without the sections above it; a weight that is set has its name."""
+    if name.startswith(OFFSET):
+        return name.removeprefix("initial.")
+    return name.removeprefix(SET) if name.startswith(SET) else name.rpartition(".")[2]

@@ -1,7 +1,8 @@
 """Initial weights that are drawn: each from a uniform number of its own, in the order of the parameters."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -12,6 +13,24 @@ from pipeline.backprop.network import Network
 from pipeline.backprop.normal_quantile import normal
 from pipeline.errors import ConfigError
 from pipeline.trials.trial import InitialChoice, Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Weights whose variance is 2 ÷ `fans(units below, units above)`, from the usual one of two distributions."""
+
+    fans: Callable[[float, float], float]
+    distribution: str
+
+
+# Kinds of initial weights by name. A new one is a line here and a file in conf/initial/.
+SCALED = {
+    # X. Glorot & Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010,
+    # equations 12 and 16
+    "xavier": Scaled(lambda below, above: below + above, "uniform"),
+    # K. He et al., "Delving Deep into Rectifiers", ICCV 2015, equation 10
+    "he": Scaled(lambda below, above: below, "normal"),
+}
 
 
 def drawn(choice: InitialChoice, network: Network, numbers: Array) -> Array:
@@ -54,9 +73,7 @@ def one_each(key: str, entries: Sequence[InitialChoice | Pair | float], network:
 def of_layer(choice: InitialChoice, layer: int, network: Network, numbers: Array) -> Array:
     """The parameters of one layer from uniform numbers.
 
-    xavier: X. Glorot & Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010,
-    equations 12 and 16; he: K. He et al., "Delving Deep into Rectifiers", ICCV 2015, equation 10. Both give a variance; that of
-    a uniform distribution from −r to r is r² ÷ 3.
+    Of a kind in SCALED that is its variance; that of a uniform distribution from −r to r is r² ÷ 3.
     """
     if choice.range is not None:
         low, high = pairs(choice.range, network)[layer]
@@ -64,8 +81,7 @@ def of_layer(choice: InitialChoice, layer: int, network: Network, numbers: Array
     if choice.std is not None:
         std = choice.std[0] if len(choice.std) == 1 else one_each("initial.std", choice.std, network)[layer]
         return std * normal(numbers)
-    fan_in, fan_out = network.units[layer], network.units[layer + 1]
-    fans = float(fan_in + fan_out) if choice.kind == "xavier" else float(fan_in)
+    fans = SCALED[choice.kind].fans(float(network.units[layer]), float(network.units[layer + 1]))
     if choice.distribution == "uniform":
         bound = math.sqrt(6.0 / fans)
         return -bound + (bound + bound) * numbers

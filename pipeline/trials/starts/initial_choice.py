@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.errors import ConfigError
 from pipeline.trials.checks import choice, integer, number, refuse_unknown, text, variant
 from pipeline.trials.starts.changes import ALONG, DISTANCE, FRACTION, OFFSET, SCALE, SET
+from pipeline.trials.starts.distributions import SCALED
 from pipeline.trials.trial import UNSCALED, Direction, InitialChoice, Pair
 
 Changes = tuple[tuple[str, float], ...]
@@ -17,21 +18,19 @@ KEYS = {
     "published": (),
     "uniform": ("range", "biases"),
     "normal": ("std", "biases"),
-    "xavier": ("distribution", "biases"),
-    "he": ("distribution", "biases"),
+    **dict.fromkeys(SCALED, ("distribution", "biases")),
     "sphere": ("radius", "biases"),
     "layers": ("layers",),
     "perturbed": ("start", "range"),
     "explicit": ("values",),
     "file": ("path",),
 }
-OF_ONE_LAYER = ("uniform", "normal", "xavier", "he")
+OF_ONE_LAYER = ("uniform", "normal", *SCALED)
 # What stands for a key that is not there, as in configurations from before there was such a key, and in those of layers.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "uniform": {"biases": "as_weights"},
     "normal": {"biases": "as_weights"},
-    "xavier": {"distribution": "uniform", "biases": "zero"},
-    "he": {"distribution": "normal", "biases": "zero"},
+    **{kind: {"distribution": one.distribution, "biases": "zero"} for kind, one in SCALED.items()},
     "sphere": {"biases": "as_weights"},
 }
 CHANGES: dict[str, Any] = {"scale": 1, "direction": {}, "offset": {}, "set": {}}
@@ -133,7 +132,7 @@ def read_biases(value: object) -> float | None:
         return None if value == "as_weights" else 0.0
     if isinstance(value, str):
         raise ConfigError("initial.biases", value, "must be as_weights, zero, or a number from which all biases start")
-    return number("initial.biases", value, "as_weights, zero, or finite", lambda bias: True)
+    return number("initial.biases", value, "finite, or as_weights, or zero", lambda bias: True)
 
 
 def read_layers(config: Mapping[str, Any], value: object) -> tuple[InitialChoice, ...]:

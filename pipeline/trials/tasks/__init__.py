@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.trials.checks import choice, integer
-from pipeline.trials.tasks.built_in import classified, encoder, parity, symmetry
+from pipeline.trials.tasks.built_in import classified, encoder, parity, spirals, symmetry
 from pipeline.trials.tasks.held_out import HELD_OUT, HELD_OUT_DEFAULTS, HELD_OUT_OR_FILE, HeldOut
 from pipeline.trials.tasks.scaling import scaled as scaled
 from pipeline.trials.tasks.table_options import TABLE_DEFAULTS, TABLE_OPTIONS
@@ -57,6 +57,7 @@ TASKS: dict[str, tuple[Callable[..., tuple[Any, ...]], Readers]] = {
     "parity": (parity, {**BITS, **CODING}),
     "encoder": (encoder, {"size": partial(integer, low=2, high=1000), **CODING}),
     "symmetry": (symmetry, {**BITS, **CODING}),
+    "spirals": (spirals, {"turns": partial(integer, low=1, high=3), **CODING}),
     "iris": (partial(classified, "iris"), {**SCALING, **HELD_OUT}),
     "digits": (partial(classified, "digits"), {**SCALING, **HELD_OUT}),
     "csv": (table_patterns, {**TABLE_OPTIONS, **SCALING, **HELD_OUT_OR_FILE}),

@@ -18,6 +18,7 @@ from pipeline.backprop.engines import ENGINES, canonical, engine
 from pipeline.backprop.network import BIASES, Network
 from pipeline.backprop.status import Status
 from pipeline.backprop.trainer import CRITERIA, UPDATES
+from tests.amounts import amount
 from tests.backprop.engines.trainings import check, make, train, xor
 from tests.strategies import same_bits
 
@@ -82,7 +83,7 @@ def test_every_bit_is_that_of_the_definition(batch: Batch) -> None:
 
 @pytest.mark.slow
 @given(batches())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=amount(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_bit_is_that_of_the_definition_in_many_more_cases(batch: Batch) -> None:
     check(batch)
 

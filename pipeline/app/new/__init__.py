@@ -1,0 +1,1 @@
+"""`backprop new …`: files to begin with, written where the commands find them."""

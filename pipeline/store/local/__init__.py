@@ -1,0 +1,1 @@
+"""A SQLite store beside its artifacts, read and written without MLflow."""

@@ -1,0 +1,1 @@
+"""What a person sees of a store in MLflow's own pages."""

@@ -1,0 +1,73 @@
+"""Work on one item while the next is made or the one before is used, in the order of the items."""
+
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Thread
+from typing import TypeVar
+
+from pipeline.app.interrupts import Interrupts
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, each made while the one before is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
+
+
+def behind(
+    items: Iterator[Item], work: Callable[[Item], Result], is_small: Callable[[Item], bool], interrupts: Interrupts
+) -> Generator[Result, None, None]:
+    """What the work gives for each item, done by a thread while the next is made; for small items at once.
+
+    Where making an item is interrupted, those made before come first. Closing it waits for what is being done.
+    """
+    waiting: Future[Result] | None = None
+
+    def done() -> Iterator[Result]:
+        nonlocal waiting
+        if waiting:
+            with interrupts.deferred():
+                last, waiting = waiting.result(), None
+            yield last
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            for item in items:
+                before = list(done())
+                if not is_small(item):
+                    waiting = pool.submit(work, item)
+                yield from before
+                if not waiting:
+                    with interrupts.deferred():
+                        result = work(item)
+                    yield result
+        except KeyboardInterrupt:
+            yield from done()
+            raise
+        yield from done()
+
+
+@contextmanager
+def beside(work: Callable[[], object]) -> Iterator[None]:
+    """Work that a thread does meanwhile; what it raises is raised at the end. An interrupt does not wait for it."""
+    errors: list[BaseException] = []
+
+    def done() -> None:
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = Thread(target=done, daemon=True)
+    thread.start()
+    yield
+    thread.join()
+    if errors:
+        raise errors[0]

@@ -1,0 +1,65 @@
+"""Work on one item while the next is made: the order, interrupts and errors are those of work done at once."""
+
+import threading
+
+import pytest
+
+from pipeline.app.interrupts import Interrupts
+from pipeline.sweeps.executors.overlap import ahead, behind, beside
+
+
+def large(item):
+    return False
+
+
+def test_results_come_in_the_order_of_the_items_and_small_ones_at_once():
+    made, main = [], threading.current_thread()
+
+    def items():
+        for number in range(6):
+            made.append(number)
+            yield number
+
+    found = list(behind(items(), lambda item: (item, threading.current_thread() is main), lambda item: item >= 3, Interrupts()))
+    assert found == [(number, number >= 3) for number in range(6)]
+    assert made == list(range(6))
+
+
+def test_the_next_item_is_made_while_one_is_worked_on():
+    next_is_made = threading.Event()
+
+    def items():
+        yield 0
+        next_is_made.set()
+        yield 1
+
+    assert list(behind(items(), lambda item: next_is_made.wait(10), large, Interrupts())) == [True, True]
+
+
+def test_what_was_made_before_an_interrupt_is_not_lost():
+    def items():
+        yield from (0, 1)
+        raise KeyboardInterrupt
+
+    results = behind(items(), lambda item: 10 * item, large, Interrupts())
+    assert [next(results), next(results)] == [0, 10]
+    with pytest.raises(KeyboardInterrupt):
+        next(results)
+
+
+def test_what_work_raises_is_raised():
+    def divided(item):
+        return 1 // item
+
+    with pytest.raises(ZeroDivisionError):
+        list(behind(iter([1, 0, 1]), divided, large, Interrupts()))
+    with pytest.raises(ZeroDivisionError), beside(lambda: divided(0)):
+        pass
+    assert list(ahead(map(divided, iter([1])))) == [1]
+
+
+def test_an_interrupt_does_not_wait_for_what_is_done_beside():
+    may_end = threading.Event()
+    with pytest.raises(KeyboardInterrupt), beside(may_end.wait):
+        raise KeyboardInterrupt
+    may_end.set()
