@@ -1,4 +1,4 @@
-"""From which size on is one run at a time through BLAS faster than the compiled engine? `python -m benchmarks.large [hidden …]`.
+"""From which size on is one run at a time through BLAS faster? `python -m benchmarks.large [hidden …]`.
 
 Digits (1,797 patterns of 64 numbers, ten classes) by networks of one hidden layer. Each measurement in a process of its
 own, without the settings by which an environment makes OpenBLAS slower and steadier.
