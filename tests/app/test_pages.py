@@ -42,6 +42,7 @@ SMALLER = {
     "pipeline.map": (["map.size=24"], "as many runs as pixels"),
     "map.pixel": (["map.size=512"], "the pixel is one of the whole map, and is trained alone"),
     "map.film.centre": (["map.film.doublings=1", "map.film.steps=1"], "as many maps as frames"),
+    "explain.surface=spirals": (["max_epochs=60"], "thousands of epochs of spirals"),
     "pipeline.reproduce": (["sample=3"], "all baselines take a minute, in tests of their own"),
 }
 EXAMPLE_RUN = ["-m", "task=xor", "network=trained", "initial=uniform", "learning_rate=0.5,2,8", "seed=0,1", "max_epochs=50"]
