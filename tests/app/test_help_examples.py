@@ -1,4 +1,4 @@
-"""`--help` of each command says what it does and has at least three examples; each is read as a request that can be carried out."""
+"""`--help` of each command says what it does, with three examples or more, each a request that can be carried out."""
 
 import shlex
 

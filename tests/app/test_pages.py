@@ -26,7 +26,6 @@ ELSEWHERE = {
     },
     "data.md": {"": "app/test_real_tables.py::test_each_command_converges"},
     "extending.md": {"": "app/test_extending.py::test_each_example_works"},
-    "extending.md": {"": "app/test_extending.py::test_each_example_works"},
     "lesson.md": {"make lesson": "app/test_lesson.py::test_the_page_has_the_table"},
     "": {
         "make ui": "store/test_browser.py::test_mlflows_pages_show_the_sweep",
