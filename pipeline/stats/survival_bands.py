@@ -34,9 +34,12 @@ def effective_runs_at(curves: Survival, event: Booleans, clusters: Clusters) -> 
     order = np.argsort(clusters.cluster * len(size) + curves.row)  # by start, and in time
     row, cluster = curves.row[order], clusters.cluster[order]
     influence = np.where(left[row] > 0, np.where(event[order], jump[row], 0.0) - hazard[row], 0.0)
+    del order  # of a million runs these arrays take more memory than all else
     first = np.searchsorted(cluster, np.arange(len(clusters.group)))[cluster]
-    gone, staying = running(influence, first), clusters.runs[cluster] - (np.arange(len(order)) - first)
+    gone, staying = running(influence, first), clusters.runs[cluster] - (np.arange(len(row)) - first)
+    del first, cluster
     g, y = (gone - influence, gone), (staying, staying - 1.0)  # just before each run leaves, and just after
+    del influence
 
     def total(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> Floats:
         return running(np.bincount(row, one[1] * other[1] - one[0] * other[0], len(size)), opening)
