@@ -8,7 +8,7 @@ from pathlib import Path
 from tests import ROOT
 
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"^```(python|yaml)\n# ([\w./]+)(?:, (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(python|yaml|text)\n# ([\w./]+)(?:, (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = [line for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) for line in block.splitlines()]
 
 

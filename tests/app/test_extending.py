@@ -59,7 +59,7 @@ def test_each_example_has_a_command_and_says_where_its_code_goes():
     for example in examples:
         assert BLOCK.search(example)
         assert "\n```sh\npython -m pipeline." in example
-    assert len(BLOCK.findall(PAGE)) == len(re.findall(r"^```(?:python|yaml)$", PAGE, re.MULTILINE))
+    assert len(BLOCK.findall(PAGE)) == len(re.findall(r"^```(?:python|yaml|text)$", PAGE, re.MULTILINE))
 
 
 @pytest.mark.slow
