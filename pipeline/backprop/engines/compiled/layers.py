@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.backprop.engines.compiled.activations import EMITTERS
 from pipeline.backprop.engines.compiled.vectors import Code, Count, Index, Numbers, Rows, Vector
 
-NEAR = 16 * 1024  # bytes: outputs that are still in the first-level cache when all units of a layer have theirs
+NEAR = 128 * 1024  # bytes: a layer's outputs that are still near, in the second-level cache, when all its units have theirs
 
 
 @dataclass(frozen=True, slots=True)
