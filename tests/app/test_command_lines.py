@@ -191,7 +191,7 @@ def test_callbacks_of_jobs_are_told_of_the_jobs_that_a_sweep_began_with(store, f
     second = command(*sweep, "learning_rate=3,2,1")
     assert (first.code, second.code) == (130, 0)
     jobs = [re.findall(r"^job (\d) .*learning_rate=(\d),max_epochs=3", ended.out, re.M) for ended in (first, second)]
-    assert jobs == [[("0", "1")], [("2", "3")]]
+    assert jobs == [[("0", "1"), ("1", "2")], [("2", "3")]]
 
 
 def test_one_bad_job_of_hydras_own_sweeper_does_not_end_the_others(store, command):

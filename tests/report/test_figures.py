@@ -434,7 +434,8 @@ def test_each_table_is_computed_once_and_changing_it_changes_no_other(monkeypatc
     assert len(made) == len(set(made)) <= 7
     before = summary.by("learning_rate")
     before["rate"] = 0.0
-    summary.survival()["survival"] = 0.0
+    curves = summary.survival()
+    curves["survival"] = 0.0
     assert summary.by("learning_rate")["rate"].any()
     assert summary.survival()["survival"].any()
 

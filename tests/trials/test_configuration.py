@@ -62,6 +62,7 @@ OPTIONS = {
     "scaling": st.sampled_from(SCALINGS),
     "bits": counts(2, 12),
     "size": st.integers(2, 1000),
+    "turns": st.integers(1, 3),
     "targets": names | st.lists(names, min_size=1, max_size=3, unique=True),
     "inputs": names | st.lists(names, max_size=3, unique=True),
     "ignore": names | st.lists(names, max_size=3, unique=True),
