@@ -85,18 +85,18 @@ class BulkWriter:
                 for run_id, record in zip(ids, records, strict=True):
                     write_weights(self.artifacts / run_id, record)
                 self._insert(self._rows(ids, records, tags))
-            except BaseException:
-                if not self._has(ids[0]):  # an interrupt may come when all is written
+            except BaseException as error:
+                if isinstance(error, (sqlite3.Error, OSError)) or not self._may_have(ids[0]):
                     for run_id in ids:
                         remove_weights(self.artifacts / run_id)
                 raise
         return ids
 
-    def _has(self, run_id: str) -> bool:
-        """Whether a run is in the store."""
+    def _may_have(self, run_id: str) -> bool:
+        """Whether a run is in the store, as far as can be known: an interrupt may come when all is written."""
         with suppress(sqlite3.Error), closing(connect(self.path)) as connection:
             return bool(connection.execute("SELECT 1 FROM runs WHERE run_uuid = ?", [run_id]).fetchone())
-        return False
+        return True
 
     def _rows(self, ids: Sequence[str], records: Sequence[RecordedRun], tags: Mapping[str, str]) -> list[Rows]:
         """The rows of all runs, by table."""
