@@ -6,7 +6,9 @@ value that no key takes.
 
 import copy
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import chdir
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -209,7 +211,13 @@ def of_command(command: str, train: Mapping[str, Any]) -> Iterator[str]:
 
 
 def text() -> str:
-    """The page."""
+    """The page, as it is without a store: some of what is refused depends on what is recorded."""
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        return "\n\n".join([*sections(), "## Flags", f"```text\n{FLAGS}\n```"]) + "\n"
+
+
+def sections() -> list[str]:
+    """What the page has of `conf/`."""
     train = of_train()
     parts = [HEAD, "## A run, and a sweep: `python -m pipeline.train`", of_file(CONF / "train.yaml", read_run, train)]
     for group in NAMES:
@@ -222,7 +230,7 @@ def text() -> str:
         parts += [f"## `{group}`", f"{what}; each sets keys of the tables above.", table(("choice", "what it is"), rows)]
     for command in COMMANDS:
         parts += of_command(command, train)
-    return "\n\n".join([*parts, "## Flags", f"```text\n{FLAGS}\n```"]) + "\n"
+    return parts
 
 
 if __name__ == "__main__":

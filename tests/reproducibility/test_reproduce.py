@@ -280,10 +280,10 @@ def test_any_kind_of_trial_is_trained_again_from_its_record(store, command, fold
 def test_tampered_records_are_found_and_named(store, command):
     command("train", *SWEEP, "engine=numpy")
     client, _, children = runs_of(store)
-    digest, status, metric = (run.info.run_id for run in children[:3])
-    cause = next(run.info.run_id for run in children[3:] if "cause.digest" in run.data.tags)
+    cause = next(run.info.run_id for run in children if "cause.digest" in run.data.tags)
+    digest, status, metric = [run.info.run_id for run in children if run.info.run_id != cause][:3]
     client.set_tag(cause, "cause.digest", "0" * 64)
-    client.set_tag(digest, "result.digest", flipped(children[0].data.tags["result.digest"]))
+    client.set_tag(digest, "result.digest", flipped(client.get_run(digest).data.tags["result.digest"]))
     client.set_tag(status, "status", "diverged")
     client.log_metric(metric, "final_error", 0.125)
     ended = command("reproduce", "sweep=latest", "engines=numpy")
