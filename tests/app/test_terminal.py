@@ -137,7 +137,7 @@ def test_no_two_seconds_of_a_sweep_pass_in_silence(store, tmp_path):
         last, seen = now, seen + data
     assert process.wait() == 0, seen[-2000:]
     text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", seen.decode())
-    for name in ("reading", "opening", "runs", "tables", "figures", "storing"):
+    for name in ("reading", "opening", "runs", "results", "figures", "storing"):
         assert name in text
     assert max(gaps) < 2.0
     printed = text[text.index("Asked:") :]

@@ -33,7 +33,7 @@ from tests.pages import commands
 
 LONG = (  # some seconds, in 20 chunks; its end is quick
     *("-m", "task=xor", "network=trained", "initial=uniform", "learning_rate=0.01", "seed=range(400)", "threshold=1e-9"),
-    *("max_epochs=300000", "tracking.runs=none", "executor.chunk=20", "hydra.sweep.dir=out"),
+    *("max_epochs=900000", "tracking.runs=none", "executor.chunk=20", "hydra.sweep.dir=out"),
 )
 DASK = "executor=dask"
 
