@@ -58,7 +58,8 @@ def covered_by(page: str, line: str) -> str:
 @cache
 def recipe(line: str) -> list[str]:
     """What a make target calls, as make itself says."""
-    asked = subprocess.run(["make", "-n", *shlex.split(line)[1:]], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "-n", "--no-print-directory", *shlex.split(line)[1:]]  # which another make would have it print
+    asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return shlex.split(asked.stdout.splitlines()[-1])
 
 
