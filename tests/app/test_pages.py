@@ -146,9 +146,9 @@ def test_the_run_of_the_readme_says_what_is_shown(store, folder, command):
     shown = re.split(r"…\n?", blocks(PAGES["README.md"], "text")[1])
     [line] = [line for line in commands(PAGES["README.md"]) if "task=csv" in line]
     module, words = module_and_words(line)
-    told = command(module, *words).out
+    told = re.sub(r"^compil.*\n", "", command(module, *words).out, flags=re.MULTILINE)  # said once on a machine
     assert len(shown) == 3
-    assert all(part.strip(" ,\n") in told for part in shown)
+    assert not [part for part in shown if part.strip(" ,\n") not in told]
 
 
 def test_the_python_of_the_page_on_python_works(store, folder, command):
