@@ -97,6 +97,23 @@ def multirun(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple]:
     return start
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    """Chromium, for the tests of one file: while it is open, nothing else of this process may be asynchronous."""
+    from tests.browsers import chromium
+
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core."""
+    from tests.browsers import axe_core
+
+    return axe_core(tmp_path_factory.mktemp("npm"))
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.errors import ConfigError, printable
 from pipeline.results.whole_file import whole_file
+from pipeline.store.local.leftovers import one_at_a_time
 
 FILE = Path("mlruns", "checks.json")
 FORMAT = "checks 1"
@@ -105,11 +106,12 @@ def read_entry(value: Mapping[str, Any]) -> Entry:
 
 def keep(name: str, history: History, path: Path = FILE) -> None:
     """Puts one kind's history into the file. Raises ConfigError for a damaged file, OSError."""
-    histories = read_all(path) | {name: history}
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"format": FORMAT, "checks": {key: asdict(value) for key, value in histories.items()}}
-    with whole_file(path) as file:
-        file.write(json.dumps(content, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+    with one_at_a_time(path.parent):  # a check of another kind may end at the same time
+        histories = read_all(path) | {name: history}
+        content = {"format": FORMAT, "checks": {key: asdict(value) for key, value in histories.items()}}
+        with whole_file(path) as file:
+            file.write(json.dumps(content, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
 def show(path: Path = FILE) -> int:

@@ -9,8 +9,9 @@ from math import isfinite
 
 import numpy as np
 
+from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.causes.bound import RANGES, fixed_output, lowest_error, lowest_worst_output
+from pipeline.backprop.causes.bound import fixed_output, lowest_error, lowest_worst_output
 from pipeline.backprop.network import Network
 from pipeline.errors import ConfigError, as_override
 from pipeline.trials.tasks import Task, load
@@ -113,7 +114,7 @@ def rounded(bound: float, how: str) -> str:
 def found(key: BatchKey) -> list[tuple[str, list[str]]]:
     """The reasons why there is a bound above 0, each with what helps."""
     task, reasons = load(key.task), []
-    low, high = RANGES[key.output_activation]
+    low, high = ACTIVATIONS[key.output_activation].range
     fixed = fixed_output(network_with_outputs(key))
     zeros = np.zeros(len(task.inputs), bool) if fixed is None else ~task.inputs.any(axis=1)
     own, clipped = task.targets[~zeros], np.clip(task.targets, low, high)
@@ -133,7 +134,7 @@ def found(key: BatchKey) -> list[tuple[str, list[str]]]:
 
 def out_of_range(targets: Array, outside: int, activation: str) -> str:
     """How many targets no output reaches, and the two ranges."""
-    low, high = RANGES[activation]
+    low, high = ACTIVATIONS[activation].range
     some = f"{outside:,} of {targets.size:,} targets" if targets.size > 1 else "the target"
     outputs = f"{low:g} to {high:g}" if np.isfinite(high) else f"{low:g} and more"
     return f"{some} ({targets.min():.6g} to {targets.max():.6g}) cannot be outputs of {activation} ({outputs})"

@@ -223,10 +223,15 @@ def state_before(batch: Batch, iteration: int, pattern: int) -> State:
     else:
         turns = [slice(p, p + 1) for p in range(patterns)] * iteration
         turns = turns[: (iteration - 1) * patterns + pattern - 1]
+    update(batch, state, turns)
+    return state
+
+
+def update(batch: Batch, state: State, turns: Iterable[slice]) -> None:
+    """The updates of a training, one after the other: each for these patterns."""
     for turn in turns:
         outputs = forward(batch.network, state.parameters, batch.inputs[turn])
         state.step(backward(batch.network, state.parameters, outputs, batch.targets[turn]))
-    return state
 
 
 def ended_before(batch: Batch, iteration: int) -> tuple[str | None, int]:

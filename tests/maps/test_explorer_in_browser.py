@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from pipeline.app.composition import compose
 from pipeline.maps.digest import map_key
 from pipeline.maps.recording.request import read_map
-from tests.browsers import MARKS, SERIOUS, axe_core, chromium
+from tests.browsers import MARKS, SERIOUS
 from tests.maps.explorers import explorer
 from tests.stores import runs_of
 
@@ -28,20 +28,9 @@ UPGRADE = {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def link() -> Iterator[str]:
     with explorer("max_epochs=300") as (address, _):
         yield address
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory) -> str:
-    return axe_core(tmp_path_factory.mktemp("npm"))
 
 
 @pytest.fixture

@@ -10,24 +10,13 @@ import pytest
 from pipeline.report.figures.files import write_figures
 from pipeline.report.page import write_report
 from pipeline.stats.summary import Summary
-from tests.browsers import MARKS, SERIOUS, axe_core, chromium
+from tests.browsers import MARKS, SERIOUS
 from tests.designs import CONFIGURATION, HOSTILE, curves_of, sweep, weights_of
 from tests.known_sweeps import with_causes
 
 pytestmark = MARKS
 
 WIDTHS = [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark"), (1920, "light"), (1920, "dark")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory) -> str:
-    return axe_core(tmp_path_factory.mktemp("npm"))
 
 
 @pytest.fixture(scope="module")

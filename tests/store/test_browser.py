@@ -1,22 +1,15 @@
 """In a real browser: MLflow's pages of a sweep."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from mlflow import MlflowClient
 
 from pipeline.store import bulk
-from tests.browsers import MARKS, chromium
+from tests.browsers import MARKS
 from tests.servers import pages_of_mlflow
 
 pytestmark = MARKS
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with chromium() as opened:
-        yield opened
 
 
 SWEEP = (

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog, lsq_linear
 
 import pipeline as bp
-from pipeline.backprop.causes.bound import RANGES, lowest_error, lowest_worst_output
+from pipeline.backprop.activations import ACTIVATIONS
+from pipeline.backprop.causes.bound import lowest_error, lowest_worst_output
 from pipeline.backprop.network import forward, total_error, worst_output
 from pipeline.errors import ConfigError
 from pipeline.trials import unreachable as room
@@ -48,7 +49,7 @@ def wanted(name, criterion="total_error", **changes):
 
 def optimum(key) -> float:
     """The lowest value of the criterion over outputs within their range, equal where inputs are, by SciPy."""
-    task, (low, high) = load(key.task), RANGES[key.output_activation]
+    task, (low, high) = load(key.task), ACTIVATIONS[key.output_activation].range
     distinct, of = np.unique(task.inputs, axis=0, return_inverse=True)
     which = np.eye(len(distinct))[of.ravel()]  # (P, distinct)
     targets = task.targets.ravel()

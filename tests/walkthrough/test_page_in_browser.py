@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.walkthrough.page.document import iteration_page
-from tests.browsers import MARKS, SERIOUS, axe_core, chromium
+from tests.browsers import MARKS, SERIOUS
 from tests.walkthrough.walks import configured
 
 pytestmark = MARKS
@@ -26,17 +26,6 @@ WALKS = {
     "small and deep": (("task=xor", "network=trained", "network.hidden=[2,2]", "initial=uniform"), {"iteration": 5}),
     "large": (("task=digits", "network.hidden=[32]", "initial=uniform"), {"weight": "w1234"}),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory) -> str:
-    return axe_core(tmp_path_factory.mktemp("npm"))
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,6 @@ from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.network import Network
 
-RANGES = {name: one.range for name, one in ACTIVATIONS.items()}
-
 
 def lowest_error(network: Network, inputs: Array, targets: Array) -> float:
     """A bound from below of E = Σ ½ (target − output)², of any weights and biases.
@@ -17,7 +15,7 @@ def lowest_error(network: Network, inputs: Array, targets: Array) -> float:
     Patterns with equal inputs have equal outputs, at best the mean of their targets, clipped to the outputs' range. Where
     there are no biases and all inputs are 0, each layer's net inputs are 0 as long as the layer below gives 0.
     """
-    low, high = RANGES[network.output_activation]
+    low, high = ACTIVATIONS[network.output_activation].range
     bound = 0.0
     for own, fixed in targets_by_output(network, inputs, targets):
         total = 0.0
@@ -31,7 +29,7 @@ def lowest_error(network: Network, inputs: Array, targets: Array) -> float:
 
 def lowest_worst_output(network: Network, inputs: Array, targets: Array) -> float:
     """A bound from below of the largest |target − output|, of any weights and biases; the best output is in the middle."""
-    low, high = RANGES[network.output_activation]
+    low, high = ACTIVATIONS[network.output_activation].range
     bound = 0.0
     for own, fixed in targets_by_output(network, inputs, targets):
         best = min(max(0.5 * min(own) + 0.5 * max(own), low), high) if fixed is None else fixed

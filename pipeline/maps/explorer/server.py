@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.document import Document
@@ -29,16 +28,11 @@ from pipeline.maps.explorer.session import Session
 from pipeline.maps.grid import EXAMPLES
 from pipeline.maps.recording.request import MapRequest
 from pipeline.maps.training import MapResult
+from pipeline.report.page.frame import environment
 
 PAGE = Path(__file__).parent / "page"
 LOOPBACK = ("127.0.0.1", "localhost")
-ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(PAGE),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=jinja2.StrictUndefined,
-)
+ENVIRONMENT = environment(PAGE)
 
 
 class TokenProvider(AuthProvider):

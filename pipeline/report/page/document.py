@@ -4,20 +4,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from pipeline.report.page.configuration import Configuration
 from pipeline.report.page.contents import Section, sections
 from pipeline.report.page.explorer import bokeh_script
+from pipeline.report.page.frame import environment, style
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves
 
 TEMPLATES = Path(__file__).parent / "templates"
-ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(TEMPLATES),
-    autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-)  # fmt: skip
+ENVIRONMENT = environment(TEMPLATES)
 ENVIRONMENT.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
 
 
@@ -38,7 +35,8 @@ def write_report(
 
 def render(title: str, parts: Sequence[Section]) -> str:
     """The sections as one HTML file, escaped; with Bokeh where there is something to look into."""
-    files: dict[str, Any] = {name.replace(".", "_"): Markup(read(name)) for name in ("report.css", "report.js", "explorer.js")}
+    files: dict[str, Any] = {name.replace(".", "_"): Markup(read(name)) for name in ("report.js", "explorer.js")}
+    files["report_css"] = Markup(style(TEMPLATES / "report.css"))
     bokeh = Markup(bokeh_script()) if any(part.get("explorer") for part in parts) else ""
     template = ENVIRONMENT.get_template("report.html.jinja")
     return template.render(title=title, sections=parts, bokeh=bokeh, **files)

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.causes.bound import RANGES
 from pipeline.errors import as_override
 from pipeline.trials.tasks.columns import Column
 from pipeline.trials.tasks.table_options import TABLE_DEFAULTS
@@ -140,7 +140,7 @@ def reaches(columns: Sequence[Column], inputs: Array) -> list[float]:
 
 def unreachable(source: Source, targets: Array, output_activation: str) -> Iterator[str]:
     """Targets outside the range of the output units, and the total error that they leave."""
-    low, high = RANGES[output_activation]
+    low, high = ACTIVATIONS[output_activation].range
     beyond = targets - np.clip(targets, low, high)
     if not beyond.any():
         return

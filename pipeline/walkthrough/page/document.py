@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
+from pipeline.report.page.frame import environment, style
 from pipeline.trials.trial import Trial
 from pipeline.walkthrough.numbers import Walkthrough
 from pipeline.walkthrough.page.drawing import svg
@@ -17,10 +17,7 @@ from pipeline.walkthrough.page.steps import steps_of
 from pipeline.walkthrough.text import Block, check_published, introduction
 
 TEMPLATES = Path(__file__).parent / "templates"
-ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(TEMPLATES),
-    autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-)  # fmt: skip
+ENVIRONMENT = environment(TEMPLATES)
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,6 @@ def elements(blocks: Iterable[Block], label: str) -> list[Markup]:
 
 def render(title: str, setting: Sequence[Markup], steps: Sequence[Section], after: Sequence[Section]) -> str:
     """The page as HTML."""
-    css, script = (Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
+    css, script = Markup(style(TEMPLATES / "page.css")), Markup((TEMPLATES / "page.js").read_text(encoding="utf-8"))
     template = ENVIRONMENT.get_template("page.html.jinja")
     return template.render(title=title, setting=setting, steps=steps, after=after, css=css, script=script) + "\n"

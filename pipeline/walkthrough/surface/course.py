@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch, curve_epochs
-from pipeline.backprop.network import backward, forward, total_error
+from pipeline.backprop.network import forward, total_error
 from pipeline.backprop.trainer import State
+from pipeline.walkthrough.numbers import update
 from pipeline.walkthrough.surface.plane import Plane
 
 CANDIDATES = 300  # epochs that are looked at, log-spaced and as many evenly spaced
@@ -42,22 +43,15 @@ def candidates(end: int, most: int = CANDIDATES) -> list[int]:
 def course(batch: Batch, end: int) -> Course:
     """The way of the batch's one run to its end, made again as the trainer makes it."""
     wanted = candidates(end)
+    epoch_of = [slice(None)] if batch.update == "batch" else [slice(p, p + 1) for p in range(len(batch.inputs))]
     state, kept, errors, before = State(batch), [], [], 0
     for epoch in wanted:
         for _ in range(epoch - before):
-            train_epoch(batch, state)
+            update(batch, state, epoch_of)
         before = epoch
         kept.append(state.parameters[:, 0].copy())
         errors.append(float(total_error(forward(batch.network, state.parameters, batch.inputs)[-1], batch.targets)[0]))
     return Course(batch, np.array(wanted, np.int64), np.array(kept).T, np.array(errors))
-
-
-def train_epoch(batch: Batch, state: State) -> None:
-    """One epoch: an update for all patterns, or one for each in its turn."""
-    turns = [slice(None)] if batch.update == "batch" else [slice(p, p + 1) for p in range(len(batch.inputs))]
-    for turn in turns:
-        outputs = forward(batch.network, state.parameters, batch.inputs[turn])
-        state.step(backward(batch.network, state.parameters, outputs, batch.targets[turn]))
 
 
 def evenly_changing(way: Course, plane: Plane, count: int) -> Course:

@@ -5,8 +5,9 @@ import pytest
 from scipy.optimize import minimize
 
 from pipeline.app.composition import compose
+from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.batch import Batch
-from pipeline.backprop.causes.bound import RANGES, lowest_error
+from pipeline.backprop.causes.bound import lowest_error
 from pipeline.backprop.causes.of_batch import causes
 from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.engines import engine
@@ -74,7 +75,7 @@ def error_of_outputs(inputs, targets, output):
     """The lowest total error by bounded optimisation of the outputs alone, one for each distinct input."""
     distinct, which = np.unique(inputs, axis=0, return_inverse=True)
     shape = (len(distinct), targets.shape[1])
-    low, high = RANGES[output]
+    low, high = ACTIVATIONS[output].range
     bounds = [(max(low, -2000.0), min(high, 2000.0))] * (shape[0] * shape[1])
 
     def error(outputs):
@@ -110,7 +111,7 @@ def test_what_converged_has_no_cause_and_what_diverged_has_its_own():
     assert Cause(int(causes(engine("compiled")(away)).code[0])) is Cause.DIVERGED
 
 
-@pytest.mark.parametrize("output", RANGES)
+@pytest.mark.parametrize("output", ACTIVATIONS)
 @pytest.mark.parametrize("seed", range(3))
 def test_the_bound_is_that_of_a_bounded_optimisation_of_the_outputs_alone(output, seed):
     random = np.random.default_rng(seed)
