@@ -41,6 +41,7 @@ from pipeline.results.sweep_results import SweepResults
 from pipeline.stats.summary import Summary
 from pipeline.trials.batching import make_batch
 from pipeline.trials.configuration import fixed_keys
+from pipeline.trials.files import read_anew
 from pipeline.trials.settings import Tracking, read_run
 from pipeline.trials.tasks import load as load_task
 from pipeline.trials.unreachable import warnings_of_unreachable
@@ -54,6 +55,7 @@ def train(*overrides: str, **values: Any) -> "Run":
 
     `overrides` as on the command line, `"task=xor"`; `values` by key, `learning_rate=2`. A list is one value: a rate per layer.
     """
+    read_anew()
     with errors_in_one_line():
         assignments = [f"{key}={as_override(value, quoted=True)}" for key, value in values.items()]
         trial, settings = read_run(compose([*overrides, *assignments]))
@@ -86,6 +88,7 @@ def sweep(*overrides: str, record: bool = False, **axes: Any) -> "Sweep":
     """
     from pipeline.sweeps.request import read_sweep, train_here
 
+    read_anew()
     with errors_in_one_line():
         multirun = compose_multirun([*overrides, *(f"{key}={as_axis(value)}" for key, value in axes.items())])
         request = read_sweep(multirun)

@@ -146,7 +146,9 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 
     def run(name: str, *arguments: str) -> SimpleNamespace:
         from pipeline.app.application import run as run_application
+        from pipeline.trials.files import read_anew
 
+        read_anew()
         GlobalHydra.instance().clear()
         monkeypatch.setattr(sys, "argv", [f"pipeline.{name}", *arguments])
         capfd.readouterr()

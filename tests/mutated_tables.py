@@ -19,7 +19,8 @@ import pandas as pd
 from pipeline.app.refusals import one_line
 from pipeline.backprop.network import Network
 from pipeline.errors import UNPRINTABLE, ConfigError
-from pipeline.trials.initial_weights import from_file, load_npz
+from pipeline.trials.files import read_anew
+from pipeline.trials.initial_weights import from_file
 from pipeline.trials.tasks.description import in_one_line, recorded
 from pipeline.trials.tasks.description import warnings as oddities
 from tests.strategies import same_bits
@@ -258,7 +259,7 @@ def read_held_out(path, options, whole) -> str:
 
 def read_weights(path) -> str:
     """Reads mutated initial weights, as a run does."""
-    load_npz.cache_clear()
+    read_anew()
     weights = from_file(str(path), NETWORK)
     assert weights.shape == (NETWORK.size,)
     assert np.isfinite(weights).all()

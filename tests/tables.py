@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.trials.configuration import read_trial
+from pipeline.trials.files import read_anew
 from pipeline.trials.tasks import load
 from tests import ROOT
 from tests.configurations import configuration, uniform
@@ -19,7 +20,7 @@ def table(path, targets="y", **options):
     """The task of a table, read now. Raises ConfigError."""
     options = {"scaling": "none", **options}
     trial = read_trial(configuration(task={"name": "csv", "path": str(path), "targets": targets, **options}, initial=uniform()))
-    load.cache_clear()
+    read_anew()
     return load(trial.batch_key.task)
 
 

@@ -61,6 +61,18 @@ def test_a_run_is_asked_for_its_cause_when_somebody_wants_it(monkeypatch):
     assert (converged.cause, converged.why, np.isnan(converged.cause_number)) == ("none", "", True)
 
 
+@pytest.mark.parametrize("train", [bp.train, lambda *overrides: bp.sweep(*overrides).results.iloc[0]])
+def test_files_are_read_anew_at_each_call(train, folder):
+    first = bp.train("max_epochs=0").weights
+    digests = set()
+    for target, shift in ((0, 0.0), (1, 0.0), (1, 0.5)):
+        (folder / "t.csv").write_text(f"x,z,y,v\n1,0,0,1\n0,1,{target},0\n")
+        np.savez(folder / "w.npz", **{name: array + shift for name, array in first.items() if not name.startswith("initial")})
+        table = ("task=csv", "task.path=t.csv", "task.targets=[y,v]", "initial=file", "initial.path=w.npz", "max_epochs=3")
+        digests.add(train(*table).digest)
+    assert len(digests) == 3
+
+
 def test_a_run_has_the_digest_that_the_command_records(store, command):
     command("train", "learning_rate=2", "threshold=1e-4", "engine=numpy")
     recorded = bp.load("runs", uri=f"sqlite:///{store}")

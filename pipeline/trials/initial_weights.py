@@ -9,7 +9,6 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from io import BytesIO
 from math import prod
 from typing import Any
@@ -20,6 +19,7 @@ from pipeline.backprop import pcg64
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.network import Network
 from pipeline.errors import ConfigError
+from pipeline.trials.files import read_once
 from pipeline.trials.starts.distributions import drawn
 from pipeline.trials.trial import InitialChoice
 
@@ -126,7 +126,7 @@ def from_file(path: str, network: Network) -> Array:
     return named(load_npz(path, network), network, f"initial.path={path}: ")
 
 
-@lru_cache(1000)
+@read_once
 def load_npz(path: str, network: Network) -> dict[str, Array]:
     """The network's arrays in a .npz file, such as a run's `weights.npz`. Never unpickles, nor inflates, anything else."""
     try:

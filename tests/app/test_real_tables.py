@@ -12,6 +12,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 import pipeline as bp
 from docs.examples.make import write
 from pipeline.trials.configuration import TRIAL_KEYS, read_trial
+from pipeline.trials.files import read_anew
 from pipeline.trials.tasks import load
 from pipeline.trials.tasks.scaling import one_hot, scaled
 from tests import ROOT
@@ -24,7 +25,7 @@ NOT_SCALED = {"diabetes.tab.txt": (1, 2)}  # inputs that are a class each
 
 @pytest.fixture
 def tables(folder):
-    load.cache_clear()
+    read_anew()
     return write(folder)
 
 

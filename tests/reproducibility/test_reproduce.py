@@ -322,9 +322,6 @@ def test_a_trial_whose_task_has_changed_is_no_longer_that_trial(store, command, 
         "train", "-m", "task=csv", "task.path=table.csv", "task.targets=kind", "initial=uniform", "seed=0,1", "max_epochs=3"
     )
     (folder / "table.csv").write_text("length,kind\n1,0\n2,2\n")
-    from pipeline.trials.tasks import load
-
-    load.cache_clear()
     ended = command("reproduce", "sweep=latest")
     assert (ended.code, ended.out.count("the trial itself: its key was")) == (1, 2 * len(ENGINES))
 

@@ -15,8 +15,8 @@ from pipeline.sweeps.axes import Product, expand
 from pipeline.sweeps.plan import Plan, axis_cells
 from pipeline.sweeps.request import read_sweep
 from pipeline.sweeps.session import SweepSession
-from pipeline.trials import tasks
 from pipeline.trials.configuration import read_trial
+from pipeline.trials.files import read_anew
 from pipeline.trials.settings import RUN_KEYS, read_settings
 from tests.configurations import composed
 from tests.strategies import examples
@@ -128,7 +128,7 @@ def test_the_key_of_a_sweep_covers_its_trials_and_their_files_and_nothing_else(m
     assert key("seed=0,1", "engine=numpy", "tracking.runs=none", "executor.chunk=3", "limits.disk=9") == first
     assert len({first, key("seed=0,1", "threshold=1e-2"), key("seed=0,1", "curve_points=9"), key("seed=0,2")}) == 4
     (folder / "t.csv").write_text("a,y\n1,0\n2,0\n")
-    tasks.load.cache_clear()
+    read_anew()
     assert key(*csv) != data
 
 

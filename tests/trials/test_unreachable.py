@@ -12,6 +12,7 @@ from pipeline.backprop.causes.bound import lowest_error, lowest_worst_output
 from pipeline.backprop.network import forward, total_error, worst_output
 from pipeline.errors import ConfigError
 from pipeline.trials import unreachable as room
+from pipeline.trials.files import read_anew
 from pipeline.trials.settings import read_run
 from pipeline.trials.tasks import load
 from pipeline.trials.unreachable import unreachable, warnings_of_unreachable
@@ -143,7 +144,7 @@ def test_a_table_that_has_changed_has_another_bound(tmp_path):
     path = tmp_path / "t.csv"
     for target, bound in ((3, 2), (1, 0)):
         path.write_text(f"x,y\n1,0\n2,{target}\n")
-        load.cache_clear()
+        read_anew()
         assert room.lowest(wanted(path)[0]) == bound
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.trials.checks import choice, integer
+from pipeline.trials.files import read_once
 from pipeline.trials.tasks.built_in import classified, encoder, parity, spirals, symmetry
 from pipeline.trials.tasks.held_out import HELD_OUT, HELD_OUT_DEFAULTS, HELD_OUT_OR_FILE, HeldOut
 from pipeline.trials.tasks.scaling import scaled as scaled
@@ -28,9 +29,9 @@ class Task:
     held_out: HeldOut | None = None
 
 
-@cache
+@read_once
 def load(task: TaskChoice) -> Task:
-    """The task of that name and with those options. Raises ConfigError where a file does not hold it."""
+    """The task of that name and with those options, read once a command. Raises ConfigError where a file does not hold it."""
     make, _ = TASKS[task.name]
     *patterns, source, held_out = (*make(**dict(task.options)), None, None)[:4]
     inputs, targets = (np.ascontiguousarray(array, float) + 0.0 for array in patterns)
