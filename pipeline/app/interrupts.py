@@ -3,11 +3,12 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-SECONDS_UNTIL_REPEATED = 0.01  # when the finalizer is done
+SECONDS_UNTIL_REPEATED = 0.01  # when the finalizer is done, as a rule
 
 
 class Interrupts:
@@ -69,12 +70,23 @@ def repeated_in_finalizers() -> Iterator[None]:
         if ignored.exc_type is not KeyboardInterrupt:
             before(ignored)
             return
-        again = threading.Timer(SECONDS_UNTIL_REPEATED, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
-        again.daemon = True
-        again.start()
+        threading.Thread(target=interrupt_once_out_of, args=(repeat,), daemon=True).start()
 
     sys.unraisablehook = repeat
     try:
         yield
     finally:
         sys.unraisablehook = before
+
+
+def interrupt_once_out_of(hook: Any) -> None:
+    """Interrupts the main thread as soon as it is out of this hook, in which Python would ignore it, too."""
+    main = threading.main_thread().ident
+    while True:
+        time.sleep(SECONDS_UNTIL_REPEATED)
+        frame = sys._current_frames().get(main)
+        while frame and frame.f_code is not hook.__code__:
+            frame = frame.f_back
+        if not frame:
+            break
+    signal.pthread_kill(main, signal.SIGINT)

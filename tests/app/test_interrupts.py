@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 import time
 import weakref
 from contextlib import nullcontext
@@ -44,6 +45,14 @@ def test_an_interrupt_where_errors_are_ignored_is_heard_a_moment_later_and_nothi
         interrupt_and_wait(interrupt)
     assert "KeyboardInterrupt" not in capfd.readouterr().err
     assert sys.unraisablehook is hook
+
+
+def test_an_interrupt_is_heard_where_the_thread_that_repeats_it_is_sooner_than_the_hook(monkeypatch, request):
+    handler, start = signal.signal(signal.SIGINT, signal.default_int_handler), threading.Thread.start
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (start(thread), time.sleep(0.1)))
+    with pytest.raises(KeyboardInterrupt), repeated_in_finalizers():
+        interrupt_and_wait(from_a_finalizer)
 
 
 def test_other_errors_that_are_ignored_are_printed_as_before(monkeypatch):
