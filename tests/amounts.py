@@ -1,4 +1,4 @@
-"""How often a long test does what it does: a third of its full number, and all of it under `make test-all FULL=1`."""
+"""How often a test does what it does: a long one a third, one of properties half of its full number; all with `FULL=1`."""
 
 import os
 

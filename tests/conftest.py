@@ -17,8 +17,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from hypothesis import settings
 
+from tests.amounts import FULL
+
 # the same examples at each run of CI, so that a change is judged by itself; new ones everywhere else
-settings.register_profile("tests", deadline=None, print_blob=True, derandomize="CI" in os.environ)
+number = 100 if FULL else 50
+settings.register_profile("tests", max_examples=number, deadline=None, print_blob=True, derandomize="CI" in os.environ)
 settings.load_profile("tests")
 
 

@@ -8,13 +8,17 @@ from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.batch import Batch, BatchResult
 from pipeline.backprop.network import Network
 from pipeline.backprop.trainer import CRITERIA, UPDATES
+from tests.amounts import FULL
 
 BIAS_MODES = (("shared", False), ("shared", True), ("per_unit", False), ("per_unit", True), ("none", False))
 
 
 def examples(count):
-    """Settings of a property test: `count` examples, the same ones every time, however long one takes."""
-    return settings(max_examples=count, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    """Settings of a property test: half of `count` examples (all with FULL), the same every time, however long one takes."""
+    number = count if FULL else min(count, max(20, count // 2))
+    return settings(
+        max_examples=number, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
 
 
 def bits(numbers):

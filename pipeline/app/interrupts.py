@@ -81,7 +81,7 @@ def repeated_in_finalizers() -> Iterator[None]:
 
 def interrupt_once_out_of(hook: Any) -> None:
     """Interrupts the main thread as soon as it is out of this hook, in which Python would ignore it, too."""
-    main = threading.main_thread().ident
+    main = threading.main_thread().ident or 0
     while True:
         time.sleep(SECONDS_UNTIL_REPEATED)
         frame = sys._current_frames().get(main)
