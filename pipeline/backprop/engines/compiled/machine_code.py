@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -87,6 +87,24 @@ def cache_folder() -> Path:
         return Path(tempfile.gettempdir()) / CACHE_NAME
 
 
+class Emitted(Protocol):
+    """What else is compiled: all that shapes it, as a frozen dataclass."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The functions that are called from outside."""
+
+    @property
+    def what(self) -> str:
+        """What is compiled, in words."""
+
+    def emit(self, module: ir.Module) -> None:
+        """Writes the functions into the module."""
+
+
+Part = Kernel | str | Emitted
+
+
 @cache
 def source_hash() -> str:
     """SHA-256 of everything that shapes compiled code but a kernel's own shape."""
@@ -96,7 +114,7 @@ def source_hash() -> str:
     return digest.hexdigest()
 
 
-def cached_file(part: Kernel | str) -> Path:
+def cached_file(part: Part) -> Path:
     """The file that holds the machine code of this kernel, or of SHARED, if it has been compiled before."""
     name = hashlib.sha256(repr((part, processor(), source_hash())).encode()).hexdigest()
     return cache_folder() / f"{name}.kernel"
@@ -109,13 +127,15 @@ def new_module() -> ir.Module:
     return module
 
 
-def emit(part: Kernel | str) -> ir.Module:
+def emit(part: Part) -> ir.Module:
     """The kernel, or SHARED, in LLVM's intermediate code."""
     module = new_module()
     if isinstance(part, str):
         lanes.emit(module)
-    else:
+    elif isinstance(part, Kernel):
         (registers if part.unrolled else blocks).emit(module, part)
+    else:
+        part.emit(module)
     return module
 
 
@@ -146,16 +166,16 @@ class Compiled:
     owner: Any
 
 
-_loaded: dict[Kernel | str, Compiled] = {}
+_loaded: dict[Part, Compiled] = {}
 _loading = Lock()
 
 
-def is_ready(part: Kernel | str) -> bool:
+def is_ready(part: Part) -> bool:
     """Whether this needs no compiling."""
     return part in _loaded or cached_file(part).is_file()
 
 
-def compiled(part: Kernel | str) -> Compiled:
+def compiled(part: Part) -> Compiled:
     """The machine code of a kernel, or of SHARED: from this process, from the cache, or compiled now."""
     with _loading:
         if part not in _loaded:
@@ -163,7 +183,7 @@ def compiled(part: Kernel | str) -> Compiled:
         return _loaded[part]
 
 
-def load(part: Kernel | str) -> Compiled:
+def load(part: Part) -> Compiled:
     """The machine code from the cache, or compiled now and put there."""
     file = cached_file(part)
     code = read_cached(file)
@@ -171,12 +191,17 @@ def load(part: Kernel | str) -> Compiled:
         level, what = logging.DEBUG, "the lanes"
         if isinstance(part, Kernel):
             level, what = logging.INFO, f"the training of {'-'.join(map(str, part.network.units))} networks"
+        elif not isinstance(part, str):
+            what = part.what
         log.log(level, "compiling %s, once for this machine", what)
         started = time.monotonic()
         code = machine_code(emit(part))
         log.log(level, "compiled in %.1f s", time.monotonic() - started)
         write_cached(file, code)
-    names = ("epochs", "advance") if isinstance(part, Kernel) else ("work",)
+    if isinstance(part, str):
+        names: tuple[str, ...] = ("work",)
+    else:
+        names = ("epochs", "advance") if isinstance(part, Kernel) else part.names
     owner, addresses = link(code, names)
     return Compiled(dict(zip(names, addresses, strict=True)), owner)
 

@@ -1,0 +1,118 @@
+"""Compiled code that finds the endings and the shapes of the curves of runs, and how it is called."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass, fields
+
+import numpy as np
+from llvmlite import ir
+
+from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.causes.compiled import eigenvalues, eigenvectors, tridiagonal
+from pipeline.backprop.causes.compiled.curve_shape import Curves, shape
+from pipeline.backprop.causes.compiled.ending import Look, Matrices, Runs, scratch_rows
+from pipeline.backprop.causes.compiled.routine import Columns, Routine
+from pipeline.backprop.causes.compiled.slopes import SLOPES
+from pipeline.backprop.causes.curve_shape import CurveShape, Parts
+from pipeline.backprop.causes.ending import Ending
+from pipeline.backprop.causes.limits import is_small
+from pipeline.backprop.engines.compiled.machine_code import compiled, processor
+from pipeline.backprop.engines.compiled.vectors import Numbers, Rows
+from pipeline.backprop.network import Network
+
+OF_ENDING, OF_CURVE = ([field.name for field in fields(part)] for part in (Ending, CurveShape))
+ALIGNMENT = 64  # bytes
+NARROW = 30  # trained parameters: with more, matrices of a wider vector do not fit the cache
+
+
+@dataclass(frozen=True, slots=True)
+class LookCode:
+    """All that shapes the code: the network, rows of its tangent kernel (0: as many as trained parameters), runs at once.
+
+    `look(parameters, learning_rate, momentum, errors, found, inputs, targets, spans, scratch, logarithms, runs, patterns, points, late,
+    last_half, middle, after_middle, end)`: arrays have runs last, at least `lanes`; `found` gets a row for each of OF_ENDING, OF_CURVE.
+    """
+
+    network: Network
+    rows: int
+    lanes: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The functions."""
+        return ("look",)
+
+    @property
+    def what(self) -> str:
+        """What is compiled, in words."""
+        return f"the causes of {'-'.join(map(str, self.network.units))} networks"
+
+    def emit(self, module: ir.Module) -> None:
+        """Writes `look` into the module."""
+        matrices = Matrices(*(part.emit(module, self.lanes) for part in (tridiagonal, eigenvalues, eigenvectors)))
+        code = Routine(module, "look", self.lanes, pointers=10, integers=8)
+        *arrays, inputs, targets, spans, scratch, logarithms = code.pointers
+        runs, patterns, *bounds = code.integers
+        memory, first = {}, 0
+        for name, count in scratch_rows(self.network, self.rows).items():
+            memory[name] = Rows(code, scratch).start(first)
+            first += count
+        with code.turns((runs + (self.lanes - 1)) // self.lanes) as turn:
+            start = (turn * self.lanes).at_most(runs - self.lanes)  # the last ones overlap those before
+            *of_runs, errors, found = (Columns(code, pointer, runs, start) for pointer in arrays)
+            own = Runs(*of_runs, Numbers(code, inputs), Numbers(code, targets), patterns)
+            ending = Look(code, self.network, self.rows, own, memory, matrices).ending()
+            curves = Curves(errors, Numbers(code, spans), *bounds)
+            late = curves.points - 1 - curves.late
+            of_curve = shape(code, curves, *(Rows(code, logarithms).start(late * i) for i in range(3)))
+            for row, number in enumerate([ending[name] for name in OF_ENDING] + [of_curve[name] for name in OF_CURVE]):
+                found[row] = number
+        code.builder.ret_void()
+
+
+def look_code(network: Network, patterns: int) -> LookCode | None:
+    """The code for a network on this machine; None where there is none: it is large, or has activations that are not known."""
+    if not is_small(network, patterns) or not set(network.activations) <= set(SLOPES):
+        return None
+    rows = patterns * network.units[-1]
+    lanes = processor().width * (2 if network.trained <= NARROW else 1)
+    return LookCode(network, rows if rows <= network.trained else 0, lanes)
+
+
+def look(
+    code: LookCode,
+    parameters: Array,
+    learning_rate: Array,
+    momentum: Array,
+    inputs: Array,
+    targets: Array,
+    parts: Parts,
+    errors: Array,
+) -> tuple[Ending, CurveShape]:
+    """What `ending` and `shape_of` give for the same runs."""
+    runs, lanes = len(momentum), code.lanes
+    if runs < lanes:  # each lane has a run, the rest are looked at again
+        again = np.arange(lanes) % runs
+        arrays = [array[:, again] for array in (parameters, learning_rate, momentum[None], errors)]
+    else:
+        arrays = [parameters, learning_rate, momentum[None], errors]
+    arrays = [np.ascontiguousarray(array, np.float64) for array in arrays]
+    found = np.empty((len(OF_ENDING) + len(OF_CURVE), max(runs, lanes)))
+    patterns = [np.ascontiguousarray(array, np.float64) for array in (inputs, targets, parts.spans)]
+    late = len(parts.spans) - parts.late.start
+    scratch = aligned(sum(scratch_rows(code.network, code.rows).values()), lanes)
+    logarithms = aligned(3 * late, lanes)
+    bounds = (parts.late.start, parts.last_half.start, parts.middle.start, parts.middle.stop, parts.end.start)
+    pointers = [array.ctypes.data for array in (*arrays, found, *patterns, scratch, logarithms)]
+    integers = [max(runs, lanes), len(inputs), len(parts.spans) + 1, *bounds]
+    kinds = [ctypes.c_void_p] * len(pointers) + [ctypes.c_int64] * len(integers)
+    ctypes.CFUNCTYPE(None, *kinds)(compiled(code).functions["look"])(*pointers, *integers)
+    numbers = list(found[:, :runs])
+    return Ending(*numbers[: len(OF_ENDING)]), CurveShape(*numbers[len(OF_ENDING) :])
+
+
+def aligned(rows: int, lanes: int) -> Array:
+    """Room for rows of a number for each lane, from a multiple of ALIGNMENT on."""
+    numbers = np.empty(rows * lanes + ALIGNMENT // 8)
+    return numbers[-numbers.ctypes.data % ALIGNMENT // 8 :]
