@@ -43,28 +43,28 @@ class Parts:
 
 
 def parts(epochs: Array) -> Parts:
-    """The parts of curves of two or more points at these epochs, (K,), which rise."""
+    """The parts of curves at these epochs, (K,), which rise."""
     last, intervals = epochs[-1], len(epochs) - 1
     late, last_half = (int(np.searchsorted(epochs[:-1], part * last)) for part in (LAST_PART, 0.5))
     middle, after_middle = int(np.searchsorted(epochs, 0.3 * last)), int(np.searchsorted(epochs, 0.55 * last, "right"))
     if middle == after_middle:
         middle, after_middle = len(epochs) // 2, len(epochs) // 2 + 1
     end = int(np.searchsorted(epochs, 0.8 * last))
-    first = min(late, last_half, middle, end, intervals - 1)
+    first = max(0, min(late, last_half, middle, end, intervals - 1))
     bounds = [(late, intervals), (last_half, intervals), (middle, after_middle), (end, len(epochs))]
     return Parts(first, np.diff(epochs[first:]), *(slice(start - first, stop - first) for start, stop in bounds))
 
 
 def shape(epochs: Array, errors: Array) -> CurveShape:
     """The shape of curves: epochs (K,), errors (K, R). Of a single point nothing is known: NaN."""
-    if len(epochs) < 2:
-        return CurveShape(*np.full((4, errors.shape[1]), np.nan))
     looked_at = parts(np.asarray(epochs, float))
     return shape_of(looked_at, errors[looked_at.first :])
 
 
 def shape_of(parts: Parts, errors: Array) -> CurveShape:
-    """The shape of curves from their parts; errors from the first on that is looked at."""
+    """The shape of curves from their parts; errors from the first point on that is looked at."""
+    if not len(parts.spans):
+        return CurveShape(*np.full((4, errors.shape[1]), np.nan))
     before, after = errors[:-1], errors[1:]
     fall = before - after
     rate = fall / parts.spans[:, None]

@@ -81,34 +81,24 @@ def look_code(network: Network, patterns: int) -> LookCode | None:
 
 
 def look(
-    code: LookCode,
-    parameters: Array,
-    learning_rate: Array,
-    momentum: Array,
-    inputs: Array,
-    targets: Array,
-    parts: Parts,
-    errors: Array,
+    network: Network, inputs: Array, targets: Array, parts: Parts, parameters: Array, rates: Array, momentum: Array, errors: Array
 ) -> tuple[Ending, CurveShape]:
-    """What `ending` and `shape_of` give for the same runs."""
+    """What `looking.look_by_numpy` gives, of a network for which there is code."""
+    code = look_code(network, len(inputs))
+    assert code is not None
     runs, lanes = len(momentum), code.lanes
-    if runs < lanes:  # each lane has a run, the rest are looked at again
-        again = np.arange(lanes) % runs
-        arrays = [array[:, again] for array in (parameters, learning_rate, momentum[None], errors)]
-    else:
-        arrays = [parameters, learning_rate, momentum[None], errors]
-    arrays = [np.ascontiguousarray(array, np.float64) for array in arrays]
+    arrays = [parameters, rates, momentum[None], errors]
+    if runs < lanes:  # the lanes that are left look at the first run, too
+        arrays = [array[:, np.maximum(np.arange(lanes) - lanes + runs, 0)] for array in arrays]
     found = np.empty((len(OF_ENDING) + len(OF_CURVE), max(runs, lanes)))
-    patterns = [np.ascontiguousarray(array, np.float64) for array in (inputs, targets, parts.spans)]
-    late = len(parts.spans) - parts.late.start
-    scratch = aligned(sum(scratch_rows(code.network, code.rows).values()), lanes)
-    logarithms = aligned(3 * late, lanes)
+    given = [np.ascontiguousarray(array, np.float64) for array in (*arrays, found, inputs, targets, parts.spans)]
+    room = [aligned(rows, lanes) for rows in (sum(scratch_rows(network, code.rows).values()), 3 * len(parts.spans))]
     bounds = (parts.late.start, parts.last_half.start, parts.middle.start, parts.middle.stop, parts.end.start)
-    pointers = [array.ctypes.data for array in (*arrays, found, *patterns, scratch, logarithms)]
-    integers = [max(runs, lanes), len(inputs), len(parts.spans) + 1, *bounds]
+    pointers = [array.ctypes.data for array in (*given, *room)]
+    integers = [found.shape[1], len(inputs), len(errors), *bounds]
     kinds = [ctypes.c_void_p] * len(pointers) + [ctypes.c_int64] * len(integers)
     ctypes.CFUNCTYPE(None, *kinds)(compiled(code).functions["look"])(*pointers, *integers)
-    numbers = list(found[:, :runs])
+    numbers = list(found[:, found.shape[1] - runs :])
     return Ending(*numbers[: len(OF_ENDING)]), CurveShape(*numbers[len(OF_ENDING) :])
 
 

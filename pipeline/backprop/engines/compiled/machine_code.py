@@ -139,23 +139,24 @@ def emit(part: Part) -> ir.Module:
     return module
 
 
-def optimised(emitted: ir.Module, machine: Any) -> Any:
-    """The emitted code after LLVM's passes, for this machine."""
+def optimised(emitted: ir.Module, machine: Any, unrolling: bool = True) -> Any:
+    """The emitted code after LLVM's passes, for this machine; unrolled loops are faster and take longer to compile."""
     module = llvm.parse_assembly(str(emitted))
     module.data_layout = str(machine.target_data)
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     # Everything is in vectors already: looking for more only costs time.
     options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = False
+    options.loop_unrolling = unrolling
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
     return module
 
 
-def machine_code(emitted: ir.Module) -> bytes:
+def machine_code(emitted: ir.Module, unrolling: bool = True) -> bytes:
     """An object file for this processor."""
     machine = target_machine(processor().name, processor().features)
-    return bytes(machine.emit_object(optimised(emitted, machine)))
+    return bytes(machine.emit_object(optimised(emitted, machine, unrolling)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def load(part: Part) -> Compiled:
             what = part.what
         log.log(level, "compiling %s, once for this machine", what)
         started = time.monotonic()
-        code = machine_code(emit(part))
+        code = machine_code(emit(part), unrolling=isinstance(part, Kernel | str))
         log.log(level, "compiled in %.1f s", time.monotonic() - started)
         write_cached(file, code)
     if isinstance(part, str):
