@@ -17,6 +17,7 @@ from pipeline.backprop.causes.twins import twins
 from pipeline.backprop.network import forward, worst_output
 from pipeline.backprop.status import Status
 
+
 @dataclass(frozen=True, slots=True)
 class Causes:
     """Of the trials of a batch: `code` (R,) of `Cause`, and numbers (R,), NaN of those not exhausted."""

@@ -12,7 +12,7 @@ from pipeline.backprop.causes.compiled.layers import Layer, pairs
 from pipeline.backprop.causes.compiled.routine import Routine
 from pipeline.backprop.causes.compiled.slopes import SLOPES
 from pipeline.backprop.engines.compiled.activations import EMITTERS
-from pipeline.backprop.engines.compiled.vectors import Count, Index, Rows, Vector
+from pipeline.backprop.engines.compiled.vectors import Count, Rows, Vector
 
 TimesSlope = Callable[[Vector, Vector], Vector]  # (error, output) -> delta
 
@@ -76,7 +76,9 @@ def moved_forward(code: Routine, layers: list[Layer], parameters: Rows, directio
             layer.moved_output[u] = layer.slope[u] * net.value
 
 
-def moved_backward(code: Routine, layers: list[Layer], parameters: Rows, direction: Rows, add: Callable[[Count, Vector], None]) -> None:
+def moved_backward(
+    code: Routine, layers: list[Layer], parameters: Rows, direction: Rows, add: Callable[[Count, Vector], None]
+) -> None:
     """R{∂E/∂parameter} of the pattern: `add(parameter, term)` for each of its terms."""
     last = layers[-1]
     with code.turns(last.units) as u:

@@ -81,7 +81,7 @@ def frexp(x: Vector) -> tuple[Vector, Vector]:
 
 
 def ldexp(x: Vector, n: Vector) -> Vector:
-    """x 2ⁿ of |x| of about 1 or less, rounded once; n from −1100 to 1100."""
+    """X 2ⁿ of |x| of about 1 or less, rounded once; n from −1100 to 1100."""
     near = (n < LOWEST).where(LOWEST, (n > HIGHEST).where(HIGHEST, n))
     return (x * power_of_two(x.code, (n - near) + ROUNDING)) * power_of_two(x.code, near + ROUNDING)
 

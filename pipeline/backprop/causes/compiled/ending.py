@@ -9,8 +9,7 @@ from math import prod
 import numpy as np
 
 from pipeline.backprop.activations import ACTIVATIONS
-from pipeline.backprop.causes.compiled import curvature as second
-from pipeline.backprop.causes.compiled import tangent_kernel
+from pipeline.backprop.causes.compiled import curvature, tangent_kernel
 from pipeline.backprop.causes.compiled.eigenvalues import scaled_down
 from pipeline.backprop.causes.compiled.elementary import as_number, ldexp, log, maximum, minimum, sqrt
 from pipeline.backprop.causes.compiled.layers import OF_UNITS, layers
@@ -57,8 +56,8 @@ class Runs:
     patterns: Index
 
 
-class Look:
-    """Emits the search of a vector of runs; `memory` has the rows of `scratch_rows`."""
+class EndingCode:
+    """Emits what finds the endings of a vector of runs; `memory` has the rows of `scratch_rows`."""
 
     def __init__(
         self, code: Routine, network: Network, rows: int, runs: Runs, memory: Mapping[str, Rows], matrices: Matrices
@@ -68,7 +67,7 @@ class Look:
         self.trained, self.size = network.trained, rows or network.trained
         self.parameters, self.direction = memory["parameters"], memory["direction"]
 
-    def curvature(self, i: Count, j: Count) -> Count:
+    def element(self, i: Count, j: Count) -> Count:
         """The row of an element of the Hessian, which has a border: a row above and a column before it, for a vector."""
         return (i + 1) * (self.trained + 1) + j + 1
 
@@ -99,29 +98,24 @@ class Look:
         code, memory, (first, *_, last) = self.code, self.memory, self.layers
         with code.turns(first.units) as u:
             first.output[u] = self.runs.inputs[pattern * first.units + u]
-        second.forward(code, self.layers, self.parameters)
+        curvature.forward(code, self.layers, self.parameters)
         targets = self.runs.targets.start(pattern * last.units)
-
-        def differences() -> None:
-            with code.turns(last.units) as u:
-                last.error[u] = last.output[u] - targets[u]
-
-        differences()
         with code.turns(last.units) as u:
-            memory["total_error"][0] += last.error[u] * last.error[u] * 0.5
-        second.add_gradient(code, self.layers, self.parameters, memory["gradient"])
-        second.deltas(code, self.layers, self.parameters)
+            last.error[u] = difference = last.output[u] - targets[u]
+            memory["total_error"][0] += difference * difference * 0.5
+        curvature.add_gradient(code, self.layers, self.parameters, memory["gradient"])
+        curvature.deltas(code, self.layers, self.parameters)
         tangents = memory["tangents"].start(pattern * last.units * self.trained) if self.rows else memory["tangents"]
         with code.turns(self.trained) as column:
             self.direction[column] = code.number(1.0)
-            second.moved_forward(code, self.layers, self.parameters, self.direction)
+            curvature.moved_forward(code, self.layers, self.parameters, self.direction)
             with code.turns(last.units) as u:
                 tangents[u * self.trained + column] = last.moved_net[u] * memory["root"][column]
 
             def add(row: Count, term: Vector, column: Index = column) -> None:
-                memory["bordered"][self.curvature(row, column)] += term
+                memory["bordered"][self.element(row, column)] += term
 
-            second.moved_backward(code, self.layers, self.parameters, self.direction, add)
+            curvature.moved_backward(code, self.layers, self.parameters, self.direction, add)
             self.direction[column] = code.number(0.0)
         with code.turns(last.units) as u:
             row = tangents.start(u * self.trained)
@@ -152,14 +146,14 @@ class Look:
             still = (parameter - memory["rates"][i] * gradient).equals(parameter)
             frozen.value *= as_number(still)
         with code.turns(self.trained) as i, code.turns(i) as j:
-            lower, upper = self.curvature(i, j), self.curvature(j, i)
+            lower, upper = self.element(i, j), self.element(j, i)
             bordered[lower] = bordered[upper] = (bordered[lower] + bordered[upper]) * 0.5
         bending = code.variable(0.0)
         with code.turns(self.trained) as i:
             product = code.variable(0.0)
             with code.turns(self.trained) as j:
-                element = self.curvature(i, j)
-                bordered[element] = number = bordered[element] * root[j] * root[i]
+                place = self.element(i, j)
+                bordered[place] = number = bordered[place] * root[j] * root[i]
                 product.value += number * scaled[j]
             bending.value += scaled[i] * product.value
         with code.turns(self.network.units[-1]) as u:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import accumulate, pairwise
 from math import prod
 
 from pipeline.backprop.engines.compiled.vectors import Count, Rows, Vector
 from pipeline.backprop.network import Network
 
-# What each unit has at one pattern. error is ∂E/∂output, delta ∂E/∂(net input), bent error × bend; moved_… is R{…} as in `curvature.py`.
+# What each unit has at one pattern: error is ∂E/∂output, delta ∂E/∂(net input), bent error × bend; moved_… is R{…}.
 OF_UNITS = (
     *("output", "slope", "error", "delta", "bent"),
     *("moved_net", "moved_output", "moved_error", "moved_delta"),
@@ -28,7 +29,7 @@ class Layer:
     moved_error: Rows
     moved_delta: Rows
 
-    def __init__(self, network: Network, index: int, memory: dict[str, Rows]) -> None:
+    def __init__(self, network: Network, index: int, memory: Mapping[str, Rows]) -> None:
         """index: of the layer, 0 for the inputs, which have neither weights nor biases."""
         self.network, self.index = network, index
         self.units, self.is_input = network.units[index], index == 0
@@ -54,7 +55,7 @@ class Layer:
         return 0.0 if self.network.bias == "none" else rows[self.bias(unit)]
 
 
-def layers(network: Network, memory: dict[str, Rows]) -> list[Layer]:
+def layers(network: Network, memory: Mapping[str, Rows]) -> list[Layer]:
     """All layers, the inputs first."""
     return [Layer(network, index, memory) for index in range(network.layers + 1)]
 

@@ -11,7 +11,7 @@ from llvmlite import ir
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.causes.compiled import eigenvalues, eigenvectors, tridiagonal
 from pipeline.backprop.causes.compiled.curve_shape import Curves, shape
-from pipeline.backprop.causes.compiled.ending import Look, Matrices, Runs, scratch_rows
+from pipeline.backprop.causes.compiled.ending import EndingCode, Matrices, Runs, scratch_rows
 from pipeline.backprop.causes.compiled.routine import Columns, Routine
 from pipeline.backprop.causes.compiled.slopes import SLOPES
 from pipeline.backprop.causes.curve_shape import CurveShape, Parts
@@ -30,8 +30,9 @@ NARROW = 30  # trained parameters: with more, matrices of a wider vector do not 
 class LookCode:
     """All that shapes the code: the network, rows of its tangent kernel (0: as many as trained parameters), runs at once.
 
-    `look(parameters, learning_rate, momentum, errors, found, inputs, targets, spans, scratch, logarithms, runs, patterns, points, late,
-    last_half, middle, after_middle, end)`: arrays have runs last, at least `lanes`; `found` gets a row for each of OF_ENDING, OF_CURVE.
+    The code is a function `look`. It takes the addresses of parameters (N, R), learning rates (L, R), momentum (R,), errors
+    (K, R), what is found (a row for each of OF_ENDING and OF_CURVE, R), inputs, targets, spans, and memory to work in; R (at
+    least `lanes`), the numbers of patterns and of points of a curve, and the bounds of its parts.
     """
 
     network: Network
@@ -60,9 +61,9 @@ class LookCode:
             first += count
         with code.turns((runs + (self.lanes - 1)) // self.lanes) as turn:
             start = (turn * self.lanes).at_most(runs - self.lanes)  # the last ones overlap those before
-            *of_runs, errors, found = (Columns(code, pointer, runs, start) for pointer in arrays)
-            own = Runs(*of_runs, Numbers(code, inputs), Numbers(code, targets), patterns)
-            ending = Look(code, self.network, self.rows, own, memory, matrices).ending()
+            parameters, rates, momentum, errors, found = (Columns(code, pointer, runs, start) for pointer in arrays)
+            own = Runs(parameters, rates, momentum, Numbers(code, inputs), Numbers(code, targets), patterns)
+            ending = EndingCode(code, self.network, self.rows, own, memory, matrices).ending()
             curves = Curves(errors, Numbers(code, spans), *bounds)
             late = curves.points - 1 - curves.late
             of_curve = shape(code, curves, *(Rows(code, logarithms).start(late * i) for i in range(3)))
@@ -81,18 +82,16 @@ def look_code(network: Network, patterns: int) -> LookCode | None:
 
 
 def look(
-    network: Network, inputs: Array, targets: Array, parts: Parts, parameters: Array, rates: Array, momentum: Array, errors: Array
+    code: LookCode, inputs: Array, targets: Array, parts: Parts, parameters: Array, rates: Array, momentum: Array, errors: Array
 ) -> tuple[Ending, CurveShape]:
-    """What `looking.look_by_numpy` gives, of a network for which there is code."""
-    code = look_code(network, len(inputs))
-    assert code is not None
+    """What `look_by_numpy` gives."""
     runs, lanes = len(momentum), code.lanes
     arrays = [parameters, rates, momentum[None], errors]
     if runs < lanes:  # the lanes that are left look at the first run, too
         arrays = [array[:, np.maximum(np.arange(lanes) - lanes + runs, 0)] for array in arrays]
     found = np.empty((len(OF_ENDING) + len(OF_CURVE), max(runs, lanes)))
     given = [np.ascontiguousarray(array, np.float64) for array in (*arrays, found, inputs, targets, parts.spans)]
-    room = [aligned(rows, lanes) for rows in (sum(scratch_rows(network, code.rows).values()), 3 * len(parts.spans))]
+    room = [aligned(rows, lanes) for rows in (sum(scratch_rows(code.network, code.rows).values()), 3 * len(parts.spans))]
     bounds = (parts.late.start, parts.last_half.start, parts.middle.start, parts.middle.stop, parts.end.start)
     pointers = [array.ctypes.data for array in (*given, *room)]
     integers = [found.shape[1], len(inputs), len(errors), *bounds]

@@ -1,7 +1,7 @@
 """The tangent kernel of the outputs' net inputs: the steps of `tangent_kernel.py`, in the same order.
 
-K = Σ D ∂net/∂w ∂net'/∂w over patterns and outputs: element (i, j) is row i · size + j of `whole`. Of ∂net/∂w, scaled by D^½, element
-(i, p) is row i · trained + p of `rows`: i is an output of a pattern if K is that of rows, else of the pattern at hand.
+K = Σ D ∂net/∂w ∂net'/∂w over patterns and outputs: element (i, j) is row i · size + j of `whole`. Of ∂net/∂w, scaled by D^½,
+element (i, p) is row i · trained + p of `rows`: i is an output of a pattern if K is that of rows, else of the pattern at hand.
 """
 
 from __future__ import annotations
