@@ -28,8 +28,8 @@ OPERATIONS = 4e8  # … at most, by compiled code: a tenth of a second, in which
 # Seconds, roughly, by which it is judged what is sooner.
 NUMPY_SECONDS = 2e-3  # for the calls
 NUMPY_SECONDS_PER_OPERATION = 4.5e-9
-SECONDS_TO_LOAD = 0.01
-SECONDS_TO_COMPILE = 0.3
+SECONDS_TO_LOAD = 0.015
+SECONDS_TO_COMPILE = 0.25
 
 
 def look_of(batch: Batch, parts: Parts, runs: int, engine: str) -> tuple[Look, int]:

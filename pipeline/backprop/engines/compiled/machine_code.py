@@ -184,25 +184,32 @@ def compiled(part: Part) -> Compiled:
         return _loaded[part]
 
 
+def functions_of(part: Part) -> tuple[str, ...]:
+    """The functions that are called from outside."""
+    if isinstance(part, str):
+        return ("work",)
+    return ("epochs", "advance") if isinstance(part, Kernel) else part.names
+
+
+def in_words(part: Part) -> str:
+    """What is compiled."""
+    if isinstance(part, str):
+        return "the lanes"
+    return f"the training of {'-'.join(map(str, part.network.units))} networks" if isinstance(part, Kernel) else part.what
+
+
 def load(part: Part) -> Compiled:
     """The machine code from the cache, or compiled now and put there."""
     file = cached_file(part)
     code = read_cached(file)
     if code is None:
-        level, what = logging.DEBUG, "the lanes"
-        if isinstance(part, Kernel):
-            level, what = logging.INFO, f"the training of {'-'.join(map(str, part.network.units))} networks"
-        elif not isinstance(part, str):
-            what = part.what
-        log.log(level, "compiling %s, once for this machine", what)
+        level = logging.INFO if isinstance(part, Kernel) else logging.DEBUG
+        log.log(level, "compiling %s, once for this machine", in_words(part))
         started = time.monotonic()
         code = machine_code(emit(part), unrolling=isinstance(part, Kernel | str))
         log.log(level, "compiled in %.1f s", time.monotonic() - started)
         write_cached(file, code)
-    if isinstance(part, str):
-        names: tuple[str, ...] = ("work",)
-    else:
-        names = ("epochs", "advance") if isinstance(part, Kernel) else part.names
+    names = functions_of(part)
     owner, addresses = link(code, names)
     return Compiled(dict(zip(names, addresses, strict=True)), owner)
 
