@@ -24,6 +24,7 @@ from llvmlite import ir
 
 from pipeline.backprop.engines.compiled import blocks, lanes, registers
 from pipeline.backprop.engines.compiled.kernel import Kernel
+from pipeline.backprop.engines.compiled.vectors import ALIGNMENT
 
 log = logging.getLogger("pipeline.engine")
 
@@ -139,8 +140,17 @@ def emit(part: Part) -> ir.Module:
     return module
 
 
+def align_stack(emitted: ir.Module) -> None:
+    """Puts the registers for which there is no room at multiples of a cache line: LLVM would let them lie across two."""
+    for function in emitted.functions:
+        if not function.is_declaration:
+            function.attributes.alignstack = ALIGNMENT
+            function.attributes.add("nounwind")  # llvmlite writes no attributes where there is only an alignment
+
+
 def optimised(emitted: ir.Module, machine: Any, unrolling: bool = True) -> Any:
     """The emitted code after LLVM's passes, for this machine; unrolled loops are faster and take longer to compile."""
+    align_stack(emitted)
     module = llvm.parse_assembly(str(emitted))
     module.data_layout = str(machine.target_data)
     module.verify()
