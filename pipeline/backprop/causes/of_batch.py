@@ -55,15 +55,15 @@ def explain(
     """Fills in the causes of exhausted trials; `of` numbers their trainings: the same weights have the same ending."""
     batch = result.batch
     of, first = columns(of), columns(np.unique(of, return_index=True)[1])
-    training, parameters = columns(batch.training[trials[first]]), result.parameters[:, columns(trials[first])]
-    end, curve = look(parameters, batch.learning_rate[:, training], batch.momentum[training], errors[:, training])
-    goal = goals(batch, parameters[:, of], batch.threshold[trials], end.error[of])
-    equal = twins(batch.network, batch.initial_parameters[:, training])[of]
+    training, parameters = columns(batch.training[trials[first]]), taken(result.parameters, columns(trials[first]))
+    end, curve = look(parameters, taken(batch.learning_rate, training), batch.momentum[training], taken(errors, training))
+    goal = goals(batch, taken(parameters, of), batch.threshold[trials], end.error[of])
+    equal = twins(batch.network, taken(batch.initial_parameters, training))[of]
     lowest = lowest_error(batch.network, batch.inputs, batch.targets)
     bound = np.full(len(trials), lowest)
     if batch.criterion == "worst_output":  # of which a threshold can be within reach where the error's is not
         bound[:] = lowest_worst_output(batch.network, batch.inputs, batch.targets)
-        bound = goals(batch, parameters[:, of], bound, end.error[of])
+        bound = goals(batch, taken(parameters, of), bound, end.error[of])
     relu = batch.network.activation == "relu" and batch.network.layers > 1
     wide = Ending(*(getattr(end, field.name)[of] for field in fields(Ending)))
     curves = type(curve)(*(getattr(curve, field.name)[of] for field in fields(curve)))
@@ -78,6 +78,11 @@ def columns(indices: NDArray[np.intp]) -> Any:
     """These columns, as a slice where they are all from the first to the last: nothing is copied then."""
     whole = len(indices) > 0 and (np.diff(indices) == 1).all()
     return slice(int(indices[0]), int(indices[-1]) + 1) if whole else indices
+
+
+def taken(array: Array, chosen: Any) -> Array:
+    """These columns of an array (N, R). A plain index of many would give them with runs outermost, which is slow to work with."""
+    return array[:, chosen] if isinstance(chosen, slice) else array.take(chosen, axis=1)
 
 
 def goals(batch: Batch, parameters: Array, threshold: Array, error: Array) -> Array:
