@@ -3,7 +3,6 @@
 import math
 import os
 import time
-from copy import deepcopy
 from itertools import islice, product
 
 import pytest
@@ -464,11 +463,10 @@ def test_hydras_own_sweeper_is_given_the_jobs_of_this_one(arguments, multirun):
     loader, master, words = multirun(arguments)
     axes = read_overrides(loader, master, words)
     expected = [list(job) for job in product(*([f"{key}={value}" for value in values] for key, values in axes.items()))]
-    master = deepcopy(master)
-    with open_dict(master):
-        master.hydra.overrides.task = words
-    write_out(loader, master)
-    assert jobs_of_hydra(loader, master, OmegaConf.to_container(master.hydra.overrides.task)) == expected
+    sweeper = OmegaConf.to_container(master.hydra.sweeper)
+    given_to_it = OmegaConf.create({"hydra": {"overrides": {"task": words}, "sweeper": sweeper}})
+    write_out(loader, given_to_it)
+    assert jobs_of_hydra(loader, given_to_it, OmegaConf.to_container(given_to_it.hydra.overrides.task)) == expected
     if "threshold=range(0.1,1,0.1)" in arguments:
         assert jobs_of_hydra(*multirun(arguments)) != expected
 
