@@ -28,7 +28,7 @@ from pipeline.backprop.batch import BatchResult
 from pipeline.backprop.causes.of_batch import Causes, causes
 from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.engines import engine
-from pipeline.errors import ConfigError, as_override, printable
+from pipeline.errors import ConfigError, as_override, dotted, printable
 from pipeline.report.answer import answer
 from pipeline.report.causes import why
 from pipeline.report.documents import rows_where, runs_where, together
@@ -238,8 +238,7 @@ class Sweep:
 
     def by(self, *axes: str) -> pd.DataFrame:
         """A row for each combination of values of these axes, with rate, ERT and quartiles and their intervals."""
-        self._check(axes)
-        return self.summary.by(*axes)
+        return self.summary.by(*self._named(axes))
 
     @property
     def best(self) -> pd.DataFrame:
@@ -251,6 +250,7 @@ class Sweep:
 
         The columns are those of `results`. Raises ConfigError for what is no condition, and for one that leaves no runs.
         """
+        condition = dotted(condition)
         rows = rows_where(self._results, condition)
         return Sweep(runs_where(self._results, condition), ChosenCurves(self._curves, rows.tolist()))
 
@@ -281,7 +281,7 @@ class Sweep:
         from pipeline.report.figures.files import drawings
         from pipeline.report.figures.trajectories import KeptWeights
 
-        self._check(axes)
+        axes = self._named(axes)
         runs = self._curves
         error_goals = "criterion" not in self.results or bool((self.results["criterion"] == "total_error").all())
         draw = drawings(runs, KeptWeights(runs) if isinstance(runs, Runs) and runs.networks == 1 else None, error_goals)
@@ -299,10 +299,13 @@ class Sweep:
             raise ConfigError("what", what, f"must be one of {', '.join(figures)}")
         return self.figure(figures[what], down, across)
 
-    def _check(self, axes: Sequence[str]) -> None:
-        for axis in axes:
+    def _named(self, axes: Sequence[str]) -> tuple[str, ...]:
+        """These axes as the columns have them. Raises ConfigError."""
+        names = tuple(map(dotted, axes))
+        for axis in names:
             if axis not in self.axes:
                 raise ConfigError("axis", axis, f"is no axis of this sweep; it has {', '.join(self.axes) or 'none'}")
+        return names
 
     def __len__(self) -> int:
         return len(self.results)

@@ -33,15 +33,16 @@ backprop COMMAND --help says what a command does and has its keys and examples; 
 
 
 def weights(overrides: Sequence[str]) -> list[str]:
-    """The names of the weights and biases of the network that these overrides describe, as far as they have one value."""
+    """The names, then the addresses of the weights of the network that these overrides describe, if they have one value."""
     from pipeline.app.composition import compose
     from pipeline.trials.batching import network_of
     from pipeline.trials.configuration import TRIAL_KEYS, read_batch_key
-    from pipeline.trials.starts.weight_names import names
+    from pipeline.trials.starts.weight_names import addresses, names
 
     shape = [one for one in overrides if one.startswith(("task", "network"))]
     config = compose(shape)
-    return names(network_of(read_batch_key({key: config[key] for key in TRIAL_KEYS})))
+    network = network_of(read_batch_key({key: config[key] for key in TRIAL_KEYS}))
+    return [*names(network), *addresses(network)]
 
 
 def main() -> NoReturn:

@@ -11,6 +11,7 @@ PASSWORDS = (re.compile(r"(://[^/?#@\s:]*):[^/?#\s]*@"), re.compile(r"((?<!http)
 PASSWORD_OPTION = re.compile(r"(?i)([?&][^=&\s]*(?:pass|secret|token)[^=&\s]*=)[^&\s]*")
 SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD")
 PLAIN_WORD = re.compile(r"[A-Za-z_][\w./-]*")
+ADDRESS = re.compile(r"\b((?:weights|bias)_[0-9]+)\[ *([0-9]+(?: *, *[0-9]+)*) *\]")
 # Controls (C0, C1), what ends a line or turns its direction, and halves of characters, which no encoding has.
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -49,6 +50,11 @@ def as_override(value: object, quoted: bool = False) -> str:
             return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
         case _:
             return str(value)
+
+
+def dotted(text: str) -> str:
+    """A text with the addresses of weights as Hydra's grammar, and every key and column, has them: weights_1.0.1 for [0,1]."""
+    return ADDRESS.sub(lambda match: ".".join([match[1], *re.findall("[0-9]+", match[2])]), text)
 
 
 def unknown_key(key: str, known: tuple[str, ...], kind: str = "key") -> str:

@@ -22,7 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.app import notices
-from pipeline.app.axis_values import jobs, overrides_of, refuse_other_values
+from pipeline.app.axis_values import jobs, overrides_of, write_out, write_sequences
 from pipeline.app.command_line import flags_first
 from pipeline.app.composition import CONF, as_job, overrides_in, plain, refuse_strays
 from pipeline.app.interrupts import repeated_in_finalizers, sigterm_as_interrupt
@@ -58,7 +58,10 @@ def say(lines: Iterable[str]) -> None:
 
 
 def check_job_by_job(config: DictConfig) -> None:
-    """Raises ConfigError for a sweep that Hydra's own sweeper, which makes all jobs before the first, could not begin."""
+    """Raises ConfigError for a sweep that Hydra's own sweeper, which makes all jobs before the first, could not begin.
+
+    Writes out the values of its axes, so that they are those of the project's sweeper.
+    """
     loader = GlobalHydra.instance().config_loader()
     overrides = overrides_of(loader, config, overrides_in(config, "task"))
     if any(override.is_sweep_override() and override.key_or_group == "study" for override in overrides):
@@ -67,7 +70,7 @@ def check_job_by_job(config: DictConfig) -> None:
         raise ConfigError(
             "hydra/sweeper", "basic", f"takes at most {MOST_JOBS:,} jobs, not {number:,}; see hydra/sweeper=batch"
         )
-    refuse_other_values(loader, config, overrides_in(config, "task"))
+    write_out(loader, config)
 
 
 def forget_interrupts() -> None:
@@ -115,8 +118,11 @@ class CheckBeforeWork(Callback):
                     allowed = "must hold no password, which would be kept in files: use MLFLOW_TRACKING_URI"
                     raise ConfigError(key, value, allowed)
             refuse_strays(config)
-            if str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
+            sweeper = str(config.hydra.sweeper._target_).rpartition(".")[2]
+            if sweeper == "BasicSweeper":
                 check_job_by_job(config)
+            elif sweeper != "BatchSweeper":
+                write_sequences(config)
         except Exception as error:
             refuse_or_raise(error)
 

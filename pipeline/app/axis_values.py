@@ -13,8 +13,9 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep, Transformer, ValueType
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from pipeline.app.composition import overrides_in, with_dots
 from pipeline.errors import ConfigError
 
 SEQUENCE = re.compile(r"(?<!\\)\$\{(?:logspace|linspace):[^${}]*\}")  # of literal arguments
@@ -25,29 +26,37 @@ def overrides_of(loader: ConfigLoader, master: DictConfig, arguments: Sequence[s
     """The overrides that make the jobs: `hydra.sweeper.params` stand before the arguments. Raises Hydra's errors."""
     parser = OverridesParser.create(config_loader=loader)
     parser.functions.functions |= {"sort": sort, "shuffle": shuffle}
-    return parser.parse_overrides([SEQUENCE.sub(sequence, text) for text in written(master, arguments)])
+    params = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
+    return parser.parse_overrides([SEQUENCE.sub(sequence, with_dots(text)) for text in (*params, *arguments)])
 
 
-def written(master: DictConfig, arguments: Sequence[str]) -> list[str]:
-    """The overrides of a sweep as text, those of `hydra.sweeper.params` first."""
-    return [*(f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()), *arguments]
+def read_overrides(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> dict[str, list[str]]:
+    """The values of each key as text, as BasicSweeper reads them: a later duplicate replaces the values, not the position."""
+    overrides: dict[str, Override] = {}
+    for override in overrides_of(loader, master, arguments):
+        count(override)
+        overrides[override.get_key_element()] = override
+    return {key: list(texts(override)) for key, override in overrides.items()}
 
 
-def refuse_other_values(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> None:
-    """Raises ConfigError for an axis that has other values in Hydra's own sweepers, such as 0.30000000000000004 for 0.3."""
-    plain = OverridesParser.create(config_loader=loader).parse_overrides(written(master, arguments))
-    for override, other in zip(overrides_of(loader, master, arguments), plain, strict=True):
-        if not override.is_sweep_override():
-            continue
-        order = sorted if getattr(override._value, "shuffle", False) else list
-        values = order(texts(override))
-        others = order(other.sweep_string_iterator()) if other.is_sweep_override() else []
-        if values != others:
-            key, _, value = str(other.input_line).partition("=")
-            wrong = next((one for one in others if one not in values and "{" not in one), "something else")
-            raise ConfigError(
-                key, value, f"Hydra's own sweeper makes {wrong} of it: list the values, or use hydra/sweeper=batch"
-            )
+def write_out(loader: ConfigLoader, master: DictConfig) -> None:
+    """Gives Hydra's own sweeper each value of each axis as a word, as it would make others of some, such as of `linspace`."""
+    hydra = master.hydra
+    axes = read_overrides(loader, master, overrides_in(master, "task"))
+    if all(axes.values()):  # else there is no job
+        with read_write(hydra), open_dict(hydra):
+            hydra.overrides.task = [f"{key}={','.join(values)}" for key, values in axes.items()]
+            hydra.sweeper.params = {}
+
+
+def write_sequences(master: DictConfig) -> None:
+    """Gives any other sweeper the values of sequences, and keys as Hydra has them."""
+    hydra = master.hydra
+    params = hydra.sweeper.get("params") or {}
+    with read_write(hydra), open_dict(hydra):
+        hydra.overrides.task = [SEQUENCE.sub(sequence, word) for word in overrides_in(master, "task")]
+        if any("[" in key for key in params):
+            hydra.sweeper.params = {with_dots(key): value for key, value in params.items()}
 
 
 def sequence(match: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from hydra._internal.utils import get_args_parser
 
+from pipeline.app.composition import with_dots
 from pipeline.app.help import help_of
 from pipeline.errors import ConfigError, as_override
 
@@ -49,7 +50,7 @@ def spelled_out(word: str, command: str) -> str:
     if (command, word) in WORDS:
         return WORDS[command, word]
     key, equals, value = word.partition("=")
-    return f"{SECTIONS.get((command, key), key)}{equals}{value}"
+    return with_dots(f"{SECTIONS.get((command, key), key)}{equals}{value}")
 
 
 def as_text(word: str) -> str:

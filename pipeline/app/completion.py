@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pipeline.app.new.study import KINDS
-from pipeline.errors import unknown_key
+from pipeline.errors import dotted, unknown_key
 
 BASH = r"""
 _backprop() {
@@ -74,17 +74,23 @@ def complete(line: str, commands: Sequence[str], weights: Weights = lambda overr
     from hydra._internal.utils import get_args_parser
     from hydra.plugins.completion_plugin import DefaultCompletionPlugin
 
-    from pipeline.app.composition import COMPOSITION_ERRORS, OPEN, loader
+    from pipeline.app.composition import COMPOSITION_ERRORS, OPEN, loader, with_dots
 
     if word.startswith("-"):
         return [option for option in get_args_parser()._option_string_actions if option.startswith(word)]
     try:
         if axis := AXIS.match(word):  # its value is a key
             keys = [*NUMBERS, *(f"{section}{name}" for section in OPEN for name in weights(overrides))]
-            return [entry for key in keys if (entry := f"{axis[0]}{key}").startswith(word)]
+            return names_that_fit(word, [f"{axis[0]}{key}" for key in keys])
         if open_section := next((section for section in OPEN if word.startswith(section)), None):
-            return [entry for name in weights(overrides) if (entry := f"{open_section}{name}=").startswith(word)]
-        entries = DefaultCompletionPlugin(loader())._query(config_name=name, line=" ".join([*overrides, word]))
+            return names_that_fit(word, [f"{open_section}{name}=" for name in weights(overrides)])
+        entries = DefaultCompletionPlugin(loader())._query(config_name=name, line=" ".join([*map(with_dots, overrides), word]))
     except COMPOSITION_ERRORS:
         return []
     return [entry for entry in entries if entry.startswith(word)]
+
+
+def names_that_fit(word: str, names: Sequence[str]) -> list[str]:
+    """Those that a word begins; addresses of weights only where no other name fits, with brackets if the word has one."""
+    fitting = [name for name in names if name.startswith(word) and "[" not in name]
+    return fitting or [name for name in (names if "[" in word else map(dotted, names)) if name.startswith(word)]

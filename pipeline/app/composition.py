@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.app.sequences import linspace, logspace
 from pipeline.backprop.status import Status
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, dotted
 
 COMPOSITION_ERRORS = (ConfigError, HydraException, OmegaConfBaseException, yaml.YAMLError)  # what a wrong configuration raises
 
@@ -39,6 +39,15 @@ ANY_NAME = OmegaConf.create({"offset": {}, "set": {}})
 for section in ANY_NAME.values():
     OmegaConf.set_struct(section, False)
 ConfigStore.instance().store(name="any_name", node=ANY_NAME, package="initial")
+
+
+NAMING = ("where", "by", "map.across.key", "map.down.key", "initial.offset", "initial.set")  # keys whose values name keys
+
+
+def with_dots(word: str) -> str:
+    """An override with the addresses of weights in its key, or in a value that names keys, as Hydra's grammar has them."""
+    key, equals, value = word.partition("=")
+    return f"{dotted(key)}{equals}{dotted(value) if key in NAMING else value}"
 
 
 def project_folder(name: str) -> Path:
@@ -101,7 +110,7 @@ def compose(overrides: Sequence[str], config_name: str = "train") -> dict[str, A
     """
     choices: list[str] = []
     values: list[Override] = []
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
+    for override in OverridesParser.create().parse_overrides(list(map(with_dots, overrides))):
         if override.type is not OverrideType.CHANGE or override.is_sweep_override() or override.package:
             raise ConfigError("overrides", override.input_line, "must be key=value, with one value")
         if (CONF / override.key_or_group).is_dir() and not isinstance(override.value(), dict):
@@ -195,6 +204,7 @@ class Multirun:
 
 def compose_multirun(overrides: Sequence[str], config_name: str = "train") -> Multirun:
     """The multirun that `-m` and these overrides make. Raises Hydra's errors."""
-    config = loader().load_configuration(config_name, list(overrides), run_mode=RunMode.MULTIRUN, from_shell=False)
+    words = list(map(with_dots, overrides))
+    config = loader().load_configuration(config_name, words, run_mode=RunMode.MULTIRUN, from_shell=False)
     refuse_strays(config)
     return Multirun(loader(), config, overrides_in(config, "task"))

@@ -11,7 +11,7 @@ from hydra.errors import OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.app.composition import COMPOSITION_ERRORS, CONF
+from pipeline.app.composition import COMPOSITION_ERRORS, CONF, OPEN
 from pipeline.errors import ConfigError, unknown_key
 
 MOST_CHARACTERS = 300
@@ -126,6 +126,8 @@ def misread(override: str, told: str) -> str:
             return f"{character!r} is not {LOOKALIKES[character]!r}: write it as the keyboard has it"
     if not (equals and key.strip()) and not key.startswith("~"):
         return "an override is written key=value, with no spaces around =; a value with spaces in quotes"
+    if "[" in key and key.lstrip("+~").startswith(OPEN):
+        return "a weight is written w5, b1, weights_1[0,1] or bias_1[0], its place counted from 0"
     if element := re.fullmatch(r"(.+)\[(\d+(?:, ?\d+)*)\]", key):
         indices = re.sub(", ?", ".", element[2])
         return f"an element of a list is written {element[1]}.{indices}={value}"

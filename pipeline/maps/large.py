@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.maps.training import MapResult
+from pipeline.maps.grid import Pixels
+from pipeline.maps.training import BAND, NAMES, MapResult
 
 MOST_IN_MEMORY = 4096**2  # pixels
-NAMES = "status", "epochs", "final_error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,17 @@ class LargeResult(MapResult):
         for rows in MapResult.bands(self):
             yield rows
             self.release()
+
+    def of(self, pixels: Pixels) -> MapResult:
+        """What became of these pixels; a system maps much around each that is read, so they are read band by band."""
+        order = np.argsort(pixels, kind="stable")
+        found = MapResult(*(np.empty(len(pixels), getattr(self, name).dtype) for name in NAMES))
+        for some in np.split(order, np.flatnonzero(np.diff(pixels[order] // BAND)) + 1):
+            part = MapResult.of(self, pixels[some])
+            for name in NAMES:
+                getattr(found, name)[some] = getattr(part, name)
+            self.release()
+        return found
 
     def release(self) -> None:
         """Lets the files alone have what memory holds of them."""

@@ -88,13 +88,13 @@ def rounding(
     pixels = result.status.size
     random = np.random.default_rng(SEED)
     chosen = np.arange(pixels) if pixels <= most else np.sort(random.choice(pixels, most, replace=False))
-    status, error = result.status.ravel()[chosen], result.final_error.ravel()[chosen]
+    known = result.of(chosen)
     batch = grid.batch(chosen)
     for order, other in other_orders(batch).items():
         again: BatchResult = engine_named(engine)(other, progress, None, threads)
-        if not np.array_equal(again.final_error, error, equal_nan=True):
-            differing = again.status != status
-            converging = (again.status == Status.CONVERGED) != (status == Status.CONVERGED)
+        if not np.array_equal(again.final_error, known.final_error, equal_nan=True):
+            differing = again.status != known.status
+            converging = (again.status == Status.CONVERGED) != (known.status == Status.CONVERGED)
             return Rounding(pixels, len(chosen), int(differing.sum()), int(converging.sum()), order)
     return Rounding(pixels, len(chosen), 0, 0, "")
 

@@ -14,6 +14,7 @@ from pipeline.maps.grid import Grid, Pixels
 MOST_PIXELS = 262_144  # of a batch
 BATCH_BYTES = 256 * 2**20  # of its arrays
 BAND = 2**20  # pixels that are looked at together
+NAMES = "status", "epochs", "final_error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,14 @@ class MapResult:
     def release(self) -> None:
         """Nothing is to be done: this result is in memory (see `maps.large`)."""
 
+    def of(self, pixels: Pixels) -> "MapResult":
+        """What became of these pixels (T,), in arrays (T,) of its own."""
+        return MapResult(*(getattr(self, name).reshape(-1)[pixels] for name in NAMES))
+
     def insert(self, pixels: Pixels, result: BatchResult) -> None:
         """Takes over what has ended of these pixels' batch."""
         ended = result.status >= 0
-        for name in ("status", "epochs", "final_error"):
+        for name in NAMES:
             getattr(self, name).ravel()[pixels[ended]] = getattr(result, name)[ended]
 
 

@@ -27,7 +27,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from pipeline.app.axis_values import count, jobs, overrides_of, texts
+from pipeline.app.axis_values import jobs, overrides_of, read_overrides
 from pipeline.app.composition import OPEN, as_job, plain
 from pipeline.errors import ConfigError
 
@@ -169,7 +169,8 @@ def expand(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -
 
     Raises what Hydra raises for any of the jobs.
     """
-    texts = read_overrides(loader, master, arguments)
+    read_values = read_overrides(loader, master, arguments)
+    texts = {key: [f"{key}={value}" for value in values] for key, values in read_values.items()}
     if not all(texts.values()):
         return Product((), ())
     axes = read_axes(loader, master, texts)
@@ -196,15 +197,6 @@ def expand(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -
         for axis in axes
     ]
     return Product(tuple(swept), tuple(bases))
-
-
-def read_overrides(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> dict[str, list[str]]:
-    """The overrides of each key, as BasicSweeper reads them: a later duplicate replaces the values, not the position."""
-    overrides: dict[str, Override] = {}
-    for override in overrides_of(loader, master, arguments):
-        count(override)
-        overrides[override.get_key_element()] = override
-    return {key: [f"{key}={value}" for value in texts(override)] for key, override in overrides.items()}
 
 
 def number_of_jobs(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> int:

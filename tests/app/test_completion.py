@@ -67,6 +67,18 @@ def test_the_weights_of_the_network_are_offered():
     typed = "backprop train -m initial=uniform network.hidden=[3] learning_rate=1,2 initial.set."
     assert lines(typed) == {f"{typed}{name}=" for name in (*(f"w{n}" for n in range(1, 13)), "b1", "b2")}
     assert lines(f"{typed}w7") == {f"{typed}w7="}
+    assert lines(f"{typed}weights_2.0.") == {f"{typed}weights_2.{unit}.{below}=" for unit in (0, 1) for below in (0, 1, 2)} - {
+        f"{typed}weights_2.1.{below}=" for below in (0, 1, 2)
+    }
+    assert lines("backprop train initial.set.weights_1[0,1]=3 initial.set.bias_1[") == {
+        "backprop train initial.set.weights_1[0,1]=3 initial.set.bias_1[0]="
+    }
+    assert lines("backprop map map.down.key=initial.offset.bias_") == {
+        f"backprop map map.down.key=initial.offset.bias_{layer}.0" for layer in (1, 2)
+    }
+    assert lines("backprop train initial.set.weights_1[0,1]=3 thres") == {
+        "backprop train initial.set.weights_1[0,1]=3 threshold="
+    }
     assert lines("backprop train network.bias=none initial.offset.b") == set()
     assert lines("backprop train task=nothing initial.set.w") == set()
     assert lines("backprop train initial.di") == {"backprop train initial.direction."}

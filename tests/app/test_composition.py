@@ -8,7 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from pipeline.app import composition
-from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, plain
+from pipeline.app.composition import COMPOSITION_ERRORS, CONF, compose, compose_multirun, plain, with_dots
 from pipeline.app.refusals import one_line
 from pipeline.sweeps.axes import expand
 
@@ -34,6 +34,42 @@ def test_every_command_has_its_configuration(name):
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         expected = plain(hydras(name))
     assert compose([], name) == expected
+
+
+ADDRESSES = [
+    ["initial.set.weights_1[0,1]=3"],
+    ["+initial.offset.weights_2[1, 0]=-1", "initial.set.bias_1[0]=2"],
+    ["initial.set={weights_1[0,1]:3}"],
+    ["initial=explicit", "initial.values={weights_1:[[1,2]],bias_1:[0]}", "initial.values.weights_1[0]=[3,4]"],
+]
+
+
+@pytest.mark.parametrize("overrides", ADDRESSES, ids=" ".join)
+def test_an_address_with_brackets_is_the_same_key_as_with_dots(overrides):
+    dots = [word.replace("[0,1]", ".0.1").replace("[1, 0]", ".1.0").replace("1[0]", "1.0") for word in overrides]
+    assert dots != overrides
+    dots, brackets = (
+        [dict(job.config) for job in expand(one.loader, one.config, one.arguments)]
+        for one in map(compose_multirun, (dots, overrides))
+    )
+    assert dots == brackets
+    if not overrides[0].startswith("+"):
+        assert compose(overrides) == dots[0]
+
+
+def test_other_brackets_are_left_alone():
+    assert (
+        with_dots("where=initial.set.weights_1[0,1]>0 and seed in [0,1]")
+        == "where=initial.set.weights_1.0.1>0 and seed in [0,1]"
+    )
+    assert with_dots("by=[seed,initial.offset.bias_1[0]]") == "by=[seed,initial.offset.bias_1.0]"
+    for word in (
+        "initial.path=weights_1[0].npz",
+        "initial.values={weights_1:[[0,1]]}",
+        "tracking.name='weights_1[0,1]'",
+        "hidden[0]=1",
+    ):
+        assert with_dots(word) == word
 
 
 def test_hydra_composes_once_for_each_choice_of_groups(monkeypatch):

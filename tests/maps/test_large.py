@@ -25,6 +25,7 @@ NAMES = "status", "epochs", "final_error"
 def small_is_large(monkeypatch) -> None:
     monkeypatch.setattr(large, "MOST_IN_MEMORY", 100)
     monkeypatch.setattr(training, "BAND", 60)
+    monkeypatch.setattr(large, "BAND", 60)
     monkeypatch.setattr(stripes, "MOST_LISTED", 130)
     monkeypatch.setattr(tiles, "TILE", 10)
 
@@ -113,6 +114,10 @@ def test_a_result_in_files_is_as_one_in_memory(small_is_large):
     assert equal(copied, result)
     assert map_digest("key", copied) == map_digest("key", result)
     assert artifacts.metrics(copied) == artifacts.metrics(result)
+    for pixels in ([], [7], [700, 3, 3, 59, 60, 712, 0], range(713)):
+        found = copied.of(np.array(pixels, np.int64))
+        assert equal(found, result.of(np.array(pixels, np.int64)))
+        assert np.array_equal(found.epochs, result.epochs.ravel()[list(pixels)])
     assert equal(large.thinned(copied, 3), MapResult(*(getattr(result, name)[1::3, 1::3] for name in NAMES)))
     assert equal(large.thinned(copied, 4), MapResult(*(getattr(result, name)[2::4, 2::4] for name in NAMES)))
 
@@ -170,6 +175,7 @@ def test_a_large_result_does_not_stay_in_memory(tmp_path: Path):
     code = """
 import resource, sys
 from pathlib import Path
+import numpy as np
 from pipeline.maps.digest import map_digest
 from pipeline.maps.large import empty_result
 from pipeline.maps.recording.artifacts import metrics
@@ -179,6 +185,7 @@ for rows in result.bands():
     result.status[rows], result.epochs[rows], result.final_error[rows] = 0, 7, 0.5
 map_digest("key", result)
 metrics(result)
+result.of(np.random.default_rng(0).integers(0, 5000**2, 4096))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from itertools import islice
+from itertools import islice, product
 
 import pytest
 from hydra._internal.callbacks import Callbacks
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.app.axis_values import count, overrides_of, refuse_other_values, texts
+from pipeline.app.axis_values import count, overrides_of, read_overrides, texts, write_out, write_sequences
 from pipeline.app.sequences import linspace, logspace
 from pipeline.errors import ConfigError
 from pipeline.sweeps.axes import expand
@@ -439,19 +439,46 @@ def test_values_are_right_where_hydra_has_others(argument, multirun):
 
 
 ALIKE = (
-    *("seed=sort(range(10,0,-3),reverse=true)", "seed=sort(range(0,10,-3),reverse=true)", "threshold=range(1e-3,4e-3,1e-3)"),
-    *("threshold=float(range(1,3))", "seed=range(3)", "seed=shuffle(range(5))", "threshold=range(0.25,1,0.25)", "task=glob(*)"),
-    *("seed=sort(3,1,2)", "seed=shuffle(1,2,3)", "network.hidden=shuffle([1,2,3])", "learning_rate=0.1", "learning_rate=1,2"),
+    ["seed=shuffle(range(5))"],
+    ["seed=shuffle(1,2,3)", "network.hidden=shuffle([1,2,3])"],
+    ["seed=range(1000000000)", "momentum=0,0.5", "seed=1"],
+    ["study=xor", "seed=1,2"],
+    ["study=convergence"],
+    ["learning_rate=${logspace:1,2,2}", "initial.set.weights_1[0,1]=${linspace:0,1,3},7"],
 )
 
 
-@pytest.mark.parametrize("argument", sorted({*MENDED, *ALIKE}))
-def test_values_are_refused_under_hydras_own_sweeper_where_it_has_others(argument, multirun):
-    if argument in ALIKE:
-        refuse_other_values(*multirun([argument]))
-    else:
-        with pytest.raises(ConfigError, match=r"Hydra's own sweeper makes .+ of it: list the values, or use"):
-            refuse_other_values(*multirun([argument]))
+def jobs_of_hydra(loader, master, arguments):
+    """The overrides of each job that Hydra's own sweeper makes."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # here, as Hydra loads its plugins anew
+
+    params = [f"{key}={value}" for key, value in master.hydra.sweeper.params.items()]
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides([*params, *arguments])
+    [jobs] = BasicSweeper.split_arguments(overrides, None)
+    return jobs
+
+
+@pytest.mark.parametrize("arguments", [*([one] for one in MENDED), *SAME, *ALIKE], ids=" ".join)
+def test_hydras_own_sweeper_is_given_the_jobs_of_this_one(arguments, multirun):
+    loader, master, words = multirun(arguments)
+    axes = read_overrides(loader, master, words)
+    expected = [list(job) for job in product(*([f"{key}={value}" for value in values] for key, values in axes.items()))]
+    sweeper = OmegaConf.to_container(master.hydra.sweeper)
+    given_to_it = OmegaConf.create({"hydra": {"overrides": {"task": words}, "sweeper": sweeper}})
+    write_out(loader, given_to_it)
+    assert jobs_of_hydra(loader, given_to_it, OmegaConf.to_container(given_to_it.hydra.overrides.task)) == expected
+    if "threshold=range(0.1,1,0.1)" in arguments:
+        assert jobs_of_hydra(*multirun(arguments)) != expected
+
+
+def test_a_sweeper_that_searches_is_given_sequences_and_addresses_as_hydra_has_them(multirun):
+    words = ["learning_rate=choice(${logspace:0.1,10,3})", "seed=range(3)", "momentum=${threshold}"]
+    _, master, _ = multirun(params={"initial.set.weights_1[0,1]": "interval(0,1)"})
+    with open_dict(master):
+        master.hydra.overrides.task = words
+    write_sequences(master)
+    assert OmegaConf.to_container(master.hydra.overrides.task) == ["learning_rate=choice(0.1,1,10)", *words[1:]]
+    assert dict(master.hydra.sweeper.params) == {"initial.set.weights_1.0.1": "interval(0,1)"}
 
 
 numbers = st.integers(-50, 50) | st.decimals(-5, 5, places=2).map(float)

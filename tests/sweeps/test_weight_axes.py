@@ -59,10 +59,27 @@ def test_a_quarter_of_a_million_trials_are_planned_and_made_batches_at_once(mult
     assert len(np.unique(np.concatenate([batch.initial_parameters[4] for batch in batches]))) == 512
 
 
+def test_an_address_with_brackets_is_the_same_axis_as_with_dots(multirun):
+    brackets, dots = (
+        plan_of(multirun, f"initial.set.weights_1{address}=1,2", "initial.set.w5=${linspace:0,1,3}")
+        for address in ("[0,1]", ".0.1")
+    )
+    of_a_study = read_sweep(
+        Multirun(*multirun(params={"initial.set.weights_1[0, 1]": "1,2", "initial.set.w5": "${linspace:0,1,3}"}))
+    ).plan
+    assert brackets.key(100) == dots.key(100) == of_a_study.key(100)
+    assert brackets.free == dots.free == of_a_study.free
+    assert brackets.names(np.arange(6)) == dots.names(np.arange(6))
+
+
 def test_values_are_numbers_in_their_order():
-    sweep = bp.sweep("initial.set.w5=10,9,-1,2.5", "learning_rate=1,2", "max_epochs=3", "engine=numpy")
-    assert list(sweep.by("initial.set.w5")["initial.set.w5"]) == [-1, 2.5, 9, 10]
-    assert len(sweep.where("initial.set.w5>=9 and learning_rate=2").results) == 2
+    axes = {"initial.set.weights_2[0,0]": [10, 9, -1, 2.5]}
+    sweep = bp.sweep("learning_rate=1,2", "max_epochs=3", "engine=numpy", **axes)
+    assert sweep.axes == ("learning_rate", "initial.set.weights_2.0.0")
+    assert list(sweep.by("initial.set.weights_2[0,0]")["initial.set.weights_2.0.0"]) == [-1, 2.5, 9, 10]
+    assert len(sweep.where("initial.set.weights_2[0,0]>=9 and learning_rate=2").results) == 2
+    with pytest.raises(ConfigError, match=r"^axis=initial.set.weights_2.0.1: is no axis of this sweep"):
+        sweep.by("initial.set.weights_2[0,1]")
 
 
 def test_runs_are_named_by_the_weight(multirun):
@@ -112,7 +129,7 @@ def test_examples_of_the_documentation_can_run(multirun, folder, words):
     assert len(plan) > 1 or "-m" not in words
 
 
-SWEEP = ("initial.set.w5=-1,1", "initial.offset.bias_1.0=0,0.1", "max_epochs=20", "initial=perturbed", "seed=7")
+SWEEP = ("initial.set.w5=${linspace:-1,1,2}", "initial.offset.bias_1[0]=0,0.1", "max_epochs=20", "initial=perturbed", "seed=7")
 
 
 def runs_of(experiment):
@@ -132,5 +149,5 @@ def test_both_sweepers_train_the_same_trials_which_are_reproduced(store, command
     assert sorted(by_batch["params.initial.set.w5"]) == ["-1", "-1", "1", "1"]
     assert sorted(by_batch["params.initial.offset.bias_1.0"]) == ["0", "0", "0.1", "0.1"]
     assert "4 of 4" in command("reproduce", "sweep=latest").out
-    table = command("summary", "by=initial.set.w5", "where='initial.offset.bias_1.0=0.1'", "format=csv").out
+    table = command("summary", "by=initial.set.w5", "where=initial.offset.bias_1[0]=0.1", "format=csv").out
     assert [line.split(",")[:2] for line in table.splitlines()[1:]] == [["-1", "1"], ["1", "1"]]

@@ -105,13 +105,13 @@ def drifted(grid: Grid, recorded: MapResult, pixels: Sequence[int], engines: Seq
                 some = np.array(pixels[start : start + size], np.int64)
                 again = engine_named(engine)(grid.batch(some), progress, None, None)
                 tables.append(differing(recorded, again, some).assign(engine=engine))
-                recorded.release()
     return pd.concat(tables, ignore_index=True)
 
 
 def differing(recorded: MapResult, again: BatchResult, pixels: Pixels) -> pd.DataFrame:
     """Those of these pixels in which a map and what they gave again differ in a bit; any NaN is as any other."""
-    pairs = {name: (getattr(recorded, name).reshape(-1)[pixels], getattr(again, name)) for name in KINDS}
+    known = recorded.of(pixels)
+    pairs = {name: (getattr(known, name), getattr(again, name)) for name in KINDS}
     then, now = pairs["final_error"]
     same_bits = (then.view(np.int64) == now.view(np.int64)) | (np.isnan(then) & np.isnan(now))
     wrong = ~same_bits | (pairs["status"][0] != pairs["status"][1]) | (pairs["epochs"][0] != pairs["epochs"][1])

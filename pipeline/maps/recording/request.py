@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ConfigError, as_override, unknown_key
+from pipeline.errors import ConfigError, as_override, dotted, unknown_key
 from pipeline.maps.axis import MOST_PIXELS, SCALES, Axis
 from pipeline.maps.film import MOST_DOUBLINGS, Film
 from pipeline.maps.grid import Grid
@@ -17,8 +17,6 @@ from pipeline.trials.checks import choice, integer, number, refuse_unknown, sect
 from pipeline.trials.configuration import TRIAL_KEYS
 from pipeline.trials.memory import check_size, free_memory
 from pipeline.trials.settings import DEFAULTS, RUN_KEYS, Settings, read_settings
-from pipeline.trials.starts.changes import OFFSET, SET
-from pipeline.trials.starts.initial_choice import BRACKETS
 from pipeline.trials.unreachable import warnings_of_unreachable
 
 MAP_KEYS = ("name", "across", "down", "size", "colours", "pixel", "film")
@@ -180,9 +178,7 @@ def read_axis(where: str, value: object, size: int) -> Axis:
     for key in node:
         if key not in AXIS_KEYS:
             raise ConfigError(f"{where}.{key}", node[key], unknown_key(str(key), AXIS_KEYS))
-    name = text(f"{where}.key", node.get("key"), "a number of a trial, such as learning_rate or initial.set.w5")
-    if name.startswith((SET, OFFSET)):
-        name = BRACKETS.sub(lambda match: "." + match[1].replace(" ", "").replace(",", "."), name)
+    name = dotted(text(f"{where}.key", node.get("key"), "a number of a trial, such as learning_rate or initial.set.w5"))
     scale = choice(f"{where}.scale", node["scale"], SCALES)
     ends, middle = (given(where, node, keys) for keys in (("from", "to"), ("centre", "width")))
     if ends and middle:

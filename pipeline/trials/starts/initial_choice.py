@@ -1,13 +1,12 @@
 """Initial weights in a configuration: the section `initial`, read and written side by side."""
 
 import math
-import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, dotted
 from pipeline.trials.checks import choice, integer, number, refuse_unknown, text, variant
 from pipeline.trials.starts.changes import ALONG, DISTANCE, FRACTION, OFFSET, SCALE, SET
 from pipeline.trials.starts.distributions import SCALED
@@ -36,7 +35,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 CHANGES: dict[str, Any] = {"scale": 1, "direction": {}, "offset": {}, "set": {}}
 DIRECTION_KEYS = ("seed", "to", "fraction", "distance")
 TEXTS = ("path", "start", "direction.to")  # whose params are texts, whatever they look like
-BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 
 
 def read_initial(config: Mapping[str, Any]) -> tuple[InitialChoice, Changes]:
@@ -189,7 +187,7 @@ def read_weights(prefix: str, value: object, above: str = "") -> list[tuple[str,
         raise ConfigError(prefix[:-1], value, "must have names of weights and biases as keys: w5, b1, weights_1.0.1")
     numbers = []
     for name, entry in value.items():
-        path = above + BRACKETS.sub(lambda match: "." + match[1].replace(" ", "").replace(",", "."), str(name))
+        path = above + dotted(str(name))
         if isinstance(entry, Mapping) and entry:
             numbers += read_weights(prefix, entry, f"{path}.")
         else:

@@ -2,7 +2,7 @@
 
 w1, w2, … are the weights in the order of the parameters: layer by layer, unit by unit, input by input. b1, b2, … are the
 biases: one of each layer where they are shared, else one of each unit. weights_2.0.1 is the weight of unit 0 of layer 2 from
-unit 1 below, bias_1.0 the first bias of layer 1.
+unit 1 below, bias_1.0 the first bias of layer 1; a person may write weights_2[0,1] and bias_1[0].
 """
 
 import re
@@ -37,6 +37,15 @@ def names(network: Network) -> list[str]:
     """The names w1, w2, …, b1, b2, … of all weights and biases."""
     weights = sum(map(prod, network.shapes[: network.layers]))
     return [f"w{n}" if n <= weights else f"b{n - weights}" for n in range(1, network.size + 1)]
+
+
+def addresses(network: Network) -> list[str]:
+    """The addresses of all weights and biases, weights_1[0,0], weights_1[0,1], …, in the order of their names."""
+    return [
+        f"{name}[{','.join(map(str, index))}]"
+        for name, shape in zip(network.names, network.shapes, strict=True)
+        for index in np.ndindex(*shape)
+    ]
 
 
 def known(network: Network) -> str:
