@@ -24,7 +24,8 @@ class MapPlot:
         self.picked = models.ColumnDataSource({"x": [], "y": []}, name="picked")
         self.plot = models.Plot(
             x_range=models.Range1d(), y_range=models.Range1d(), name="map", sizing_mode="stretch_both",
-            lod_timeout=LOD_TIMEOUT, toolbar_location=None,         )  # fmt: skip
+            lod_timeout=LOD_TIMEOUT, toolbar_location=None,
+        )  # fmt: skip
         self.plot.update(**{f"min_border_{side}": width for side, width in BORDERS.items()})
         self.plot.add_glyph(self.source, models.ImageRGBA(image="image", x="x", y="y", dw="dw", dh="dh"))
         for colour, width in (("#ffffff", 5), (PICKED, 2)):
