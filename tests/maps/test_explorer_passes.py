@@ -14,7 +14,7 @@ from pipeline.maps.explorer.view import shifted, zoomed
 from pipeline.maps.grid import Grid
 from pipeline.maps.reasons import reasons
 from pipeline.maps.training import MapResult, train
-from tests.maps.explorers import never
+from tests.maps.explorers import RATE, WEIGHT, never
 from tests.maps.grids import grid, small_grid
 
 
@@ -75,18 +75,13 @@ def trained_with(known: KnownPixels, pixels: Grid, monkeypatch) -> tuple[MapResu
 
 
 def test_known_pixels_are_not_trained_again_and_are_what_training_them_alone_gives(monkeypatch):
-    known, pixels = KnownPixels(), grid(replace(ODD[0], size=13), replace(ODD[1], size=9), ("max_epochs=60",))
+    known, pixels = KnownPixels(), grid(replace(RATE, size=13), replace(WEIGHT, size=9), ("max_epochs=60",))
     everything = 13 * 9
     moved_by_3 = replace(pixels, across=shifted(pixels.across, 3))
     twice = replace(moved_by_3, across=zoomed(moved_by_3.across, "0.5"), down=zoomed(moved_by_3.down, "0.5"))
     other = replace(twice, config={**twice.config, "max_epochs": 59})
-    for there, new in (
-        (pixels, everything),
-        (moved_by_3, 3 * 9),
-        (twice, everything - 7 * 5),
-        (other, everything),
-        (pixels, 0),
-    ):
+    views = ((pixels, everything), (moved_by_3, 3 * 9), (twice, everything - 7 * 5), (other, everything), (pixels, 0))
+    for there, new in views:
         found, number = trained_with(known, there, monkeypatch)
         assert number == new
         whole = train(there, "numpy")
