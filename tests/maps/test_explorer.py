@@ -9,8 +9,9 @@ from bokeh.document import Document
 
 from pipeline.api import train as train_one
 from pipeline.app.composition import compose
+from pipeline.maps.explorer import first_picture as first_picture_module
 from pipeline.maps.explorer.first_picture import FirstPicture
-from pipeline.maps.explorer.newest import Newest
+from pipeline.maps.explorer.newest import Newest, SupersededError
 from pipeline.maps.explorer.one_run import train_pixel
 from pipeline.maps.explorer.painting import as_address
 from pipeline.maps.explorer.passes import TrainingInPasses
@@ -202,7 +203,7 @@ def drawn(session: Session, is_there) -> dict:
 
 
 def test_the_layer_of_causes_is_told_by_name_and_a_newer_view_has_its_own(session):
-    ask(session, do="size", width=19, height=16)
+    ask(session, do="size", width=16, height=16)
     drawn(session, lambda told: told.get("step") == 1)
     ask(session, do="look", layer="causes", colours="safe")
     told = drawn(session, lambda told: told["explained"] == 1)
@@ -232,6 +233,15 @@ def test_a_window_begins_with_the_picture_that_was_trained_while_the_server_star
     finally:
         other.close()
         other.join()
+
+
+def test_the_first_picture_is_not_trained_for_long(session, monkeypatch):
+    monkeypatch.setattr(first_picture_module, "MOST_SECONDS", 0)
+    first = FirstPicture(session.asked_now)
+    with pytest.raises(SupersededError):
+        first._train(never)
+    first.close()
+    assert first.picture is None
 
 
 def test_two_sessions_have_maps_of_their_own(session):

@@ -97,7 +97,7 @@ def colours(page) -> int:
 def test_the_page_has_a_picture_before_any_library_and_training_begins_without_a_socket(browser, link):
     opened = browser.new_page(viewport={"width": 1280, "height": 900})
     waiting: list = []
-    opened.route("**/bokeh.min.js*", waiting.append)
+    opened.route("**/bokeh.min.js*", lambda route: waiting.append(route))
     opened.goto(link, wait_until="commit")
     until(opened, "document.body && document.body.dataset.step === '4'")
     before = opened.locator("#first").bounding_box()
@@ -105,9 +105,9 @@ def test_the_page_has_a_picture_before_any_library_and_training_begins_without_a
     assert opened.locator("#legend li").count() == 2
     assert opened.locator("#room span").count() > 6
     until(opened, "performance.getEntriesByType('resource').some(({ name }) => name.includes('/room?'))")
-    opened.unroute("**/bokeh.min.js*")
     for route in waiting:
         route.continue_()
+    opened.unroute("**/bokeh.min.js*")
     sharp(opened)
     left, top = in_the_map(opened, 0, 1)
     assert [left, top] == pytest.approx([before["x"], before["y"]])

@@ -11,6 +11,8 @@ from pipeline.maps.explorer.reading import Asked
 from pipeline.maps.explorer.session import FIRST_STEP, SECONDS_TO_END, Picture
 from pipeline.maps.training import MapResult
 
+MOST_SECONDS = 2.0  # of training: longer, and it would keep windows from theirs
+
 
 class FirstPicture:
     """The map that the explorer begins with, trained coarsely by a thread: `picture` is the newest of it, or None."""
@@ -35,7 +37,12 @@ class FirstPicture:
         def show(found: MapResult, step: int, trained: int) -> None:
             self.picture = Picture(grid, found, step, trained, time.monotonic() - started)
 
-        TrainingInPasses(grid, self._asked.engine, check, show).run(FIRST_STEP)
+        def check_time() -> None:
+            check()
+            if time.monotonic() - started > MOST_SECONDS:
+                raise SupersededError
+
+        TrainingInPasses(grid, self._asked.engine, check_time, show).run(FIRST_STEP)
 
 
 def warm_up(start: Asked) -> None:
