@@ -9,7 +9,7 @@ from pipeline.backprop.engines import engine
 from pipeline.maps.explorer import passes as passes_module
 from pipeline.maps.explorer.known import KnownPixels
 from pipeline.maps.explorer.newest import SupersededError
-from pipeline.maps.explorer.passes import TrainingInPasses, every, explain_in_passes, filled, passes, pieces
+from pipeline.maps.explorer.passes import TrainingInPasses, every, explain_in_passes, filled, next_size, passes, pieces
 from pipeline.maps.explorer.view import shifted, zoomed
 from pipeline.maps.grid import Grid
 from pipeline.maps.reasons import reasons
@@ -117,6 +117,12 @@ def test_causes_come_coarse_first_and_are_those_of_the_map():
     for cause, step in shown:
         np.testing.assert_array_equal(cause, whole[::step, ::step])
     assert len(np.unique(whole)) == 2
+
+
+def test_causes_of_large_networks_are_found_few_at_a_time():
+    assert next_size(16, 16 * 0.0035) == 14
+    assert next_size(16, 1e-5) == 64
+    assert next_size(1, 0.2) == 1
 
 
 def test_finding_causes_ends_when_a_newer_view_waits():

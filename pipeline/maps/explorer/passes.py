@@ -20,7 +20,8 @@ from pipeline.trials.batching import CURVE_POINTS
 STEPS = (8, 4, 2, 1)  # pixels from one to the next
 MOST_NUMBERS = 4_000_000  # of the parameters of a piece
 MOST_PIXELS = 65_536  # of a piece
-MOST_EXPLAINED = 8_192  # of a piece: what is looked at together cannot be interrupted
+FIRST_EXPLAINED = 16  # pixels whose causes are found together, before it is known how long that takes
+UNINTERRUPTED = 0.05  # seconds of it, about
 SHOWN_EVERY = 0.25  # seconds, while a pass goes on
 
 
@@ -36,9 +37,9 @@ def passes(shape: tuple[int, int]) -> Iterator[tuple[int, Pixels]]:
         yield step, np.flatnonzero(is_new).astype(np.int64)
 
 
-def pieces(pixels: Pixels, parameters: int, most: int = MOST_PIXELS) -> list[Pixels]:
+def pieces(pixels: Pixels, parameters: int) -> list[Pixels]:
     """The pixels in pieces that take little memory, each to be trained by one call."""
-    size = max(1, min(most, MOST_NUMBERS // max(1, parameters)))
+    size = max(1, min(MOST_PIXELS, MOST_NUMBERS // max(1, parameters)))
     return [pixels[start : start + size] for start in range(0, len(pixels), size)]
 
 
@@ -131,13 +132,22 @@ def explain_in_passes(
     Exhausted ones are trained once more, as a map keeps no weights and no curves. `show` is called after each pass with its
     pixels, as codes of `Cause`, −1 of those that became stationary; and with its step.
     """
-    cause = evident_causes(found.status)
+    cause, size = evident_causes(found.status), FIRST_EXPLAINED
+    most = max(1, MOST_NUMBERS // (grid.network.size + CURVE_POINTS))
     for step, pixels in passes(grid.shape):
         exhausted = pixels[found.status.ravel()[pixels] == Status.EXHAUSTED]
-        for piece in pieces(exhausted, grid.network.size + CURVE_POINTS, MOST_EXPLAINED):
+        while len(exhausted):
             check()
+            piece, exhausted = exhausted[:size], exhausted[size:]
             result = engine_named(engine)(grid.batch(piece, CURVE_POINTS), lambda ended, epochs: check())
             check()
+            started = time.monotonic()
             cause.ravel()[piece] = causes(result).code
+            size = min(most, next_size(len(piece), time.monotonic() - started))
         check()
         show(cause[::step, ::step].copy(), step)
+
+
+def next_size(size: int, seconds: float) -> int:
+    """How many pixels are explained together after so many have taken so long: a newer view is not to wait."""
+    return max(1, min(4 * size, int(size * UNINTERRUPTED / max(seconds, 1e-6))))
