@@ -1,4 +1,4 @@
-"""The explorer as a program of its own, for tests."""
+"""The explorer as a program of its own, and what its tests begin with."""
 
 import os
 import re
@@ -7,6 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from pipeline.maps.axis import Axis
+
+RATE = Axis("learning_rate", "0.1", "10000", "log", 600)
+WEIGHT = Axis("initial.set.w5", "-20", "20", "linear", 600)
+
+
+def never() -> None:
+    """No newer job waits."""
 
 
 @contextmanager

@@ -1,143 +1,25 @@
-"""The explorer without a browser: moving in decimal arithmetic, passes, reading the fields, one pixel, the newest job."""
+"""The explorer without a browser: reading the fields, one pixel, the newest job, what a window is told."""
 
 import json
 import threading
 import time
-from dataclasses import fields
-from decimal import Decimal
 
-import numpy as np
 import pytest
 from bokeh.document import Document
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.api import train as train_one
 from pipeline.app.composition import compose
-from pipeline.backprop.engines import engine
-from pipeline.errors import ConfigError
-from pipeline.maps.axis import Axis
-from pipeline.maps.explorer import passes as passes_module
+from pipeline.maps.explorer import first_picture as first_picture_module
+from pipeline.maps.explorer.first_picture import FirstPicture
 from pipeline.maps.explorer.newest import Newest, SupersededError
 from pipeline.maps.explorer.one_run import train_pixel
-from pipeline.maps.explorer.passes import TrainingInPasses, every, filled, passes, pieces
-from pipeline.maps.explorer.reading import Asked, configuration, fields_of, fields_of_axis, read_axis
-from pipeline.maps.explorer.session import Session
-from pipeline.maps.explorer.view import bounds, first_axis, from_floats, moved, pixel_at, zoomed
-from pipeline.maps.training import MapResult, train
+from pipeline.maps.explorer.painting import as_address
+from pipeline.maps.explorer.passes import TrainingInPasses
+from pipeline.maps.explorer.reading import Asked, configuration, fields_of
+from pipeline.maps.explorer.session import FIRST_STEP, Session
 from pipeline.trials.configuration import read_trial
+from tests.maps.explorers import RATE, WEIGHT, never
 from tests.maps.grids import WORKED, grid, small_grid
-
-RATE = Axis("learning_rate", "0.1", "10000", "log", 600)
-WEIGHT = Axis("initial.set.w5", "-20", "20", "linear", 600)
-
-
-def never() -> None:
-    """No newer job waits."""
-
-
-@pytest.mark.parametrize("axis", [RATE, WEIGHT], ids=["log", "linear"])
-def test_zooming_to_a_width_of_1e_12_keeps_columns_apart(axis):
-    axis = from_floats(axis, 1.2345, 1.4567)
-    while Decimal(axis.high) - Decimal(axis.low) > Decimal("1e-12"):
-        before, axis = axis, zoomed(axis, "0.1")
-        assert (np.diff(axis.values) > 0).all()
-        assert before.values[269] < axis.values[0] < axis.values[-1] < before.values[330]
-        assert len(axis.low) <= 20
-    with pytest.raises(ConfigError, match=r"is too close to from=1\.34"):
-        zoomed(axis, "0.001")
-
-
-@pytest.mark.parametrize("axis", [RATE, WEIGHT], ids=["log", "linear"])
-def test_moves_and_zooms_undo_each_other(axis):
-    for way in (lambda one: moved(moved(one, "0.25"), "-0.25"), lambda one: zoomed(zoomed(one, "0.5"), "2")):
-        again = way(axis)
-        assert [float(again.low), float(again.high)] == pytest.approx([float(axis.low), float(axis.high)], rel=1e-4)
-    assert moved(WEIGHT, "0.25") == Axis("initial.set.w5", "-10", "30", "linear", 600)
-    assert zoomed(WEIGHT, "0.5") == Axis("initial.set.w5", "-10", "10", "linear", 600)
-    ends = [float(end) for end in (moved(RATE, "0.2").low, moved(RATE, "0.2").high)]
-    assert ends == pytest.approx([1, 100_000], rel=1e-4)
-
-
-def test_a_window_stays_where_there_are_trials():
-    momentum = first_axis("momentum", 100)
-    assert (zoomed(momentum, "2").low, zoomed(momentum, "2").high) == ("0", "1")
-    assert moved(momentum, "0.5").high == "1"
-    assert from_floats(Axis("threshold", "0.1", "1", "linear", 10), -0.3, 0.4).low == "0"
-    with pytest.raises(ConfigError, match="to=inf: must be a finite number"):
-        from_floats(WEIGHT, -1e308, float("inf"))
-    assert bounds("learning_rate.2") == (0, None)
-    assert bounds("initial.set.w1") == (None, None)
-
-
-@given(st.floats(-20, 20), st.floats(1e-9, 10))
-def test_a_plots_floats_become_ends_a_thousandth_of_a_pixel_away(low, width):
-    high = low + width
-    axis = from_floats(Axis("initial.set.w1", "-1", "1", "linear", 16), low, high)
-    for end, plotted in ((axis.low, low), (axis.high, high)):
-        assert abs(Decimal(end) - Decimal(plotted)) <= Decimal(high - low) / 50_000
-
-
-@pytest.mark.parametrize("axis", [RATE, WEIGHT, Axis("learning_rate", "1.5", "1.500000000001", "log", 700)])
-def test_a_place_on_the_plot_is_the_pixel_whose_value_is_nearest(axis):
-    for pixel in (0, 1, axis.size // 3, axis.size - 1):
-        assert pixel_at(axis, float(axis.values[pixel])) == pixel
-    assert pixel_at(axis, float(axis.high) * 2) is None
-    assert pixel_at(axis, -30.0) is None
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (7, 9), (16, 16), (61, 83)])
-def test_passes_have_each_pixel_once_and_the_coarse_ones_lie_on_their_grid(shape):
-    seen = []
-    for step, pixels in passes(shape):
-        rows, columns = np.divmod(pixels, shape[1])
-        assert (rows % step == 0).all()
-        assert (columns % step == 0).all()
-        seen.append(pixels)
-    everything = np.concatenate(seen)
-    assert np.array_equal(np.sort(everything), np.arange(shape[0] * shape[1]))
-    assert len(seen[0]) == -(-shape[0] // 8) * -(-shape[1] // 8)
-
-
-def test_pieces_are_all_pixels_and_small_where_networks_are_large():
-    pixels = np.arange(100_000)
-    for parameters, most in ((10, 65_536), (4000, 1000), (10**9, 1)):
-        found = pieces(pixels[:3000] if parameters > 10**8 else pixels, parameters)
-        assert np.array_equal(np.concatenate(found), pixels[: sum(map(len, found))])
-        assert max(map(len, found)) == most
-
-
-def test_a_map_trained_in_passes_is_that_of_one_call_and_trains_each_pixel_once(monkeypatch):
-    pixels, shown, trained = small_grid(), [], []
-
-    def counting(name):
-        def count(batch, *others):
-            trained.append(len(batch.training))
-            return engine(name)(batch, *others)
-
-        return count
-
-    monkeypatch.setattr(passes_module, "engine_named", counting)
-    TrainingInPasses(pixels, "numpy", never, lambda found, step, trained: shown.append((found, step, trained))).run()
-    whole = train(pixels, "numpy")
-    assert [step for _, step, _ in shown] == [8, 4, 2, 1]
-    assert sum(trained) == pixels.shape[0] * pixels.shape[1]
-    for found, step, number in shown:
-        assert number == found.status.size
-        for field in fields(MapResult):
-            np.testing.assert_array_equal(getattr(found, field.name), getattr(every(whole, step), field.name))
-
-
-def test_while_a_pass_goes_on_pixels_that_wait_look_like_the_coarse_one_beside_them():
-    found = MapResult.empty((5, 7))
-    found.status[::4, ::4] = [[0, 1], [2, 3]]
-    found.status[1, 1] = 3
-    shown = filled(found, 4).status
-    assert shown[1, 1] == 3
-    assert shown[0, 3] == 0
-    assert shown[3, 6] == 1
-    assert shown[4, 2] == 2
-
 
 WORDS = [
     [],
@@ -160,31 +42,6 @@ def read_trial_of(config):
     from pipeline.trials.configuration import TRIAL_KEYS
 
     return read_trial({key: config[key] for key in TRIAL_KEYS})
-
-
-def typed(axis: Axis, **texts: str) -> Axis:
-    """The axis across that is asked for by typing other texts into the fields of this one."""
-    shown = fields_of_axis("across", axis)
-    fields = shown | {f"across.{key.strip('_')}": text for key, text in texts.items()}
-    return read_axis("across", fields, shown, axis.size)
-
-
-def test_of_an_axis_what_was_typed_counts():
-    assert typed(RATE) == RATE
-    assert typed(RATE, to="100").high == "100"
-    around = typed(WEIGHT, centre="1.5", width="1e-6")
-    assert (around.low, around.high) == ("1.4999995", "1.5000005")
-    assert typed(WEIGHT, centre="1").low == "-19"
-    other = typed(RATE, key="momentum")
-    assert (other.name, other.low, other.high, other.scale, other.size) == ("momentum", "0", "1", "linear", 600)
-    kept = typed(RATE, key="learning_rate.1", to="5")
-    assert (kept.name, kept.high) == ("learning_rate.1", "5")
-    weight = typed(WEIGHT, key="initial.set.weights_1[0, 1]")
-    assert (weight.name, weight.low) == ("initial.set.weights_1.0.1", "-20")
-    with pytest.raises(ConfigError, match=r"across\.to=0\.01: must be greater than from=0\.1"):
-        typed(RATE, to="0.01")
-    with pytest.raises(ConfigError, match=r"across\.centre=x: must be a finite number"):
-        typed(RATE, centre="x")
 
 
 def test_a_pixels_command_makes_its_digest():
@@ -260,20 +117,6 @@ def test_a_newer_view_interrupts_compiled_training_within_a_tenth_of_a_second():
     assert min(waited) < 0.15  # of a machine that may be busy; 0.1 s between two looks
 
 
-def test_training_ends_when_a_newer_view_waits():
-    calls = []
-
-    def check():
-        calls.append(1)
-        if len(calls) > 3:
-            raise SupersededError
-
-    shown = []
-    with pytest.raises(SupersededError):
-        TrainingInPasses(small_grid(), "numpy", check, lambda found, step, trained: shown.append(step)).run()
-    assert shown == [8]
-
-
 @pytest.fixture
 def session():
     pixels = small_grid()
@@ -345,6 +188,60 @@ def test_a_pixel_outside_the_picture_is_refused(session):
     assert ask(session, do="pixel", x="0.01", y="0.5")["error"] == "learning_rate=0.01: must be in the picture, 0.1 to 1000"
     assert ask(session, do="pixel", x="1", y="")["error"] == "momentum=: must be a finite number of at most 100 characters"
     assert ask(session, do="look", layer="nothing", colours="safe")["error"].startswith("layer=nothing: must be one of")
+
+
+def drawn(session: Session, is_there) -> dict:
+    """What the page is told at last, when this is so: the document has no loop here."""
+    deadline = time.monotonic() + 10
+    while not is_there(told := json.loads(session.told.data["json"][0])):
+        assert time.monotonic() < deadline, told
+        for callback in session.document.session_callbacks:
+            session.document.remove_next_tick_callback(callback)
+            callback.callback()
+        time.sleep(0.005)
+    return told
+
+
+def test_the_layer_of_causes_is_told_by_name_and_a_newer_view_has_its_own(session):
+    ask(session, do="size", width=16, height=16)
+    drawn(session, lambda told: told.get("step") == 1)
+    ask(session, do="look", layer="causes", colours="safe")
+    told = drawn(session, lambda told: told["explained"] == 1)
+    assert [entry["text"].partition(":")[0] for entry in told["legend"]] == ["converged", "descending"]
+    assert "causes are all known" in told["status"]
+    ask(session, do="move", across="0", down="-0.5")
+    ask(session, do="zoom", factor="0.5")
+    assert session.picture.cause_step == 1
+    told = drawn(session, lambda told: told["view"] > 2 and told["step"] == 1 and told["explained"] == 1)
+    assert session.picture.grid is session.asked_now.grid
+
+
+def test_a_window_begins_with_the_picture_that_was_trained_while_the_server_started(session):
+    first = FirstPicture(session.asked_now)
+    assert first.picture is None
+    first.start()
+    deadline = time.monotonic() + 10
+    while not (first.picture and first.picture.step == FIRST_STEP) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    first.close()
+    other = Session(Document(), session.asked_now, session.fields, first=first.picture)
+    try:
+        assert other.map.source.data["image"][0].shape == (3, 3)
+        assert (other.telling["step"], other.telling["view"]) == (FIRST_STEP, 1)
+        assert other.telling["legend"]
+        assert as_address(other.look.of(first.picture.found)).startswith("data:image/png;base64,")
+    finally:
+        other.close()
+        other.join()
+
+
+def test_the_first_picture_is_not_trained_for_long(session, monkeypatch):
+    monkeypatch.setattr(first_picture_module, "MOST_SECONDS", 0)
+    first = FirstPicture(session.asked_now)
+    with pytest.raises(SupersededError):
+        first._train(never)
+    first.close()
+    assert first.picture is None
 
 
 def test_two_sessions_have_maps_of_their_own(session):

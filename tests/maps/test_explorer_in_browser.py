@@ -94,6 +94,27 @@ def colours(page) -> int:
     return page.evaluate("new Set(Bokeh.documents[0].get_model_by_name('picture').data.image[0]).size")
 
 
+def test_the_page_has_a_picture_before_any_library_and_training_begins_without_a_socket(browser, link):
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    waiting: list = []
+    opened.route("**/bokeh.min.js*", lambda route: waiting.append(route))
+    opened.goto(link, wait_until="commit")
+    until(opened, "document.body && document.body.dataset.step === '4'")
+    before = opened.locator("#first").bounding_box()
+    assert opened.evaluate("document.getElementById('first').naturalWidth") == 160
+    assert opened.locator("#legend li").count() == 2
+    assert opened.locator("#room span").count() > 6
+    until(opened, "performance.getEntriesByType('resource').some(({ name }) => name.includes('/room?'))")
+    for route in waiting:
+        route.continue_()
+    opened.unroute("**/bokeh.min.js*")
+    sharp(opened)
+    left, top = in_the_map(opened, 0, 1)
+    assert [left, top] == pytest.approx([before["x"], before["y"]])
+    assert opened.locator("#first").count() == 0
+    opened.close()
+
+
 def test_the_first_picture_is_there_and_has_as_many_pixels_as_there_is_room(page):
     assert colours(page) > 50
     width, height = page.evaluate("""() => {
@@ -101,6 +122,7 @@ def test_the_first_picture_is_there_and_has_as_many_pixels_as_there_is_room(page
         return [view.frame.bbox.width, view.frame.bbox.height].map(Math.round);
     }""")
     assert width > 500
+    assert width % 2 == height % 2 == 1
     status = page.locator("#status").inner_text()
     assert f"{width} × {height} runs, trained in " in status
 
@@ -147,7 +169,7 @@ def test_all_of_it_works_by_keyboard(page):
     page.get_by_role("button", name="up", exact=True).focus()
     page.keyboard.press("Space")
     view = sharp(page, view)
-    assert ends(page)[2:] == [-5, 15]
+    assert ends(page)[2:] == pytest.approx([-5, 15], abs=0.05)  # whole pixels
     for _ in range(2):
         page.get_by_role("button", name="back").focus()
         page.keyboard.press("Enter")
@@ -215,6 +237,36 @@ def test_another_layer_has_a_colour_for_each_status(page):
     assert colours(page) == 2
 
 
+def test_the_layer_of_causes_is_chosen_by_keyboard_and_has_their_names(page):
+    page.locator("select[name=layer]").focus()
+    page.keyboard.type("causes")
+    until(page, "document.body.dataset.explained === '1'")
+    assert "descending: " in page.locator("#legend").inner_text()
+    assert "saturated: " in page.locator("#legend").inner_text()
+    assert colours(page) == page.locator("#legend li").count()
+    view = sharp(page)
+    page.get_by_role("button", name="zoom in").click()
+    sharp(page, view)
+    until(page, "document.body.dataset.explained === '1'")
+
+
+def test_of_a_view_that_is_dragged_only_what_is_new_is_trained(page):
+    """The picture that is drawn at once has all pixels, not those of a coarse pass."""
+    view = sharp(page)
+    shape = page.evaluate("""() => {
+        const source = Bokeh.documents[0].get_model_by_name("picture");
+        window.shapes = [];
+        source.properties.data.change.connect(() => window.shapes.push([...source.data.image[0].shape]));
+        return [...source.data.image[0].shape];
+    }""")
+    page.mouse.move(*in_the_map(page, 0.5, 0.5))
+    page.mouse.down()
+    page.mouse.move(*in_the_map(page, 0.6, 0.4), steps=1)
+    page.mouse.up()
+    sharp(page, view)
+    assert page.evaluate("window.shapes[0]") == shape
+
+
 @pytest.mark.parametrize("page", [(390, "light")], indirect=True, ids=["390"])
 def test_a_view_is_recorded_as_a_map_by_the_command_that_is_shown(page, store, folder):
     """In the folder in which the explorer was started, which the store's address in the field leads away from."""
@@ -267,6 +319,19 @@ def test_without_the_token_there_is_nothing_to_see(link, query):
         answer = connection.getresponse()
         assert (path, answer.status) == (path, 403)
         assert "weights" not in answer.read().decode()
+        connection.close()
+    connection = HTTPConnection("127.0.0.1", port_of(link))
+    connection.request("POST", "/room" + query)
+    assert connection.getresponse().status == 403
+    connection.close()
+
+
+def test_room_is_of_a_window_that_there_is(link):
+    token = link.partition("?")[2]
+    for window, width in (("none", "5"), ("", "x")):
+        connection = HTTPConnection("127.0.0.1", port_of(link))
+        connection.request("POST", f"/room?{token}&window={window}&width={width}&height=7")
+        assert connection.getresponse().status == 400
         connection.close()
 
 

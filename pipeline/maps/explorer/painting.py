@@ -1,16 +1,22 @@
 """What is seen of a map while it is trained: a layer as pixels, and what its colours stand for."""
 
+import base64
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from pipeline.maps.explorer.passes import evident_causes
 from pipeline.maps.pictures.colours import SCALES
-from pipeline.maps.pictures.layers import Entry, Layer, epochs, ranks, statuses
+from pipeline.maps.pictures.layers import Entry, Layer, causes, epochs, ranks, statuses
 from pipeline.maps.training import MapResult
 
-LAYERS = {"ranks": ranks, "status": statuses, "epochs": epochs}
+OF_RESULTS = {"ranks": ranks, "status": statuses, "epochs": epochs}
+CAUSES = "causes"
+LAYERS = (*OF_RESULTS, CAUSES)
 COLOURS = tuple(SCALES)
 STOPS = 9  # colours by which the page draws a ramp
 
@@ -22,9 +28,11 @@ class Look:
     layer: str = "ranks"
     colours: str = "pretty"
 
-    def of(self, found: MapResult) -> Layer:
-        """The layer of a map."""
-        return LAYERS[self.layer](found, self.colours)
+    def of(self, found: MapResult, cause: NDArray[np.int8] | None = None) -> Layer:
+        """The layer of a map, of which the causes (H, W) may be known."""
+        if self.layer == CAUSES:
+            return causes(evident_causes(found.status) if cause is None else cause, self.colours)
+        return OF_RESULTS[self.layer](found, self.colours)
 
 
 def pixels(layer: Layer) -> NDArray[np.uint32]:
@@ -33,6 +41,14 @@ def pixels(layer: Layer) -> NDArray[np.uint32]:
     table[:, :3] = layer.colours
     table[0, 3] = 0
     return table.view(np.uint32)[:, 0][layer.codes]
+
+
+def as_address(layer: Layer) -> str:
+    """A layer as an image that a page has within itself."""
+    image, file = Image.fromarray(np.ascontiguousarray(layer.codes[::-1])), BytesIO()
+    image.putpalette(layer.colours.tobytes())
+    image.save(file, "png", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def legend(layer: Layer, with_counts: bool) -> list[dict[str, Any]]:

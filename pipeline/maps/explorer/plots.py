@@ -12,6 +12,7 @@ from pipeline.maps.pictures.axis_labels import marks
 FONT = "system-ui, sans-serif"
 PICKED = "#111111"
 GOAL = "#8a6100"
+BORDERS = {"left": 84, "right": 18, "top": 8, "bottom": 56}  # pixels around the map, enough for all that is written there
 LOD_TIMEOUT = 40  # milliseconds after the last movement until the page says where it is: Bokeh's 500 would be waited for
 
 
@@ -23,8 +24,9 @@ class MapPlot:
         self.picked = models.ColumnDataSource({"x": [], "y": []}, name="picked")
         self.plot = models.Plot(
             x_range=models.Range1d(), y_range=models.Range1d(), name="map", sizing_mode="stretch_both",
-            lod_timeout=LOD_TIMEOUT, toolbar_location=None, min_border_right=18,
+            lod_timeout=LOD_TIMEOUT, toolbar_location=None,
         )  # fmt: skip
+        self.plot.update(**{f"min_border_{side}": width for side, width in BORDERS.items()})
         self.plot.add_glyph(self.source, models.ImageRGBA(image="image", x="x", y="y", dw="dw", dh="dh"))
         for colour, width in (("#ffffff", 5), (PICKED, 2)):
             self.plot.add_glyph(
@@ -96,6 +98,13 @@ class CurvePlot:
         """Draws another curve."""
         self.source.data = {"x": epochs, "y": errors}
         self.goal.data = {"y": [] if threshold is None else [threshold]}
+
+
+def shown_marks(axis: Axis) -> dict[str, Any]:
+    """What is written beside an axis before there is a plot: its label, and marks at percents of its length."""
+    found = marks(axis)
+    percents = [round(100 * place / axis.size, 3) for place in found.places]
+    return {"label": found.label, "marks": list(zip(percents, found.texts, strict=True))}
 
 
 def value_at(axis: Axis, place: float) -> float:

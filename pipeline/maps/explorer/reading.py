@@ -10,7 +10,7 @@ from pipeline.app.refusals import is_refusal, one_line
 from pipeline.errors import ConfigError, as_override, printable
 from pipeline.maps.axis import Axis
 from pipeline.maps.command import differences, words_of
-from pipeline.maps.explorer.view import centre_and_width, first_axis
+from pipeline.maps.explorer.view import centre_and_width, first_axis, shown_ends
 from pipeline.maps.grid import Grid
 from pipeline.maps.recording.request import read_axis as axis_of
 from pipeline.trials.configuration import TRIAL_KEYS
@@ -82,25 +82,25 @@ def run_words(config: Mapping[str, Any]) -> list[str]:
 
 def fields_of_axis(side: str, axis: Axis) -> Fields:
     """The fields of an axis, such as `across.from`."""
-    centre, width = centre_and_width(axis)
-    values = (axis.name, axis.scale, axis.low, axis.high, centre, width)
+    values = (axis.name, axis.scale, *shown_ends(axis), *centre_and_width(axis))
     return {f"{side}.{key}": value for key, value in zip(AXIS_FIELDS, values, strict=True)}
 
 
-def read_axis(side: str, fields: Mapping[str, str], shown: Mapping[str, str], size: int) -> Axis:
+def read_axis(side: str, fields: Mapping[str, str], shown: Mapping[str, str], now: Axis) -> Axis:
     """The axis that the fields ask for. Against those that were shown, what has been changed counts: ends, or centre and width.
 
-    Raises ConfigError.
+    An end that is left as it is shown `now` keeps all its digits. Raises ConfigError.
     """
+    exact = dict(zip(("from", "to"), zip(shown_ends(now), (now.low, now.high), strict=True), strict=True))
     given = {key: fields.get(f"{side}.{key}", "").strip() for key in AXIS_FIELDS}
     changed = {key for key in AXIS_FIELDS if given[key] != shown.get(f"{side}.{key}")}
-    numbers: Fields = {key: given[key] for key in ("from", "to")}
+    numbers: Fields = {key: end if given[key] == text else given[key] for key, (text, end) in exact.items()}
     if changed & {"centre", "width"} and not changed & {"from", "to"}:
         numbers = {key: given[key] for key in ("centre", "width")}
     if "key" in changed and not changed & {"from", "to", "centre", "width"}:
-        first = first_axis(given["key"], size)
+        first = first_axis(given["key"], now.size)
         numbers, given["scale"] = {"from": first.low, "to": first.high}, first.scale
-    return axis_of(side, {"key": given["key"], "scale": given["scale"], **numbers}, size)
+    return axis_of(side, {"key": given["key"], "scale": given["scale"], **numbers}, now.size)
 
 
 def read(config: Mapping[str, Any], across: Axis, down: Axis) -> Asked:

@@ -6,7 +6,6 @@ import logging
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,18 @@ from bokeh.application.handlers.function import FunctionHandler
 from bokeh.document import Document
 from bokeh.server.auth_provider import AuthProvider
 from bokeh.server.server import Server
+from bokeh.server.views.static_handler import StaticHandler
 from tornado.httputil import HTTPServerRequest
-from tornado.web import HTTPError
+from tornado.web import HTTPError, RequestHandler
 
-from pipeline.backprop.engines import engine as engine_named
 from pipeline.errors import ConfigError
-from pipeline.maps.explorer.newest import SupersededError
-from pipeline.maps.explorer.painting import COLOURS, LAYERS, Look
-from pipeline.maps.explorer.passes import passes, pieces
+from pipeline.maps.explorer.first_picture import FirstPicture, warm_up
+from pipeline.maps.explorer.painting import COLOURS, LAYERS, as_address
+from pipeline.maps.explorer.plots import BORDERS, shown_marks
 from pipeline.maps.explorer.reading import NUMBERS, Asked, fields_of, offered
 from pipeline.maps.explorer.session import Session
 from pipeline.maps.grid import EXAMPLES
 from pipeline.maps.recording.request import MapRequest
-from pipeline.maps.training import MapResult
 from pipeline.report.page.frame import environment
 
 PAGE = Path(__file__).parent / "page"
@@ -48,15 +46,37 @@ class TokenProvider(AuthProvider):
         return self._user
 
     async def _user(self, handler: Any) -> str:
+        self.check(handler)
+        return "user"
+
+    def check(self, handler: Any) -> None:
+        """Raises HTTPError where the token is not in the address."""
         given = handler.get_query_argument("token", "")
         if not hmac.compare_digest(given.encode(), self.token.encode()):
             raise HTTPError(403)
-        return "user"
 
     @property
     def get_login_url(self) -> Callable[[Any], str]:
         """There is no page to log in; nobody comes that far."""
         return lambda handler: "/"
+
+
+class RoomHandler(RequestHandler):
+    """Is told how many pixels a window has room for before the page's socket is there: so the map is trained meanwhile."""
+
+    def initialize(self, tokens: TokenProvider, sessions: dict[str, Session]) -> None:
+        """Called by Tornado for each request."""
+        self.tokens, self.sessions = tokens, sessions
+
+    def post(self) -> None:
+        """Takes `width` and `height` of the window with this name."""
+        self.tokens.check(self)
+        session = self.sessions.get(self.get_query_argument("window"))
+        sizes = {key: self.get_query_argument(key) for key in ("width", "height")}
+        if session is None or not all(size.isdecimal() and len(size) < 6 for size in sizes.values()):
+            raise HTTPError(400)
+        session.request_later({"do": "size", **sizes})
+        self.set_status(204)
 
 
 class Explorer:
@@ -65,21 +85,25 @@ class Explorer:
     def __init__(self, request: MapRequest, host: str, port: int) -> None:
         config = {key: value for key, value in request.configuration.items() if key != "map"}
         self.start, self.fields = Asked(request.grid, config), fields_of(config)
-        self.colours, self.sessions = request.colours, set[Session]()
+        self.colours, self.sessions = request.colours, dict[str, Session]()
+        self.first = FirstPicture(self.start)
         token = secrets.token_urlsafe(24)
+        tokens = TokenProvider(token)
         quiet()
         free = port or free_port(host)
         origins = [f"{name}:{free}" for name in (LOOPBACK if host in LOOPBACK else ("*",))]
         try:
             self.server = Server(
                 {"/": Application(FunctionHandler(self._open))},
-                address=host, port=free, allow_websocket_origin=origins, auth_provider=TokenProvider(token),
+                address=host, port=free, allow_websocket_origin=origins, auth_provider=tokens,
+                extra_patterns=[("/room", RoomHandler, {"tokens": tokens, "sessions": self.sessions})],
                 include_headers=[], include_cookies=[], use_index=False, sign_sessions=True, secret_key=secrets.token_hex(32),
             )  # fmt: skip
         except OSError as error:
             raise refused(host, port, error) from None
         shown = f"[{host}]" if ":" in host else socket.gethostname() if host in ("0.0.0.0", "::") else host
         warm_up(self.start)
+        self.first.start()
         self.link = f"http://{shown}:{free}/?token={token}"
 
     def run(self) -> None:
@@ -88,41 +112,34 @@ class Explorer:
             self.server.start()
             self.server.io_loop.start()
         finally:
-            for session in self.sessions:
+            for session in self.sessions.values():
                 session.close()
-            for session in self.sessions:
+            for session in self.sessions.values():
                 session.join()
+            self.first.close()
 
     def _open(self, document: Document) -> None:
         """Makes the document of another window."""
+        window, first = secrets.token_urlsafe(16), self.first.picture
+        session = Session(document, self.start, self.fields, self.colours, first)
+        self.sessions[window] = session
+        document.on_session_destroyed(lambda context: self._closed(window))
         document.title = "Which runs converge?"
         document.template = ENVIRONMENT.get_template("explorer.html.jinja")
         document.template_variables.update({
             "tasks": offered("task"), "networks": offered("network"), "starts": offered("initial"),
-            "layers": list(LAYERS), "colours": COLOURS,
+            "layers": LAYERS, "colours": COLOURS,
             "numbers": NUMBERS, "axes": EXAMPLES,
             "script": (PAGE / "explorer.js").read_text(encoding="utf-8"),
             "style": (PAGE / "explorer.css").read_text(encoding="utf-8"),
+            "bokeh": f"static/{StaticHandler.append_version('js/bokeh.min.js')}",
+            "window": window, "told": session.telling, "borders": BORDERS,
+            "image": as_address(session.look.of(first.found)) if first else "",
+            "marks": [shown_marks(axis) for axis in self.start.grid.axes],
         })  # fmt: skip
-        session = Session(document, self.start, self.fields, self.colours)
-        self.sessions.add(session)
-        document.on_session_destroyed(lambda context: self._closed(session))
 
-    def _closed(self, session: Session) -> None:
-        session.close()
-        self.sessions.discard(session)
-
-
-def warm_up(start: Asked) -> None:
-    """Does what is only done once before anybody waits for it: compiling the network, importing libraries."""
-    *_, (_, pixels) = passes(start.grid.shape)
-
-    def end(ended: int, epochs: int) -> None:
-        raise SupersededError
-
-    with suppress(SupersededError):
-        engine_named(start.engine)(start.grid.batch(pieces(pixels, start.grid.network.size)[0]), end)
-    Look().of(MapResult.empty(start.grid.shape))
+    def _closed(self, window: str) -> None:
+        self.sessions.pop(window).close()
 
 
 def quiet() -> None:

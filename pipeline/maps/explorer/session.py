@@ -12,18 +12,20 @@ import numpy as np
 from bokeh.document import Document
 from bokeh.events import RangesUpdate, Tap
 from bokeh.models import ColumnDataSource
+from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
 from pipeline.maps.axis import Axis, decimal
 from pipeline.maps.explorer import reading
+from pipeline.maps.explorer.known import KnownPixels
 from pipeline.maps.explorer.newest import Check, Newest
 from pipeline.maps.explorer.one_run import OneRun, train_pixel
-from pipeline.maps.explorer.painting import COLOURS, LAYERS, Look, legend, pixels
-from pipeline.maps.explorer.passes import TrainingInPasses
+from pipeline.maps.explorer.painting import CAUSES, COLOURS, LAYERS, Look, legend, pixels
+from pipeline.maps.explorer.passes import STEPS, TrainingInPasses, explain_in_passes
 from pipeline.maps.explorer.plots import CurvePlot, MapPlot
 from pipeline.maps.explorer.reading import SIDES, Asked
 from pipeline.maps.explorer.recording import map_words, record
-from pipeline.maps.explorer.view import from_floats, moved, pixel_at, zoomed
+from pipeline.maps.explorer.view import from_floats, moved, pixel_at, pixels_moved, zoomed
 from pipeline.maps.grid import Grid
 from pipeline.maps.pictures.layers import Layer
 from pipeline.maps.training import MapResult
@@ -38,13 +40,18 @@ SECONDS_TO_END = 1.0  # until a thread that was told to end has ended
 
 @dataclass(frozen=True)
 class Picture:
-    """What is trained of a map: so many runs, seen as the pixels of a pass, `step` apart."""
+    """What is trained of a map: so many runs, seen as the pixels of a pass, `step` apart.
+
+    Of a sharp one the causes may be known, of pixels `cause_step` apart.
+    """
 
     grid: Grid
     found: MapResult
     step: int
     trained: int
     seconds: float
+    cause: NDArray[np.int8] | None = None
+    cause_step: int = 0
 
     @property
     def is_sharp(self) -> bool:
@@ -56,10 +63,12 @@ class Session:
     """One window: a document of Bokeh's, its own map, and threads of its own.
 
     The page sends what is asked for as JSON in the source `asked`, and is told in `told`. Threads change nothing of the
-    document: they leave what they found to its loop.
+    document: they leave what they found to its loop. It may begin with a picture of the map that another has trained.
     """
 
-    def __init__(self, document: Document, start: Asked, fields: reading.Fields, colours: str = "pretty") -> None:
+    def __init__(
+        self, document: Document, start: Asked, fields: reading.Fields, colours: str = "pretty", first: Picture | None = None
+    ) -> None:
         self.document, self.asked_now, self.look = document, start, Look(colours=colours)
         self.fields = fields
         self.history: list[tuple[Mapping[str, Any], Axis, Axis]] = []  # grids may be large
@@ -68,11 +77,13 @@ class Session:
         self.map, self.curve = MapPlot(), CurvePlot()
         self.asked, self.told = (ColumnDataSource({"json": []}, name=name) for name in ("asked", "told"))
         self.telling: dict[str, Any] = {}
-        self.trainer, self.pixel_trainer = Newest(self._failed), Newest(self._failed)
+        self.known, self.trainer, self.pixel_trainer = KnownPixels(), Newest(self._failed), Newest(self._failed)
         self.asked.on_change("data", lambda name, old, new: self._answer(new["json"]))
         self.map.plot.on_event(RangesUpdate, self._moved_by_mouse)
         self.map.plot.on_event(Tap, lambda event: self._guarded(partial(self.pick, event.x, event.y)))
-        self.show(start)
+        self.show(start, is_trained=first is not None)
+        if first:
+            self._draw(first, self.look.of(first.found))
         with document.models.freeze():  # looked through once, when all is there
             for model in (self.map.plot, self.curve.plot, self.asked, self.told):
                 document.add_root(model)
@@ -93,8 +104,8 @@ class Session:
         self.telling |= parts
         self.told.data = {"json": [json.dumps(self.telling)]}
 
-    def show(self, asked: Asked, keep: bool = False, by_mouse: bool = False) -> None:
-        """Shows another map; `keep`: the one before is in the history."""
+    def show(self, asked: Asked, keep: bool = False, by_mouse: bool = False, is_trained: bool = False) -> None:
+        """Shows another map, and trains it; `keep`: the one before is in the history."""
         if asked.config != self.asked_now.config or names_of(asked) != names_of(self.asked_now):
             self.map.unmark()
         if keep:
@@ -105,19 +116,46 @@ class Session:
         self.map.label(grid.across, grid.down)
         axes = reading.fields_of_axis("across", grid.across) | reading.fields_of_axis("down", grid.down)
         self.tell(fields=self.fields | axes, error="", back=bool(self.history), view=self.views, step=0, look=asdict(self.look))
-        self.trainer.ask(lambda check: self._train(asked, check))
+        if not is_trained:
+            coarsest = FIRST_STEP if has_window(self.picture, grid) else STEPS[0]
+            self.trainer.ask(lambda check: self._train(asked, check, coarsest))
 
-    def _train(self, asked: Asked, check: Check) -> None:
+    def _train(self, asked: Asked, check: Check, coarsest: int) -> None:
         """Trains a map in passes, in the trainer's thread."""
-        started, look, last = time.monotonic(), self.look, 1 if self.has_size else FIRST_STEP
+        started, last = time.monotonic(), 1 if self.has_size else FIRST_STEP
 
         def show(found: MapResult, step: int, trained: int) -> None:
-            picture = Picture(asked.grid, found, step, trained, time.monotonic() - started)
-            layer = look.of(found)
-            check()
-            self._later(lambda: self._draw(picture, layer if self.look == look else self.look.of(found)))
+            self._leave(Picture(asked.grid, found, step, trained, time.monotonic() - started), check)
 
-        TrainingInPasses(asked.grid, asked.engine, check, show).run(last)
+        training = TrainingInPasses(asked.grid, asked.engine, check, show, self.known.of(asked.grid))
+        try:
+            training.run(last, coarsest)
+        finally:
+            self.known.remember(asked.grid, training.found)
+
+    def _explain(self) -> None:
+        """Finds the causes of what is shown, if they are looked at and every run is trained."""
+        picture = self.picture
+        if picture is None or self.look.layer != CAUSES or not picture.is_sharp or picture.cause_step == 1:
+            return
+        asked = self.asked_now
+        if picture.grid is not asked.grid:
+            return
+
+        def explain(check: Check) -> None:
+            def show(cause: NDArray[np.int8], step: int) -> None:
+                self._leave(replace(picture, cause=cause, cause_step=step), check)
+
+            explain_in_passes(asked.grid, picture.found, asked.engine, check, show)
+
+        self.trainer.ask(explain)
+
+    def _leave(self, picture: Picture, check: Check) -> None:
+        """Leaves a picture that a thread has made to the document's loop."""
+        look = self.look
+        layer = look.of(picture.found, picture.cause)
+        check()
+        self._later(lambda: self._draw(picture, layer if self.look == look else self.look.of(picture.found, picture.cause)))
 
     def _draw(self, picture: Picture, layer: Layer) -> None:
         """Shows a picture, unless another map is asked for by now."""
@@ -126,7 +164,10 @@ class Session:
             return
         self.picture = picture
         self.map.draw(pixels(layer), grid.across, grid.down)
-        self.tell(status=said(picture), step=picture.step, legend=legend(layer, picture.is_sharp))
+        is_whole = picture.is_sharp and (self.look.layer != CAUSES or picture.cause_step == 1)
+        self.tell(status=said(picture), step=picture.step, explained=picture.cause_step, legend=legend(layer, is_whole))
+        if picture.cause is None:
+            self._explain()
 
     def pick(self, x: float, y: float) -> None:
         """Trains the pixel at this place by itself, and shows it."""
@@ -154,6 +195,10 @@ class Session:
             request = json.loads(message)
             self._guarded(partial(ACTIONS[request["do"]], self, request))
 
+    def request_later(self, request: Mapping[str, Any]) -> None:
+        """Does what is asked for by another way than the page's source, from the document's loop."""
+        self._later(lambda: self._guarded(partial(ACTIONS[request["do"]], self, request)))
+
     def _guarded(self, action: Callable[[], None]) -> None:
         """Does something for the user, or shows the one line that says why not."""
         try:
@@ -167,7 +212,7 @@ class Session:
         """The plot says where it is."""
         now = self.asked_now.grid.axes
         ends = [(event.x0, event.x1), (event.y0, event.y1)]
-        if all(is_there(axis, *end) for axis, end in zip(now, ends, strict=True)):
+        if all(pixels_moved(axis, *end) == 0 for axis, end in zip(now, ends, strict=True)):
             return
         by_side = dict(zip(SIDES, ends, strict=True))
         self._guarded(lambda: self._each(lambda side, axis: from_floats(axis, *by_side[side]), by_mouse=True))
@@ -180,7 +225,8 @@ class Session:
                 axes.append(change(side, axis))
             except ConfigError as error:
                 raise ConfigError(f"{side}.{error.key}", error.value, error.allowed) from None
-        self._change(axes, by_mouse)
+        if tuple(axes) != self.asked_now.grid.axes:
+            self._change(axes, by_mouse)
 
     def _change(self, axes: list[Axis], by_mouse: bool = False, keep: bool = True) -> None:
         """Shows the same trials in another window."""
@@ -190,8 +236,8 @@ class Session:
     def read_fields(self, request: Mapping[str, Any]) -> None:
         """What stands in the fields."""
         fields = {str(key): str(text) for key, text in request["fields"].items()}
-        shown, sizes = request["shown"], (axis.size for axis in self.asked_now.grid.axes)
-        axes = [reading.read_axis(side, fields, shown, size) for side, size in zip(SIDES, sizes, strict=True)]
+        shown, now = request["shown"], self.asked_now.grid.axes
+        axes = [reading.read_axis(side, fields, shown, axis) for side, axis in zip(SIDES, now, strict=True)]
         trial = {key: fields[key] for key in reading.TRIAL_FIELDS}
         asked = reading.read(reading.configuration(trial), *axes)
         self.fields = trial
@@ -220,7 +266,7 @@ class Session:
         self.look = Look(choice("layer", request["layer"], LAYERS), choice("colours", request["colours"], COLOURS))
         self.tell(look=asdict(self.look), error="")
         if self.picture:
-            self._draw(self.picture, self.look.of(self.picture.found))
+            self._draw(self.picture, self.look.of(self.picture.found, self.picture.cause))
 
     def record(self, request: Mapping[str, Any]) -> None:
         """Makes the view a map in MLflow."""
@@ -281,15 +327,20 @@ def names_of(asked: Asked) -> list[str]:
     return [axis.name for axis in asked.grid.axes]
 
 
-def is_there(axis: Axis, start: float, end: float) -> bool:
-    """Whether a plot's ends are those of the axis."""
-    low, high = float(axis.low), float(axis.high)
-    return abs(start - low) + abs(end - high) <= 1e-4 * min(abs(high - low), abs(low) if axis.scale == "log" else np.inf)
+def has_window(picture: Picture | None, grid: Grid) -> bool:
+    """Whether a picture is of the same map, perhaps with other pixels."""
+    return picture is not None and picture.grid.config == grid.config and windows(picture.grid) == windows(grid)
+
+
+def windows(grid: Grid) -> list[tuple[str, ...]]:
+    """The axes, but for how many pixels they have."""
+    return [(axis.name, axis.scale, axis.low, axis.high) for axis in grid.axes]
 
 
 def said(picture: Picture) -> str:
     """How many runs of a picture are trained."""
     height, width = picture.grid.shape
     if picture.is_sharp:
-        return f"{width} × {height} runs, trained in {picture.seconds:.2f} s"
+        causes = {0: "", 1: "; their causes are all known"}.get(picture.cause_step, "; their causes are being found")
+        return f"{width} × {height} runs, trained in {picture.seconds:.2f} s{causes}"
     return f"{picture.trained:,} of {width} × {height} runs so far"

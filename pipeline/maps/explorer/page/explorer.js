@@ -6,6 +6,33 @@
   const [fields, pixel] = [element("fields"), element("pixel")];
   const items = JSON.parse(element("items").textContent);
   const named = (name) => Bokeh.documents[0].get_model_by_name(name);
+
+  // Whether or not there is a plot yet, the map has this room: an odd number of pixels, so that one is in the centre.
+  function fit() {
+    const plot = element("plot-map");
+    [plot.style.width, plot.style.height] = ["", ""];
+    const odd = (pixels) => Math.max(2 * Math.ceil(pixels / 2) - 1, 1);
+    const [outer, inner] = [plot, element("room")].map((one) => one.getBoundingClientRect());
+    const room = { width: odd(inner.width), height: odd(inner.height) };
+    for (const side of ["width", "height"]) plot.style[side] = `${outer[side] - inner[side] + room[side]}px`;
+    return room;
+  }
+
+  // The first picture is within the page, and what it shows is trained while Bokeh is loaded.
+  const room = new URLSearchParams(location.search);
+  for (const [key, value] of Object.entries({ window: document.body.dataset.window, ...fit() })) room.set(key, value);
+  fetch(`room?${room}`, { method: "POST" });
+  if (element("first")) {
+    await element("first").decode();
+    write(JSON.parse(element("state").textContent));
+    await new Promise((done) => {
+      requestAnimationFrame(() => setTimeout(done));
+      setTimeout(done, 100); // a page that is not seen has no frames
+    });
+  }
+  await new Promise((done, failed) => {
+    document.body.append(Object.assign(document.createElement("script"), { src: document.body.dataset.bokeh, onload: done, onerror: failed }));
+  });
   Bokeh.set_log_level("error");
 
   // The roots have their places by their order: the map, the curves, and two sources that are not seen.
@@ -25,8 +52,9 @@
     if (!state.error || !write.before) fill(state.fields);
     element("back").disabled = !state.back;
     element("status").textContent = state.status || "…";
-    document.body.dataset.step = state.step || "";
+    document.body.dataset.explained = state.explained || "";
     document.body.dataset.view = state.view || "";
+    document.body.dataset.step = state.step || "";
     if (state.legend) legend(state.legend);
     for (const [name, value] of Object.entries(state.look)) element("look").elements[name].value = value;
     element("record").disabled = Boolean(state.recording);
@@ -91,9 +119,7 @@
 
   // As many pixels as the map has room for.
   function measure() {
-    const view = [...Bokeh.index.roots].find((one) => one.model === map);
-    const { width, height } = view.frame.bbox;
-    if (width > 0 && height > 0) ask({ do: "size", width: Math.round(width), height: Math.round(height) });
+    ask({ do: "size", ...fit() });
   }
 
   async function copy() {
@@ -131,6 +157,7 @@
   told.properties.data.change.connect(() => write(JSON.parse(told.data.json[0])));
   paint();
   write(JSON.parse(told.data.json[0]));
+  element("room").replaceChildren();
   measure();
   let waiting = 0;
   addEventListener("resize", () => {
