@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.stats.arrays import Booleans, Floats, Integers
-from pipeline.stats.effective_runs import Clusters
-from pipeline.stats.product_limit import product_limit, running
+from pipeline.stats.curves import curves_of
+from pipeline.stats.product_limit import running
 from pipeline.stats.sample import Sample
-from pipeline.stats.survival_bands import bands, effective_runs_at, unopened
+from pipeline.stats.survival_bands import bands, unopened
 
 
 def survival(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -25,10 +25,10 @@ def survival(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
     curve begins at epoch 0 and ends where its group was last watched.
     """
     group, keys = sample.groups(by)
-    curves = product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
-    clusters = Clusters.of(sample.starts[0], group, len(keys))
-    low, high = bands(curves, effective_runs_at(curves, sample.event, clusters), clusters)
-    rows = _rows(curves.group, curves.time, sample.watched(group, len(keys)))
+    found = curves_of(sample, by)
+    curves, clusters = found.curves, found.clusters
+    low, high = bands(curves, found.effective, clusters)
+    rows = _rows(curves.group, curves.time, found.watched)
     table = keys.take(rows.group).reset_index(drop=True).assign(epochs=rows.epochs)
     remaining = curves.at_risk - curves.events - curves.censored
     runs = np.bincount(group, minlength=len(keys))
@@ -49,11 +49,12 @@ def run_lengths(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
     Performance Assessment", arXiv:1605.03560 (2016), section "Empirical Distribution Functions", without simulated restarts.
     """
     group, keys = sample.groups(by)
-    curves = product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
+    found = curves_of(sample, by)
+    curves = found.curves
     steps = curves.events > 0
     owner = curves.group[steps]
     within = running(curves.events[steps], np.searchsorted(owner, owner, "left"))
-    rows = _rows(owner, curves.time[steps], sample.watched(group, len(keys)))
+    rows = _rows(owner, curves.time[steps], found.watched)
     table = keys.take(rows.group).reset_index(drop=True).assign(epochs=rows.epochs)
     table["share"] = rows.held(within, 0) / np.bincount(group, minlength=len(keys))[rows.group]
     return table

@@ -142,8 +142,8 @@ def folds_of(converged: Floats, stratum: Integers, start: Integers) -> list[Fold
         own = np.unique(start[held_out])
         if not seen.any() or not len(own):
             continue
-        drawn = random.multinomial(len(own), np.full(len(own), 1 / len(own)), size=RESAMPLES)
-        drawn = np.vstack([np.ones(len(own), int), drawn]).T.astype(np.float32, order="C")
+        times = random.multinomial(len(own), np.full(len(own), 1 / len(own)), size=RESAMPLES)
+        drawn = np.vstack([np.ones(len(own), int), times]).T.astype(np.float32, order="C")
         folds.append(Fold(held_out, seen, np.searchsorted(own, start[held_out]), drawn))
     return folds
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from pipeline.stats.arrays import Floats, Integers
@@ -59,9 +58,7 @@ def fit(properties: Floats, converged: Floats, stratum: Integers, start: Integer
     return Fit(slopes, errors)
 
 
-def concordance(
-    scores: Floats, converged: Floats, stratum: Integers, start: Integers, drawn: Counts
-) -> tuple[Floats, Floats]:
+def concordance(scores: Floats, converged: Floats, stratum: Integers, start: Integers, drawn: Counts) -> tuple[Floats, Floats]:
     """Pairs of runs of one stratum, one converged and the other not, in each of B samples of starts: agreeing (B,), all (B,).
 
     A run (N,) is in a sample as often as its start is, `drawn` (U, B); a start has one run in a stratum. A pair agrees where
