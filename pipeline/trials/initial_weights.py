@@ -59,7 +59,9 @@ def initial_parameters(starts: Sequence[tuple[InitialChoice, int]], network: Net
     return parameters_of(choices, np.array(choice_of, np.int64), [seed for _, seed in starts], network)
 
 
-def parameters_of(choices: Sequence[InitialChoice], choice_of: NDArray[np.int64], seeds: Sequence[int], network: Network) -> Array:
+def parameters_of(
+    choices: Sequence[InitialChoice], choice_of: NDArray[np.int64], seeds: Sequence[int], network: Network
+) -> Array:
     """The same of starts that are given as choices, the index of that of each start, (R,), and the seed of each."""
     parameters = np.empty((network.size, len(choice_of)))
     of_seeds, column_of = numbers_of_seeds(np.array([choice.drawn for choice in choices], bool)[choice_of], seeds, network)
