@@ -17,7 +17,6 @@ from pipeline.results.held_out_scores import held_out_scores
 from pipeline.results.rows import RunRows
 from pipeline.results.runs import Runs, scalars, write_curves, write_weights
 from pipeline.results.sweep_results import AXES, FILE
-from pipeline.stats.summary import Summary
 from pipeline.store.environment import environment_tags
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors.overlap import ahead, beside
@@ -25,6 +24,8 @@ from pipeline.sweeps.plan import Plan
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.stats.summary import Summary
 
 RESULTS, JOBS = FILE, "jobs.json"
 NO_RUN = b""
@@ -39,11 +40,12 @@ DIFFERENT = ("final_error", "gradient_norm", "key", "digest", *CAUSE_NUMBERS, "c
 
 def write_artifacts(
     folder: Path, plan: Plan, description: SweepDescription, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]
-) -> Summary:
+) -> "Summary":
     """The sweep's results, tables, figures, report and configuration as files in an empty folder; gives the summary of them."""
     from pipeline.report.starts.first_steps import first_steps_of
     from pipeline.report.starts.properties import properties_of
     from pipeline.report.tables import write_tables
+    from pipeline.stats.summary import Summary
 
     with phase("results"):
         write_results(folder / RESULTS, plan, rows, run_ids)
@@ -71,7 +73,8 @@ def write_artifacts(
 
 
 def prepare() -> None:
-    """Has what draws and writes the report imported, and what is the same in each report made, while runs are trained."""
+    """Has what makes tables, figures and the report imported, and what is the same in each report made, while runs are trained."""
+    from pipeline.report import metrics, note, tables  # noqa: F401
     from pipeline.report.figures import files  # noqa: F401
     from pipeline.report.page.explorer import bokeh_script, models
 
@@ -104,7 +107,7 @@ def steps_of(plan: Plan, indices: NDArray[np.intp]) -> tuple[NDArray[np.float64]
     return by_layer[rate].T, np.array(momenta, float)[momentum]
 
 
-def write_pictures(folder: Path, plan: Plan, description: SweepDescription, runs: Runs, summary: Summary) -> None:
+def write_pictures(folder: Path, plan: Plan, description: SweepDescription, runs: Runs, summary: "Summary") -> None:
     """The figures, and the report that shows them."""
     from pipeline.report.figures.files import write_figures  # with matplotlib, when training is over
     from pipeline.report.figures.trajectories import KeptWeights
