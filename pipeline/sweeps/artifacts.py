@@ -78,7 +78,7 @@ def write_artifacts(
 
 
 def prepare() -> None:
-    """Has what makes tables, figures and the report imported, and what is the same in each report made, while runs are trained."""
+    """Has what makes tables, figures and the report imported, and what is alike in all reports made, while runs are trained."""
     from pipeline.report import metrics, note, tables  # noqa: F401
     from pipeline.report.figures import files  # noqa: F401
     from pipeline.report.page.explorer import bokeh_script, models
@@ -144,7 +144,7 @@ def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDAr
 def results_tables(
     plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_], scores: Scores, read: Collection[str] | None = None
 ) -> Iterator[pa.Table]:
-    """The results in pieces: the axes, what became of each trial, its run, and the other keys of the trial; or those to `read`."""
+    """The results in pieces: the axes, what became of each trial, its run, and the trial's other keys; or those to `read`."""
     for some in scalars(rows, len(plan)):
         indices = some.column("place").to_numpy()
         columns = plan.axis_columns(indices)

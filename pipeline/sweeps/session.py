@@ -205,7 +205,7 @@ class SweepSession:
                 rows = self.spool.rows
                 write_results(folder / RESULTS, self.plan, rows, recorder.run_ids, all_scores(self.plan, rows))
             try:
-                self.store.log_files(self.parent, folder)
+                self.store.log_files(self.parent, folder, True)  # final: nobody writes to them again
                 self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
                 page, figures = (self.store.experiment_id, self.parent), [path.stem for path in folder.glob("figures/*.png")]
                 self.store.set_note(self.parent, note(summary, page, figures, **self.description.origin))
