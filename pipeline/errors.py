@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from urllib.parse import unquote, urlsplit
 
@@ -49,6 +49,11 @@ def as_override(value: object, quoted: bool = False) -> str:
             return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
         case _:
             return str(value)
+
+
+def as_overrides(values: Iterable[object]) -> list[str]:
+    """Each of the values as Hydra's command line has it."""
+    return [str(value) if type(value) is int else as_override(value) for value in values]
 
 
 def unknown_key(key: str, known: tuple[str, ...], kind: str = "key") -> str:

@@ -23,7 +23,7 @@ from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_p
 from pipeline.store.failures import A_MOMENT, reason, store_errors, store_errors_as_config_errors
 from pipeline.store.records import table_tags
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
-from pipeline.sweeps.artifacts import RESULTS, prepare, write_artifacts, write_results
+from pipeline.sweeps.artifacts import RESULTS, all_scores, prepare, write_artifacts, write_results
 from pipeline.sweeps.chunks import FEW_TRIALS, Work
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import Executor
@@ -202,9 +202,10 @@ class SweepSession:
 
         with phase("storing"):
             if recorder.recorded:  # they are known only now
-                write_results(folder / RESULTS, self.plan, self.spool.rows, recorder.run_ids)
+                rows = self.spool.rows
+                write_results(folder / RESULTS, self.plan, rows, recorder.run_ids, all_scores(self.plan, rows))
             try:
-                self.store.log_files(self.parent, folder)
+                self.store.log_files(self.parent, folder, True)  # final: nobody writes to them again
                 self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
                 page, figures = (self.store.experiment_id, self.parent), [path.stem for path in folder.glob("figures/*.png")]
                 self.store.set_note(self.parent, note(summary, page, figures, **self.description.origin))
