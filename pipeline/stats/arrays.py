@@ -1,5 +1,7 @@
 """The arrays that statistics are made of: numbers, indices and truth values."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -53,7 +55,7 @@ def ranked(values: Floats) -> tuple[Floats, Integers]:
     return different[order], rank[codes]
 
 
-def whole_numbers(values: Floats) -> Integers | None:
+def whole_numbers(values: NDArray[Any]) -> Integers | None:
     """The values (R,) as integers, if all are whole, none is negative and they are few enough to be counted."""
     if not len(values) or not 0 <= values.min() <= values.max() < 4 * len(values):
         return None

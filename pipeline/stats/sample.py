@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.status import STATUSES
 from pipeline.results.columns import NO_AXES
-from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked
+from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked, whole_numbers
 
 REPLICATES = ("seed", "initial.path", "initial.values")  # the axes of starts, over which settings are repeated
 WORDS, UNKNOWN = tuple(cause.word for cause in Cause if cause is not Cause.NONE), -1  # why runs do not converge; none known
@@ -62,9 +62,7 @@ class Sample:
         Raises KeyError for what is no column.
         """
         if axis not in self._factorized:
-            in_order = not is_list(self.results[axis])  # lists keep the order in which they were given
-            grouped = self.results.groupby([axis], sort=in_order, dropna=False, observed=True)
-            codes = np.asarray(grouped.ngroup(), np.intp)
+            codes = _codes(self.results[axis])
             first = _first(codes, int(codes.max(initial=-1)) + 1)
             values = self.results[axis].iloc[first].set_axis(first)
             self._factorized[axis] = codes.astype(np.min_scalar_type(len(first))), values
@@ -232,6 +230,15 @@ def is_list(values: pd.Series) -> bool:
 def is_number(value: Any) -> bool:
     """Whether it is a finite number."""
     return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _codes(column: pd.Series) -> Integers:
+    """The code (R,) of each value in order of value: lists keep the order in which they were given, null comes last."""
+    whole = whole_numbers(column.to_numpy()) if pd.api.types.is_integer_dtype(column.dtype) and len(column) else None
+    if whole is not None:
+        return compact(whole)[1]
+    grouped = column.to_frame("value").groupby("value", sort=not is_list(column), dropna=False, observed=True)
+    return np.asarray(grouped.ngroup(), np.intp)
 
 
 def _first(codes: Integers, groups: int) -> Integers:
