@@ -17,13 +17,13 @@ from pipeline.stats.comparisons.partial_dependence import partial_dependence
 from pipeline.stats.costs import best_settings, best_values, restarts
 from pipeline.stats.costs.ert_intervals import ert_intervals
 from pipeline.stats.costs.running_times import expected_running_time
-from pipeline.stats.curves import curves_of
 from pipeline.stats.effective_runs import share_interval
 from pipeline.stats.product_limit import restricted_mean
 from pipeline.stats.quartiles import QUARTILES, quantile, quantile_interval
 from pipeline.stats.sample import NESTED, Sample
 from pipeline.stats.starts.effects import PropertiesOf, start_effects
 from pipeline.stats.starts.first_steps import FirstSteps, first_steps
+from pipeline.stats.survival import curves_of
 
 STATISTICS = ("runs", *STATUSES, "starts", "effective_runs", "rate", "ert", *QUARTILES)
 INTERVALS = (

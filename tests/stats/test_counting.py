@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from pipeline.stats.arrays import compact, counted, distinct, ranked
 from pipeline.stats.costs import bayesian_bootstrap, restarts
 from pipeline.stats.costs.bayesian_bootstrap import Starts, resampled, starts_of
-from pipeline.stats.curves import curves_of
 from pipeline.stats.effective_runs import Clusters, of_rate
 from pipeline.stats.product_limit import product_limit
 from pipeline.stats.sample import Sample
+from pipeline.stats.survival import curves_of
 from pipeline.stats.survival_bands import effective_runs_at
 
 CODES = st.lists(st.integers(0, 50) | st.integers(0, 10**9), min_size=1, max_size=40)
