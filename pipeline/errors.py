@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from urllib.parse import unquote, urlsplit
 
@@ -55,6 +55,11 @@ def as_override(value: object, quoted: bool = False) -> str:
 def dotted(text: str) -> str:
     """A text with the addresses of weights as Hydra's grammar, and every key and column, has them: weights_1.0.1 for [0,1]."""
     return ADDRESS.sub(lambda match: ".".join([match[1], *re.findall("[0-9]+", match[2])]), text)
+
+
+def as_overrides(values: Iterable[object]) -> list[str]:
+    """Each of the values as Hydra's command line has it."""
+    return [str(value) if type(value) is int else as_override(value) for value in values]
 
 
 def unknown_key(key: str, known: tuple[str, ...], kind: str = "key") -> str:

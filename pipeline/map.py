@@ -19,7 +19,7 @@ def main(config: dict[str, Any]) -> int:
     from pipeline.maps.recording.artifacts import in_words, question
     from pipeline.maps.recording.session import make_map
     from pipeline.report.announcement import announce
-    from pipeline.report.page.command import command_of
+    from pipeline.report.command import command_of
     from pipeline.sweeps.session import UnfinishedError
 
     announce([request.grid.batch_key], unreachable_lines(request))

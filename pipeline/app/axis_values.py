@@ -150,7 +150,11 @@ def steps(value: RangeSweep, written: str) -> int:
 def range_values(value: RangeSweep) -> Iterator[int | float]:
     """Start + k × step, computed in decimal arithmetic: 0.3 and not 0.30000000000000004."""
     start, _, step = decimals(value)
+    number_of_values = steps(value, "range(…)")
+    if isinstance(start, int) and isinstance(step, int):
+        yield from range(start, start + number_of_values * step, step)
+        return
     with localcontext() as context:
         context.prec = 700
-        for number in range(steps(value, "range(…)")):
+        for number in range(number_of_values):
             yield as_given(start + number * step)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,11 +114,12 @@ class BatchResult:
         self.curve_errors[:, trainings] = part.curve_errors
 
 
+@lru_cache(100)  # all chunks of a sweep have the same ones
 def curve_epochs(max_epochs: int, points: int) -> NDArray[np.int64]:
     """`points` epochs from 0 to max_epochs (all of them if there are no more), log-spaced as far as whole numbers can be.
 
     From 1 on, each step multiplies by the factor that leads to the last epoch in the points that are left; computed in decimal
-    arithmetic.
+    arithmetic. Not to be written to.
     """
     epochs = [0, 1]
     with localcontext(prec=30):
@@ -125,4 +127,6 @@ def curve_epochs(max_epochs: int, points: int) -> NDArray[np.int64]:
             last, left = epochs[-1], points - len(epochs)
             ratio = ((Decimal(max_epochs) / last).ln() / left).exp()
             epochs.append(max(last + 1, int((last * ratio).to_integral_value())))
-    return np.array([*(epoch for epoch in epochs[: points - 1] if epoch < max_epochs), max_epochs])
+    kept = np.array([*(epoch for epoch in epochs[: points - 1] if epoch < max_epochs), max_epochs])
+    kept.setflags(write=False)
+    return kept

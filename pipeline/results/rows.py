@@ -18,40 +18,60 @@ from pipeline.backprop.network import Network
 from pipeline.backprop.status import STATUSES
 from pipeline.results.columns import CAUSE_NUMBERS, CAUSES, SCALARS
 from pipeline.results.run_result import Curve
-from pipeline.trials.fingerprint import cause_digests, digests, keys
+from pipeline.trials.fingerprint import SUM, Sums, cause_sums, hexadecimal, key_sums, result_sums
 
 Indices = NDArray[np.int64]  # of trials in their sweep
 
 
 def run_table(indices: Indices, result: BatchResult, engine: str, found: Causes | None = None) -> pa.Table:
     """A batch's result as a table: a row for each trial that has ended, with its cause where `found` has them."""
-    batch, ended = result.batch, np.flatnonzero(result.status >= 0)
+    batch, ended = result.batch, indices_of(result.status >= 0)
+    training = columns_of(batch.training[ended])
     before = np.searchsorted(result.curve_epochs, result.epochs[ended])
-    errors = result.curve_errors[:, batch.training[ended]].T
-    kept = errors[np.arange(len(result.curve_epochs)) < before[:, None]]
+    kept = result.curve_errors[:, training].T[np.arange(len(result.curve_epochs)) < before[:, None]]
+    results = result.status[ended], result.epochs[ended], result.final_error[ended], result.parameters[:, ended]
     columns = {
         "place": pa.array(indices[ended], pa.int64()),
-        "status": pa.DictionaryArray.from_arrays(pa.array(result.status[ended]), list(STATUSES)).cast(pa.string()),
-        "epochs": pa.array(result.epochs[ended]),
-        "final_error": pa.array(result.final_error[ended]),
+        "status": pa.DictionaryArray.from_arrays(pa.array(results[0]), list(STATUSES)).cast(pa.string()),
+        "epochs": pa.array(results[1]),
+        "final_error": pa.array(results[2]),
         "gradient_norm": pa.array(result.gradient_norm[ended]),
-        "key": pa.array(keys(batch)).take(pa.array(ended)),
-        "digest": pa.array(digests(result)).take(pa.array(ended)),
-        "initial": rows_of(batch.initial_parameters[:, batch.training[ended]]),
-        "parameters": rows_of(result.parameters[:, ended]),
+        "key": texts_of(key_sums(batch)[ended]),
+        "digest": texts_of(result_sums(*results)),
+        "initial": rows_of(batch.initial_parameters[:, training]),
+        "parameters": rows_of(results[3]),
         "curve": pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(before)]).astype(np.int32), pa.array(kept)),
     }
-    columns |= cause_columns(found, pa.array(ended)) if found else {}
+    columns |= cause_columns(found, ended) if found else {}
     return pa.table(columns, metadata=metadata(batch.network, result.curve_epochs, engine))
 
 
-def cause_columns(found: Causes, trials: pa.Array) -> dict[str, pa.Array]:
+def indices_of(chosen: NDArray[np.bool_]) -> Any:
+    """The indices of those that are chosen; a slice, with which nothing is copied, where that is all."""
+    return slice(None) if chosen.all() else np.flatnonzero(chosen)
+
+
+def columns_of(indices: NDArray[np.intp]) -> Any:
+    """These indices; as a slice where each is the one before and 1."""
+    in_a_row = len(indices) > 0 and (np.diff(indices) == 1).all()
+    return slice(int(indices[0]), int(indices[-1]) + 1) if in_a_row else indices
+
+
+def texts_of(sums: Sums) -> pa.StringArray:
+    """A column of sums in hexadecimal digits."""
+    ends = np.arange(len(sums) + 1, dtype=np.int32) * np.int32(2 * SUM)
+    return pa.StringArray.from_buffers(len(sums), pa.py_buffer(ends), pa.py_buffer(hexadecimal(sums)))
+
+
+def cause_columns(found: Causes, ended: Any) -> dict[str, pa.Array]:
     """The columns CAUSES of these trials; null where a number is not known, and of runs that converged."""
     numbers = found.number, found.goal, found.rho, found.lambda_min, found.k_star
+    code = found.code[ended]
     words = pa.array([one.word if one else None for one in Cause], pa.string())
-    columns = [words.take(pa.array(found.code)), *(pa.array(column, pa.float64(), from_pandas=True) for column in numbers)]
-    columns.append(pa.array(cause_digests(found), pa.string()))
-    return {name: column.take(trials) for name, column in zip(CAUSES, columns, strict=True)}
+    columns = [words.take(pa.array(code)), *(pa.array(column[ended], pa.float64(), from_pandas=True) for column in numbers)]
+    number = np.cumsum(found.code > 0) - 1
+    columns.append(texts_of(cause_sums(found)).take(pa.array(number[ended], mask=code == 0)))
+    return dict(zip(CAUSES, columns, strict=True))
 
 
 def metadata(network: Network, curve_epochs: NDArray[np.int64], engine: str) -> dict[str, str]:

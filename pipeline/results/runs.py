@@ -14,6 +14,7 @@ from pipeline.results.rows import Indices, RunRows
 from pipeline.results.run_result import Curve, weight_arrays
 
 ROWS_AT_ONCE = 100_000
+MOST_CURVES = 5_000  # that are kept in memory
 
 
 class Runs(Sequence[Curve]):
@@ -25,6 +26,7 @@ class Runs(Sequence[Curve]):
     def __init__(self, rows: Sequence[RunRows], trials: int, inputs: Array | None = None) -> None:
         self.rows, self.inputs = rows, inputs
         self.chunk, self.row = np.empty((2, trials), np.int32)
+        self._curves: dict[int, Curve] = {}
         for number, some in enumerate(rows):
             self.chunk[some.indices], self.row[some.indices] = number, np.arange(len(some.indices))
 
@@ -32,8 +34,12 @@ class Runs(Sequence[Curve]):
         return len(self.chunk)
 
     def __getitem__(self, index: Any) -> Any:
-        """(epochs, errors) of the run of that trial."""
-        return self.rows[self.chunk[index]].curve(int(self.row[index]))
+        """(epochs, errors) of the run of that trial; the figures look at some of them again and again."""
+        if index not in self._curves:
+            if len(self._curves) == MOST_CURVES:
+                self._curves.clear()
+            self._curves[index] = self.rows[self.chunk[index]].curve(int(self.row[index]))
+        return self._curves[index]
 
     @cached_property
     def networks(self) -> int:
@@ -43,8 +49,9 @@ class Runs(Sequence[Curve]):
     def parameters(self, which: str, indices: Indices) -> Array:
         """The parameters (N, R) of these runs, all of one network; `which`: initial, or parameters (the final ones)."""
         parameters = np.empty((self.rows[0].network.size, len(indices)))
-        for number in np.unique(self.chunk[indices]):
-            mine = self.chunk[indices] == number
+        chunks = self.chunk[indices]
+        for number in np.flatnonzero(np.bincount(chunks)).tolist():
+            mine = chunks == number
             parameters[:, mine] = self.rows[number].column(which)[self.row[indices[mine]]].T
         return parameters
 

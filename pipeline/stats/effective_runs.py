@@ -4,23 +4,25 @@ Letters: R runs in G groups; C clusters, each the runs of one start in one group
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from pipeline.stats.arrays import Booleans, Floats, Integers, compact
+from pipeline.stats.arrays import Booleans, Floats, Integers, compact, distinct
 from pipeline.stats.intervals import LEVEL, Z, wilson
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Clusters:
-    """The `cluster` (R,) of each run; the `group` (C,) of each cluster, in order, and its number of `runs` (C,).
+    """The clusters: the `group` (C,) of each, in order, and its number of `runs` (C,).
 
-    Of each group: its number of `starts` (G,), and whether it is `single` (G,), a single cell: no start has two runs.
+    Of each group: its number of `starts` (G,), and whether it is `single` (G,), a single cell: no start has two runs. `code`
+    (R,) is a number of the cluster of each run, in their order.
     """
 
-    cluster: Integers
+    code: Integers
     group: Integers
     runs: Integers
     starts: Integers
@@ -30,9 +32,24 @@ class Clusters:
     def of(cls, start: Integers, group: Integers, groups: int) -> "Clusters":
         """The clusters of R runs, each from a start (R,) in a group (R,) 0 … groups − 1."""
         starts = int(start.max(initial=0)) + 1
-        present, cluster = compact(group * starts + start)
-        owner, runs = present // starts, np.bincount(cluster, minlength=len(present))
-        return cls(cluster, owner, runs, np.bincount(owner, minlength=groups), np.bincount(owner, runs > 1, groups) == 0)
+        code = group * starts + start
+        present = distinct(code)
+        owner = present // starts
+        if len(present) == len(code):
+            return cls(code, owner, np.ones_like(owner), np.bincount(owner, minlength=groups), np.ones(groups, bool))
+        runs = np.bincount(compact(code)[1], minlength=len(present))
+        return cls(code, owner, runs, np.bincount(owner, minlength=groups), np.bincount(owner, runs > 1, groups) == 0)
+
+    @cached_property
+    def cluster(self) -> Integers:
+        """The cluster (R,) of each run."""
+        return compact(self.code)[1]
+
+    @property
+    def of_groups(self) -> "Clusters":
+        """What is known of the groups alone, which takes little memory."""
+        none = np.zeros(0, np.intp)
+        return Clusters(none, none, none, self.starts, self.single)
 
 
 def effective_runs(share: Floats, variance: Floats, runs: ArrayLike, starts: ArrayLike) -> Floats:
@@ -57,6 +74,8 @@ def of_rate(converged: Booleans, clusters: Clusters) -> Floats:
     the cluster-robust variance of a mean (Liang & Zeger, Biometrika 73 (1986)). A single cell has its runs.
     """
     groups = len(clusters.starts)
+    if clusters.single.all():
+        return np.bincount(clusters.group, clusters.runs, groups).astype(float)
     successes = np.bincount(clusters.cluster, converged, len(clusters.group))
     runs = np.bincount(clusters.group, clusters.runs, groups)
     rate = np.bincount(clusters.group, successes, groups) / runs

@@ -6,21 +6,22 @@ it was last seen.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked
+from pipeline.stats.arrays import Booleans, Floats, Integers, compact, counted, ranked
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Survival:
-    """Product-limit curves: a row per distinct time of each group, in order, each array (B,); `row` (R,) is that of each run.
+    """Product-limit curves: a row per distinct time of each group, in order, each array (B,).
 
     `survival` is the share that has not converged by `time` (so it holds from then to the next time), `greenwood` the sum
     Σ d ÷ (n(n − d)) up to then. `at_risk` were running just before, `events` converged then, `censored` were last seen then;
-    `complete` is true where none was censored before.
+    `complete` is true where none was censored before. `code` (R,) is a number of the row of each run, in their order.
     """
 
     group: Integers
@@ -31,7 +32,12 @@ class Survival:
     survival: Floats
     greenwood: Floats
     complete: Booleans
-    row: Integers
+    code: Integers
+
+    @cached_property
+    def row(self) -> Integers:
+        """The row (R,) of each run."""
+        return compact(self.code)[1]
 
 
 def product_limit(
@@ -45,11 +51,13 @@ def product_limit(
     `ranks` are `ranked(time)`, if known: they are the same for every grouping of the same runs.
     """
     group = np.zeros(len(time), np.intp) if group is None else group
-    distinct, rank = ranked(np.asarray(time, float)) if ranks is None else ranks
-    codes, row = compact(group * len(distinct) + rank)
-    owner, block_rank = np.divmod(codes, max(len(distinct), 1))
-    events = np.bincount(row[event], minlength=len(codes))
-    leaving = np.bincount(row, minlength=len(codes))
+    times, rank = ranked(np.asarray(time, float)) if ranks is None else ranks
+    code = group * len(times) + rank
+    ends, number = counted(code * 2 + event)
+    codes, block = compact(ends // 2)
+    owner, block_rank = np.divmod(codes, max(len(times), 1))
+    leaving = np.bincount(block, number, len(codes)).astype(np.intp)
+    events = np.bincount(block, number * (ends % 2), len(codes)).astype(np.intp)
     opening = np.searchsorted(owner, owner, "left")
     size = np.bincount(owner, leaving)[owner].astype(np.intp)
     at_risk = size - (running(leaving, opening) - leaving).astype(np.intp)
@@ -63,7 +71,7 @@ def product_limit(
         greenwood = running(np.where(over, 0.0, events / (at_risk * np.where(over, 1.0, left))), opening)
         exact = complete & ~over
         greenwood = np.where(exact, size.astype(float) - left, greenwood) / np.where(exact, size.astype(float) * left, 1.0)
-    return Survival(owner, distinct[block_rank], at_risk, events, censored, survival, greenwood, complete, row)
+    return Survival(owner, times[block_rank], at_risk, events, censored, survival, greenwood, complete, code)
 
 
 def running(steps: NDArray[Any], opening: Integers) -> Floats:

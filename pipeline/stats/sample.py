@@ -1,8 +1,9 @@
 """`Sample`: the runs of a sweep in groups by the values of their axes, and their epochs to convergence as survival data."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
-from typing import Any
+from threading import Lock
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.status import STATUSES
 from pipeline.results.columns import NO_AXES
-from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked
+from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked, whole_numbers
 
 REPLICATES = ("seed", "initial.path", "initial.values")  # the axes of starts, over which settings are repeated
 WORDS, UNKNOWN = tuple(cause.word for cause in Cause if cause is not Cause.NONE), -1  # why runs do not converge; none known
+T = TypeVar("T")
 NESTED = "threshold"  # the axis along which runs share their training
 
 
@@ -34,6 +36,22 @@ class Sample:
         self.axes = axes_of(results)
         self.settings = [axis for axis in self.axes if axis not in REPLICATES]
         self._factorized: dict[str, tuple[Integers, pd.Series]] = {}
+        self._made: dict[Hashable, Any] = {}
+        self._locks: dict[Hashable, Lock] = {}
+
+    def once(self, name: Hashable, make: Callable[[], T], keep: Callable[[T], bool] = lambda _: True) -> T:
+        """What is made of the runs, under a name, when it is first needed, by whichever thread needs it first.
+
+        What is not to be kept, as it would take too much memory, is made again each time.
+        """
+        with self._locks.setdefault(name, Lock()):
+            if name in self._made:
+                made: T = self._made[name]
+                return made
+            made = make()
+            if keep(made):
+                self._made[name] = made
+            return made
 
     def __len__(self) -> int:
         return len(self.results)
@@ -44,9 +62,7 @@ class Sample:
         Raises KeyError for what is no column.
         """
         if axis not in self._factorized:
-            in_order = not is_list(self.results[axis])  # lists keep the order in which they were given
-            grouped = self.results.groupby([axis], sort=in_order, dropna=False, observed=True)
-            codes = np.asarray(grouped.ngroup(), np.intp)
+            codes = _codes(self.results[axis])
             first = _first(codes, int(codes.max(initial=-1)) + 1)
             values = self.results[axis].iloc[first].set_axis(first)
             self._factorized[axis] = codes.astype(np.min_scalar_type(len(first))), values
@@ -179,10 +195,12 @@ class Sample:
         for column in ("horizon", "max_epochs"):
             if column in self.results and self.results[column].notna().all():
                 return in_little_memory(self.results[column].to_numpy(float))
-        return np.full(len(self), self.epochs.max(initial=0.0))
+        return np.broadcast_to(self.epochs.max(initial=0.0), len(self))
 
     def watched(self, group: Integers, groups: int) -> Floats:
         """The epoch up to which each group (G,) was watched: the largest of the `horizons` of its runs (`group` (R,))."""
+        if len(self) and self.horizons.strides == (0,) and self.ranked_time[0][-1] <= self.horizon:  # all have the same horizon
+            return np.full(groups, self.horizon)
         longest = np.zeros(groups)
         np.maximum.at(longest, group, np.maximum(self.horizons, self.time))
         return longest
@@ -212,6 +230,15 @@ def is_list(values: pd.Series) -> bool:
 def is_number(value: Any) -> bool:
     """Whether it is a finite number."""
     return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _codes(column: pd.Series) -> Integers:
+    """The code (R,) of each value in order of value: lists keep the order in which they were given, null comes last."""
+    whole = whole_numbers(column.to_numpy()) if pd.api.types.is_integer_dtype(column.dtype) and len(column) else None
+    if whole is not None:
+        return compact(whole)[1]
+    grouped = column.to_frame("value").groupby("value", sort=not is_list(column), dropna=False, observed=True)
+    return np.asarray(grouped.ngroup(), np.intp)
 
 
 def _first(codes: Integers, groups: int) -> Integers:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,13 @@ from pipeline.stats.comparisons.partial_dependence import partial_dependence
 from pipeline.stats.costs import best_settings, best_values, restarts
 from pipeline.stats.costs.ert_intervals import ert_intervals
 from pipeline.stats.costs.running_times import expected_running_time
-from pipeline.stats.effective_runs import Clusters, of_rate, share_interval
-from pipeline.stats.product_limit import product_limit, restricted_mean
+from pipeline.stats.effective_runs import share_interval
+from pipeline.stats.product_limit import restricted_mean
 from pipeline.stats.quartiles import QUARTILES, quantile, quantile_interval
 from pipeline.stats.sample import NESTED, Sample
 from pipeline.stats.starts.effects import PropertiesOf, start_effects
 from pipeline.stats.starts.first_steps import FirstSteps, first_steps
-from pipeline.stats.survival_bands import effective_runs_at
+from pipeline.stats.survival import curves_of
 
 STATISTICS = ("runs", *STATUSES, "starts", "effective_runs", "rate", "ert", *QUARTILES)
 INTERVALS = (
@@ -49,20 +48,19 @@ def summarize(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     table["runs"] = counts.sum(axis=1)
     for number, name in enumerate(STATUSES):
         table[name] = counts[:, number]
-    clusters = Clusters.of(sample.starts[0], group, groups)
+    found = curves_of(sample, by)
+    curves, clusters, effective = found.curves, found.clusters, found.effective
     table["starts"] = clusters.starts
-    table["effective_runs"] = of_rate(sample.event, clusters)
+    table["effective_runs"] = found.of_rate
     table["rate"] = table["converged"] / table["runs"]
     table["rate_low"], table["rate_high"] = share_interval(
         table["rate"], table["effective_runs"].to_numpy(), clusters.starts, clusters.single
     )
     table["ert"] = expected_running_time(np.bincount(group, sample.epochs, groups), table["converged"].to_numpy())
-    curves = product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
-    effective = effective_runs_at(curves, sample.event, clusters)
     for name, share in QUARTILES.items():
         table[name] = quantile(curves, share, groups)
         table[f"{name}_low"], table[f"{name}_high"] = quantile_interval(curves, share, effective, clusters)
-    table["restricted_mean"] = restricted_mean(curves, sample.watched(group, groups), groups)
+    table["restricted_mean"] = restricted_mean(curves, found.watched, groups)
     return table
 
 
@@ -86,8 +84,6 @@ class Summary(Sample):
         super().__init__(results)
         self._properties_of = properties_of
         self._steps = steps
-        self._tables: dict[tuple[Any, ...], pd.DataFrame] = {}
-        self._locks: dict[tuple[Any, ...], Lock] = {}
 
     @cached_property
     def main_axes(self) -> list[str]:
@@ -225,7 +221,4 @@ class Summary(Sample):
 
     def _once(self, name: str, axes: str | Sequence[str], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """A copy of the table of that name and axes, made when it is first needed, by whichever thread needs it first."""
-        with self._locks.setdefault((name, axes), Lock()):
-            if (name, axes) not in self._tables:
-                self._tables[name, axes] = make()
-        return self._tables[name, axes].copy()
+        return self.once((name, axes), make).copy()

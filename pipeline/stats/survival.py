@@ -4,7 +4,7 @@ A row is a step, and holds until the next; the first columns are the values of t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,41 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.stats.arrays import Booleans, Floats, Integers
-from pipeline.stats.effective_runs import Clusters
-from pipeline.stats.product_limit import product_limit, running
+from pipeline.stats.effective_runs import Clusters, of_rate
+from pipeline.stats.product_limit import Survival, product_limit, running
 from pipeline.stats.sample import Sample
 from pipeline.stats.survival_bands import bands, effective_runs_at, unopened
+
+MOST_KEPT = 200_000  # rows of curves that are kept for whoever needs them next
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """The `curves` of G groups, and their `clusters`, both without what they say of single runs.
+
+    `effective` (B,) is the effective number of runs behind each row of the curves, `of_rate` (G,) that behind the share that
+    converged; `watched` (G,) the epoch up to which each group was watched.
+    """
+
+    curves: Survival
+    clusters: Clusters
+    effective: Floats
+    of_rate: Floats
+    watched: Floats
+
+
+def curves_of(sample: Sample, by: Sequence[str]) -> Curves:
+    """The curves of each combination of values of the axes `by`, in order of value."""
+    return sample.once(("curves", *by), lambda: _curves(sample, by), lambda found: len(found.effective) <= MOST_KEPT)
+
+
+def _curves(sample: Sample, by: Sequence[str]) -> Curves:
+    group, groups = sample.codes(by)
+    curves = product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
+    clusters = Clusters.of(sample.starts[0], group, groups)
+    effective, of_all = effective_runs_at(curves, sample.event, clusters), of_rate(sample.event, clusters)
+    few = replace(curves, code=np.zeros(0, np.intp))
+    return Curves(few, clusters.of_groups, effective, of_all, sample.watched(group, groups))
 
 
 def survival(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -25,10 +56,10 @@ def survival(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
     curve begins at epoch 0 and ends where its group was last watched.
     """
     group, keys = sample.groups(by)
-    curves = product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
-    clusters = Clusters.of(sample.starts[0], group, len(keys))
-    low, high = bands(curves, effective_runs_at(curves, sample.event, clusters), clusters)
-    rows = _rows(curves.group, curves.time, sample.watched(group, len(keys)))
+    found = curves_of(sample, by)
+    curves, clusters = found.curves, found.clusters
+    low, high = bands(curves, found.effective, clusters)
+    rows = _rows(curves.group, curves.time, found.watched)
     table = keys.take(rows.group).reset_index(drop=True).assign(epochs=rows.epochs)
     remaining = curves.at_risk - curves.events - curves.censored
     runs = np.bincount(group, minlength=len(keys))
@@ -49,11 +80,12 @@ def run_lengths(sample: Sample, by: Sequence[str] = ()) -> pd.DataFrame:
     Performance Assessment", arXiv:1605.03560 (2016), section "Empirical Distribution Functions", without simulated restarts.
     """
     group, keys = sample.groups(by)
-    curves = product_limit(sample.time, sample.event, group, ranks=sample.ranked_time)
+    found = curves_of(sample, by)
+    curves = found.curves
     steps = curves.events > 0
     owner = curves.group[steps]
     within = running(curves.events[steps], np.searchsorted(owner, owner, "left"))
-    rows = _rows(owner, curves.time[steps], sample.watched(group, len(keys)))
+    rows = _rows(owner, curves.time[steps], found.watched)
     table = keys.take(rows.group).reset_index(drop=True).assign(epochs=rows.epochs)
     table["share"] = rows.held(within, 0) / np.bincount(group, minlength=len(keys))[rows.group]
     return table

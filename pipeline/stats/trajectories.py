@@ -1,6 +1,6 @@
 """What happens to the runs on their way, as tables: quantiles of their errors over the epochs, and of their weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -115,16 +115,30 @@ def weight_groups(sample: Sample, weights: AllWeights) -> dict[str, tuple[str, I
     return {name: (which, np.flatnonzero(runs)) for name, (which, runs) in groups.items() if runs.any()}
 
 
-def weight_quantiles(sample: Sample, weights: AllWeights, parameters: Sequence[int] | None = None) -> pd.DataFrame:
-    """Quantiles of each parameter (or of those with the given numbers) in each of the `weight_groups`.
+@dataclass(frozen=True, slots=True)
+class ChosenWeights:
+    """N parameters of a group of runs: how many `runs` there are, and the `values` (N, some) of evenly chosen ones."""
+
+    runs: int
+    values: Floats
+
+
+def chosen_weights(sample: Sample, weights: AllWeights, parameters: Sequence[int] | None = None) -> dict[str, ChosenWeights]:
+    """All parameters (or those with the given numbers) of at most `MOST_RUNS` runs of each of the `weight_groups`."""
+    numbers = list(range(len(weights.names)) if parameters is None else parameters)
+    return {
+        group: ChosenWeights(len(runs), weights.of(which, runs[evenly(len(runs), MOST_RUNS)])[numbers])
+        for group, (which, runs) in weight_groups(sample, weights).items()
+    }
+
+
+def weight_quantiles(chosen: Mapping[str, ChosenWeights], names: Sequence[str]) -> pd.DataFrame:
+    """Quantiles of each parameter, `names` (N,), in each group of `chosen_weights`.
 
     Columns group, parameter, runs (at most `MOST_RUNS` evenly chosen ones have a say), and `SHARES`.
     """
-    numbers = list(range(len(weights.names)) if parameters is None else parameters)
     parts = []
-    for group, (which, runs) in weight_groups(sample, weights).items():
-        chosen = weights.of(which, runs[evenly(len(runs), MOST_RUNS)])[numbers]
-        quantiles = dict(zip(SHARES, np.quantile(chosen, list(SHARES.values()), axis=1), strict=True))
-        names = [weights.names[number] for number in numbers]
-        parts.append(pd.DataFrame({"group": group, "parameter": names, "runs": len(runs), **quantiles}))
+    for group, some in chosen.items():
+        quantiles = dict(zip(SHARES, np.quantile(some.values, list(SHARES.values()), axis=1), strict=True))
+        parts.append(pd.DataFrame({"group": group, "parameter": names, "runs": some.runs, **quantiles}))
     return pd.concat(parts, ignore_index=True)

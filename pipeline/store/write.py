@@ -3,6 +3,7 @@
 A run is a child of its sweep's parent run, or stands alone. It is FINISHED only when all of it is written.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -249,10 +250,11 @@ class Store:
             self._sweep_names[parent] = f"{parent[:8]} {name or self.client.get_run(parent).info.run_name}"
         return self._sweep_names[parent]
 
-    def log_files(self, run_id: str, folder: Path) -> None:
-        """Stores all files of a folder as artifacts of the run."""
+    def log_files(self, run_id: str, folder: Path, is_final: bool = False) -> None:
+        """Stores all files of a folder as artifacts of the run; those that are final are linked where that is possible."""
         if self.artifacts:
-            shutil.copytree(folder, self.artifacts / run_id / "artifacts", dirs_exist_ok=True)
+            copy = linked if is_final else shutil.copy2
+            shutil.copytree(folder, self.artifacts / run_id / "artifacts", dirs_exist_ok=True, copy_function=copy)
         elif self.address.is_server:
             from pipeline.store.client.server import retry
             from pipeline.store.client.writer import THREADS, put
@@ -304,6 +306,16 @@ class Store:
             return None
         tags = self.client.get_run(run_id).data.tags
         return str(tags[SWEEP_KEY_TAG]) if SWEEP_KEY_TAG in tags else None
+
+
+def linked(source: str, target: str) -> None:
+    """A file under another name, too; a copy of it where there can be no link."""
+    with suppress(FileNotFoundError):
+        os.unlink(target)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def is_ours(run: "Run") -> bool:

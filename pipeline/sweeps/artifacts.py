@@ -1,13 +1,14 @@
 """The artifacts of a sweep's parent run: results.parquet, tables, figures, a report, the configuration."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -17,7 +18,6 @@ from pipeline.results.held_out_scores import held_out_scores
 from pipeline.results.rows import RunRows
 from pipeline.results.runs import Runs, scalars, write_curves, write_weights
 from pipeline.results.sweep_results import AXES, FILE
-from pipeline.stats.summary import Summary
 from pipeline.store.environment import environment_tags
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors.overlap import ahead, beside
@@ -26,6 +26,8 @@ from pipeline.sweeps.plan import Plan
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipeline.stats.summary import Summary
+
 RESULTS, JOBS = FILE, "jobs.json"
 NO_RUN = b""
 MOST_BESIDE = 2_000_000  # trials of which tables are made while figures are drawn: of more both would take too much memory
@@ -33,32 +35,37 @@ MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
 KEYS = ("run_id", "key", "digest", "cause_digest")  # not read by the statistics, unless an axis has no effect
 UNREAD = ("gradient_norm", "lambda_min")
 WORDS = ["status", "cause"]  # columns of few texts
+Scores = dict[str, NDArray[np.float64]]  # of HELD_OUT, (trials,)
 # Columns whose values are all different: a dictionary of them, or compression, would take time and gain nothing.
 DIFFERENT = ("final_error", "gradient_norm", "key", "digest", *CAUSE_NUMBERS, "cause_digest")
 
 
 def write_artifacts(
     folder: Path, plan: Plan, description: SweepDescription, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]
-) -> Summary:
+) -> "Summary":
     """The sweep's results, tables, figures, report and configuration as files in an empty folder; gives the summary of them."""
     from pipeline.report.starts.first_steps import first_steps_of
     from pipeline.report.starts.properties import properties_of
     from pipeline.report.tables import write_tables
+    from pipeline.stats.summary import Summary
 
     with phase("results"):
-        write_results(folder / RESULTS, plan, rows, run_ids)
+        scores = all_scores(plan, rows)
         runs = Runs(rows, len(plan), plan.inputs)
         steps = first_steps_of(runs, partial(steps_of, plan)) if has_batch_updates(plan) else None
-        summary = Summary(observations(folder / RESULTS, plan), properties_of(runs), steps)
+        summary = Summary(observations(plan, rows, run_ids, scores), properties_of(runs), steps)
+    results = partial(write_results, folder / RESULTS, plan, rows, run_ids, scores)
     tables = partial(write_tables, summary, folder, **description.origin)
     pictures = partial(write_pictures, folder, plan, description, runs, summary)
     if len(plan) > MOST_BESIDE:
+        with phase("results"):
+            results()
         with phase("tables"):
             tables()
         with phase("figures"):
             pictures()
     else:
-        with phase("figures"), beside(tables):
+        with phase("figures"), beside(results), beside(tables):
             pictures()
     with phase("files"):
         for name, text in {**description.files, JOBS: json.dumps(description.jobs)}.items():
@@ -71,7 +78,8 @@ def write_artifacts(
 
 
 def prepare() -> None:
-    """Has what draws and writes the report imported, and what is the same in each report made, while runs are trained."""
+    """Has what makes tables, figures and the report imported, and what is alike in all reports made, while runs are trained."""
+    from pipeline.report import metrics, note, tables  # noqa: F401
     from pipeline.report.figures import files  # noqa: F401
     from pipeline.report.page.explorer import bokeh_script, models
 
@@ -79,12 +87,15 @@ def prepare() -> None:
     models()
 
 
-def observations(path: Path, plan: Plan) -> "pd.DataFrame":
-    """What the statistics read of results.parquet."""
-    names = pq.read_schema(path).names
+def observations(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_], scores: Scores) -> "pd.DataFrame":
+    """What the statistics read of the results."""
     unread = UNREAD if plan.idle_axes else (*UNREAD, *KEYS)
-    read = [*plan.axes, *(name for name in NO_AXES if name in names and name not in unread)]
-    table = pq.read_table(path, columns=read, read_dictionary=WORDS).replace_schema_metadata()
+    read = [*plan.axes, *(name for name in NO_AXES if name not in unread)]
+    table = pa.concat_tables(results_tables(plan, rows, run_ids, scores, read)).replace_schema_metadata()
+    for name in WORDS:
+        if name in table.column_names:
+            number = table.column_names.index(name)
+            table = table.set_column(number, name, pc.dictionary_encode(table.column(name)))
     frame: pd.DataFrame = table.to_pandas(self_destruct=True, split_blocks=True)  # column by column: few are there twice
     del table
     pa.default_memory_pool().release_unused()
@@ -104,7 +115,7 @@ def steps_of(plan: Plan, indices: NDArray[np.intp]) -> tuple[NDArray[np.float64]
     return by_layer[rate].T, np.array(momenta, float)[momentum]
 
 
-def write_pictures(folder: Path, plan: Plan, description: SweepDescription, runs: Runs, summary: Summary) -> None:
+def write_pictures(folder: Path, plan: Plan, description: SweepDescription, runs: Runs, summary: "Summary") -> None:
     """The figures, and the report that shows them."""
     from pipeline.report.figures.files import write_figures  # with matplotlib, when training is over
     from pipeline.report.figures.trajectories import KeptWeights
@@ -117,9 +128,9 @@ def write_pictures(folder: Path, plan: Plan, description: SweepDescription, runs
     write_report(folder / "report.html", summary, *made, curves=runs)
 
 
-def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]) -> None:
+def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_], scores: Scores) -> None:
     """results.parquet, a row per trial in their order, written in pieces."""
-    tables = results_tables(plan, rows, run_ids)
+    tables = results_tables(plan, rows, run_ids, scores)
     first = next(tables)
     names = first.column_names
     alike = [name for name in names if name not in DIFFERENT]
@@ -130,9 +141,10 @@ def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDAr
             writer.write_table(table)
 
 
-def results_tables(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]) -> Iterator[pa.Table]:
-    """The results in pieces: the axes, what became of each trial, its run, and the other keys of the trial."""
-    scores = all_scores(plan, rows)
+def results_tables(
+    plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_], scores: Scores, read: Collection[str] | None = None
+) -> Iterator[pa.Table]:
+    """The results in pieces: the axes, what became of each trial, its run, and the trial's other keys; or those to `read`."""
     for some in scalars(rows, len(plan)):
         indices = some.column("place").to_numpy()
         columns = plan.axis_columns(indices)
@@ -140,9 +152,11 @@ def results_tables(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.byte
         columns["run_id"] = ids_of(run_ids[indices])
         columns |= {name: some.column(name) for name in ("key", "digest")}
         columns |= {name: some.column(name) for name in CAUSES if name in some.column_names}
-        columns |= {"horizon": plan.horizons(indices), **plan.fixed_columns(indices)}
+        columns["horizon"] = plan.horizons(indices)
+        columns |= plan.fixed_columns(indices) if read is None else {}
         columns |= {name: pa.array(column[indices], from_pandas=True) for name, column in scores.items()}
-        yield pa.table(columns, metadata={AXES: json.dumps(list(plan.axes))})
+        chosen = columns if read is None else {name: columns[name] for name in read if name in columns}
+        yield pa.table(chosen, metadata={AXES: json.dumps(list(plan.axes))})
 
 
 def ids_of(run_ids: NDArray[np.bytes_]) -> pa.Array:
@@ -151,7 +165,7 @@ def ids_of(run_ids: NDArray[np.bytes_]) -> pa.Array:
     return pa.nulls(len(run_ids), pa.string()) if none.all() else pa.array(run_ids.astype(str), pa.string(), mask=none)
 
 
-def all_scores(plan: Plan, rows: Sequence[RunRows]) -> dict[str, NDArray[np.float64]]:
+def all_scores(plan: Plan, rows: Sequence[RunRows]) -> Scores:
     """Columns (trials,) of HELD_OUT that some trials have; NaN of trials that hold no patterns out."""
     columns: dict[str, NDArray[np.float64]] = {}
     for some in rows:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import ConfigError, as_override
+from pipeline.errors import ConfigError, as_overrides
 from pipeline.results.columns import NO_AXES
 from pipeline.results.regular_file import read_regular
 from pipeline.results.spool import DESCRIPTION
@@ -114,7 +114,7 @@ class SweepDescription:
     @property
     def order(self) -> str:
         """SHA-256 over the order of axes and of their values: trials of the same key have the same indices if it is equal."""
-        axes = [(axis["name"], list(map(as_override, axis["values"]))) for axis in self.jobs["axes"]]
+        axes = [(axis["name"], as_overrides(axis["values"])) for axis in self.jobs["axes"]]
         return hashlib.sha256(json.dumps(axes).encode()).hexdigest()
 
     @property
@@ -152,7 +152,7 @@ def without_checksum(text: str) -> str:
 
 def shortened(values: Sequence[Any]) -> str:
     """The different values of an axis, as a list; the first and the last where they are too many for MLflow."""
-    texts = list(dict.fromkeys(map(as_override, values)))
+    texts = list(dict.fromkeys(as_overrides(values)))
     if len(texts) > MOST_VALUES:
         texts = [*texts[: MOST_VALUES // 2], f"… {len(texts) - MOST_VALUES // 2 - 1:,} more …", texts[-1]]
     return f"[{','.join(texts)}]"

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
@@ -15,11 +16,9 @@ from pipeline.app.terminal import show, width
 from pipeline.backprop.status import STATUSES, Status
 from pipeline.errors import ConfigError, printable
 from pipeline.report.announcement import announce
-from pipeline.report.page.command import command_of
-from pipeline.report.tables import report_parts
+from pipeline.report.command import command_of
 from pipeline.results.rows import RunRows
 from pipeline.results.spool import Spool, SpoolInUseError
-from pipeline.stats.summary import Summary
 from pipeline.store.failures import store_errors_as_config_errors
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
 from pipeline.sweeps.description import SweepDescription
@@ -27,6 +26,9 @@ from pipeline.sweeps.executors import executor
 from pipeline.sweeps.request import SweepRequest
 from pipeline.sweeps.session import SweepSession, UnfinishedError, start_parent, verify
 from pipeline.sweeps.single import objective
+
+if TYPE_CHECKING:
+    from pipeline.stats.summary import Summary
 
 
 def sweep(request: SweepRequest, callbacks: JobCallbacks | None = None) -> None:
@@ -38,6 +40,8 @@ def sweep(request: SweepRequest, callbacks: JobCallbacks | None = None) -> None:
     except UnfinishedError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
+    from pipeline.report.tables import report_parts  # with SciPy: not before runs are trained
+
     print()
     show(report_parts(summary, width(), **describe(request, store.uri).origin))
     print(f"\nrecorded as run {parent} in {store.uri}")
@@ -46,7 +50,7 @@ def sweep(request: SweepRequest, callbacks: JobCallbacks | None = None) -> None:
     print("python -m pipeline.summary --help")
 
 
-def run(request: SweepRequest, callbacks: JobCallbacks | None = None) -> tuple[Summary, str, Store]:
+def run(request: SweepRequest, callbacks: JobCallbacks | None = None) -> "tuple[Summary, str, Store]":
     """Trains and records the sweep, started or resumed; gives its summary, its parent run and the store.
 
     Raises ConfigError before anything is trained, and UnfinishedError where something is left to be done.

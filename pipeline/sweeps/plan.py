@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.errors import ConfigError, as_override
+from pipeline.errors import ConfigError, as_override, as_overrides
 from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
 from pipeline.sweeps.chunks import Chunk, chunk_trainings
@@ -54,7 +54,7 @@ class Plan:
             for key, value in settings.items():
                 if config[key] != value:
                     swept = [axis for axis in jobs.axes if axis.varies and f"{axis.name}.".startswith(f"{key}.")]
-                    name, values = (swept[0].name, ",".join(map(as_override, swept[0].values))) if swept else (key, "…")
+                    name, values = (swept[0].name, ",".join(as_overrides(swept[0].values))) if swept else (key, "…")
                     raise ConfigError(name, values, "cannot be swept: it belongs to the sweep as a whole")
             groups.append(read_trial({key: value for key, value in config.items() if key not in settings}))
         for trial in groups:
@@ -103,19 +103,21 @@ class Plan:
 
     def digit(self, axis: Swept, indices: Indices) -> Indices:
         """The number of the value of an axis that each of these trials has."""
+        if not axis.varies:
+            return np.zeros(len(indices), np.int64)
         stride = 1
         for other in reversed(self.product.axes):
             if other is axis:
                 break
             stride *= len(other.values)
-        digits: Indices = indices // stride % len(axis.values)
-        return digits
+        digits: Indices = indices if stride == 1 else indices // stride
+        return digits if stride * len(axis.values) == len(self) else digits % len(axis.values)
 
     def group(self, indices: Indices) -> Indices:
         """The groups of these trials."""
         number = np.zeros(len(indices), np.int64)
         for axis in self.product.axes:
-            if axis.path not in self.free:
+            if axis.path not in self.free and axis.varies:
                 number = number * len(axis.values) + self.digit(axis, indices)
         return number
 
@@ -240,13 +242,13 @@ class Plan:
     @cached_property
     def _in_order(self) -> "hashlib._Hash":
         """The hash of the axes that vary, each with its values as text, and of the keys of the groups."""
-        axes = [(axis.name, [as_override(value) for value in axis.values]) for axis in self.axes.values()]
+        axes = [(axis.name, as_overrides(axis.values)) for axis in self.axes.values()]
         return begun([axes, self.group_keys])
 
     @cached_property
     def _sorted(self) -> "hashlib._Hash":
         """`_in_order` as it would be with the axes by name and the values of each by their text."""
-        texts = {axis.name: list(map(as_override, axis.values)) for axis in self.product.axes}
+        texts = {axis.name: as_overrides(axis.values) for axis in self.product.axes}
         order = {name: sorted(range(len(texts[name])), key=texts[name].__getitem__) for name in texts}
         first = {axis.path: order[axis.name][0] for axis in self.product.axes if axis.path in self.free}
         groups = [trial.having({path: self.free[path][first[path]] for path in self.free}) for trial in self.groups]
@@ -266,7 +268,7 @@ def keys_of(trials: Sequence[Trial]) -> list[str]:
 
 def in_short(values: Sequence[Any]) -> list[str]:
     """Values as text; long numbers have as many digits, but 6 at least, as tell these values apart."""
-    texts = list(map(as_override, values))
+    texts = as_overrides(values)
     if max(map(len, texts)) <= LONG or not all(isinstance(value, float | int) for value in values):
         return texts
     for digits in range(6, 17):

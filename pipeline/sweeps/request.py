@@ -108,12 +108,12 @@ def is_begun(multirun: Multirun, plan: Plan, settings: Settings) -> bool:
 def train_here(request: SweepRequest) -> tuple[SweepResults, Runs]:
     """Trains the sweep in this process and records nothing; gives its results, and its runs with their curves."""
     from pipeline.store.environment import environment_tags
-    from pipeline.sweeps.artifacts import NO_RUN, results_tables
+    from pipeline.sweeps.artifacts import NO_RUN, all_scores, results_tables
 
     plan, multirun = request.plan, request.multirun
     with Interrupts() as interrupts, progress_bar() as bar:
         chunks = (plan.chunk(indices, request.settings) for indices in request.pieces)
         rows = sorted(Local(interrupts).train(chunks, bar("runs", len(plan))), key=lambda some: int(some.indices[0]))
-    table = pa.concat_tables(results_tables(plan, rows, np.full(len(plan), NO_RUN)))
+    table = pa.concat_tables(results_tables(plan, rows, np.full(len(plan), NO_RUN), all_scores(plan, rows)))
     known = {"name": request.name, "configuration": multirun.configuration, "environment": environment_tags()}
     return SweepResults.from_arrow(table, **known), Runs(rows, len(plan), plan.inputs)

@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,16 +17,13 @@ from pipeline.app.interrupts import Interrupts
 from pipeline.app.progress import phase, progress_bar
 from pipeline.backprop.batch import Batch
 from pipeline.errors import ConfigError, printable
-from pipeline.report.metrics import numbers, share_converged
-from pipeline.report.note import note
 from pipeline.results.rows import Indices, RunRows
 from pipeline.results.spool import DESCRIPTION, Spool
 from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_points, verify_trials
-from pipeline.stats.summary import Summary
 from pipeline.store.failures import A_MOMENT, reason, store_errors, store_errors_as_config_errors
 from pipeline.store.records import table_tags
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
-from pipeline.sweeps.artifacts import RESULTS, prepare, write_artifacts, write_results
+from pipeline.sweeps.artifacts import RESULTS, all_scores, prepare, write_artifacts, write_results
 from pipeline.sweeps.chunks import FEW_TRIALS, Work
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import Executor
@@ -34,6 +32,9 @@ from pipeline.sweeps.plan import Plan
 from pipeline.sweeps.recorder import Recorder
 from pipeline.trials.batching import CURVE_POINTS, batch_of
 from pipeline.trials.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.stats.summary import Summary
 
 FEW_VALUES = 1000  # of axes, with which a sweep's key takes well under a millisecond
 
@@ -121,7 +122,7 @@ class SweepSession:
     interrupts: Interrupts
     kept: Callable[[RunRows], None] | None = None
 
-    def run(self, executor: Executor | None = None, work: Iterable[Work] = ()) -> Summary | None:
+    def run(self, executor: Executor | None = None, work: Iterable[Work] = ()) -> "Summary | None":
         """Trains the work (with an executor), records and sums up; gives the summary, or None if not all is trained.
 
         Raises NotRecordedError if the store does not take all of it, and ConfigError if it does not answer at the start.
@@ -194,13 +195,17 @@ class SweepSession:
         if failure := recorder.finish(self.spool.rows, self.interrupts.raise_if_requested):
             raise NotRecordedError(self.spool.path, failure)
 
-    def _store_artifacts(self, folder: Path, summary: Summary, recorder: Recorder) -> None:
+    def _store_artifacts(self, folder: Path, summary: "Summary", recorder: Recorder) -> None:
         """Stores what `write_artifacts` wrote there with the parent run, with metrics and a description."""
+        from pipeline.report.metrics import numbers, share_converged
+        from pipeline.report.note import note
+
         with phase("storing"):
             if recorder.recorded:  # they are known only now
-                write_results(folder / RESULTS, self.plan, self.spool.rows, recorder.run_ids)
+                rows = self.spool.rows
+                write_results(folder / RESULTS, self.plan, rows, recorder.run_ids, all_scores(self.plan, rows))
             try:
-                self.store.log_files(self.parent, folder)
+                self.store.log_files(self.parent, folder, True)  # final: nobody writes to them again
                 self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})
                 page, figures = (self.store.experiment_id, self.parent), [path.stem for path in folder.glob("figures/*.png")]
                 self.store.set_note(self.parent, note(summary, page, figures, **self.description.origin))

@@ -11,7 +11,7 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch
 from pipeline.backprop.network import Network
 from pipeline.errors import ConfigError
-from pipeline.trials.initial_weights import initial_parameters
+from pipeline.trials.initial_weights import parameters_of
 from pipeline.trials.memory import check_size
 from pipeline.trials.starts.changes import changed
 from pipeline.trials.tasks import load
@@ -23,6 +23,7 @@ Column = tuple[Sequence[Any], Codes]  # values, and the index of the one that ea
 FIELDS = tuple(field.name for field in fields(Trial) if field.name != "changes")
 TRAINING_COLUMNS = ("initial", "learning_rate", "momentum", "seed")  # in which the trainings of a batch differ
 MOST_COMBINATIONS = 2**62  # of codes, as an int64
+MOST_UNUSED = 4  # codes for each one that is used, of which a table is made
 CURVE_POINTS = 100  # kept of an error curve unless a configuration says otherwise
 
 
@@ -60,10 +61,10 @@ def batch_of(columns: Mapping[str, Column], curve_points: int = CURVE_POINTS) ->
         (values, code_of[first]) for values, code_of in (columns[name] for name in TRAINING_COLUMNS)
     )
     start, start_at = numbered(initial_of, drawn_seeds(initial, initial_of, seed_of))
-    starts = [(initial[one], seeds[other]) for one, other in zip(initial_of[start_at], seed_of[start_at].tolist(), strict=True)]
+    own_seeds = [seeds[code] for code in seed_of[start_at].tolist()]
     rate, rate_at = numbered(rate_of)
     by_layer = np.array([rates_by_layer(rates[code], network.layers) for code in rate_of[rate_at]])
-    parameters = initial_parameters(starts, network)[:, start]
+    parameters = parameters_of(initial, initial_of[start_at], own_seeds, network)[:, start]
     if changes := {key: numbers_of(columns[key], first) for key in change_keys(columns)}:
         parameters = changed(parameters, changes, initial, initial_of, network)
     thresholds, threshold_of = columns["threshold"]
@@ -137,7 +138,29 @@ def numbered(*codes: Codes) -> tuple[Codes, Codes]:
         if size * more > MOST_COMBINATIONS:
             combined, size = np.unique(combined, return_inverse=True)[1], len(combined)
         combined, size = combined * more + code, size * more
-    _, first, inverse = np.unique(combined, return_index=True, return_inverse=True)
+    return occurrences(combined)
+
+
+def occurrences(codes: Codes) -> tuple[Codes, Codes]:
+    """A number (R,) for each distinct code, by first occurrence, and the index of that occurrence."""
+    every = np.arange(len(codes))
+    if (codes[1:] > codes[:-1]).all():  # as in most chunks: nothing is there twice
+        return every, every
+    codes = codes - codes.min()
+    size = int(codes.max()) + 1
+    if size > MOST_UNUSED * len(codes):
+        return by_sorting(codes)
+    first = np.full(size, len(codes))
+    np.minimum.at(first, codes, every)
+    at = np.sort(first[first < len(codes)])
+    number = np.empty(size, np.int64)
+    number[codes[at]] = every[: len(at)]
+    return number[codes], at
+
+
+def by_sorting(codes: Codes) -> tuple[Codes, Codes]:
+    """`occurrences` of codes that are far apart."""
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     order = np.argsort(first)
     number = np.empty_like(order)
     number[order] = np.arange(len(order))

@@ -8,12 +8,13 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.backprop import pcg64
 from pipeline.backprop.arithmetic import Array
@@ -49,24 +50,50 @@ def initial_parameters(starts: Sequence[tuple[InitialChoice, int]], network: Net
 
     A start depends on its choice and its seed alone: of each seed a stream of PCG64.
     """
-    parameters = np.empty((network.size, len(starts)))
-    columns: dict[InitialChoice, list[int]] = {}
-    seeds: dict[int, int] = {}
-    before: InitialChoice | None = None
-    same: list[int] = []
-    for column, (choice, seed) in enumerate(starts):
-        if choice is not before:  # mostly it is, and to hash it takes long
-            before, same = choice, columns.setdefault(choice, []) if choice.drawn else []
+    choices: list[InitialChoice] = []
+    choice_of: list[int] = []
+    for choice, _ in starts:
+        if not choices or choice is not choices[-1]:  # mostly it is: to hash it takes longer than to have it twice
+            choices.append(choice)
+        choice_of.append(len(choices) - 1)
+    return parameters_of(choices, np.array(choice_of, np.int64), [seed for _, seed in starts], network)
+
+
+def parameters_of(
+    choices: Sequence[InitialChoice], choice_of: NDArray[np.int64], seeds: Sequence[int], network: Network
+) -> Array:
+    """The same of starts that are given as choices, the index of that of each start, (R,), and the seed of each."""
+    parameters = np.empty((network.size, len(choice_of)))
+    of_seeds, column_of = numbers_of_seeds(np.array([choice.drawn for choice in choices], bool)[choice_of], seeds, network)
+    for choice, columns in members(choices, choice_of):
         if choice.drawn:
-            same.append(column)
-            seeds.setdefault(seed, len(seeds))
+            weights = drawn(choice, network, of_seeds[:, column_of[columns]])
+            parameters[:, columns] = weights if choice.start is None else given(choice.start, network)[:, None] + weights
         else:
-            parameters[:, column] = given(choice, network)
-    numbers = pcg64.uniform(list(seeds), network.size) if seeds else np.empty((network.size, 0))
-    for choice, some in columns.items():
-        weights = drawn(choice, network, numbers[:, [seeds[starts[column][1]] for column in some]])
-        parameters[:, some] = weights if choice.start is None else given(choice.start, network)[:, None] + weights
+            parameters[:, columns] = given(choice, network)[:, None]
     return parameters
+
+
+def numbers_of_seeds(is_drawn: NDArray[np.bool_], seeds: Sequence[int], network: Network) -> tuple[Array, NDArray[np.intp]]:
+    """The numbers (N, S) of S seeds, each drawn once, and which of them each start (R,) has, any if it is not drawn."""
+    if not is_drawn.any():
+        return np.empty((network.size, 0)), np.zeros(len(seeds), np.intp)
+    own = np.array(seeds, np.uint64)
+    own[~is_drawn] = own[is_drawn][0]
+    distinct, column_of = np.unique(own, return_inverse=True)
+    return pcg64.uniform(distinct.tolist(), network.size), column_of
+
+
+def members(choices: Sequence[InitialChoice], choice_of: NDArray[np.int64]) -> Iterator[tuple[InitialChoice, Any]]:
+    """Each choice with the indices of its starts, in order of the first of each; a slice where all have one choice."""
+    if len(choice_of) and (choice_of == choice_of[0]).all():
+        yield choices[choice_of[0]], slice(None)
+        return
+    order = np.argsort(choice_of, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(choice_of[order])) + 1)
+    for columns in sorted(groups, key=lambda some: int(some[0]) if len(some) else 0):
+        if len(columns):
+            yield choices[choice_of[columns[0]]], columns
 
 
 def given(choice: InitialChoice, network: Network) -> Array:

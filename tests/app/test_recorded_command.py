@@ -8,7 +8,7 @@ import sys
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.report.page.command import command_of
+from pipeline.report.command import command_of
 from tests.stores import runs_of
 
 STUDY = "# @package _global_\ndefaults: [override /initial: uniform]\nhydra: {sweeper: {params: {seed: '1,2'}}}\n"

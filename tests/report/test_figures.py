@@ -21,7 +21,7 @@ from pipeline.report.numbers import tick
 from pipeline.report.tables import report
 from pipeline.stats.sample import Sample
 from pipeline.stats.summary import Summary
-from pipeline.stats.trajectories import at_epochs, error_bands, quantile, weight_quantiles
+from pipeline.stats.trajectories import at_epochs, chosen_weights, error_bands, quantile, weight_quantiles
 from tests.designs import USUAL, curves_of, sweep, weights_of
 
 EPOCHS = np.array([0, 1, 10, 100])
@@ -412,7 +412,7 @@ def test_the_table_of_error_bands_has_the_quantiles_of_the_runs_with_the_lowest_
 def test_the_table_of_weights_has_the_quantiles_of_each_parameter_at_the_start_and_at_the_end():
     results = EDGES["usual"]
     weights = weights_of(results)
-    table = weight_quantiles(Sample(results), weights).set_index(["group", "parameter"])
+    table = weight_quantiles(chosen_weights(Sample(results), weights), weights.names).set_index(["group", "parameter"])
     lowest = (results["threshold"] == 1e-3).to_numpy()
     converged = lowest & (results["status"] == "converged").to_numpy()
     assert table.loc[("initial", "w3"), "median"] == np.median(weights.initial[2, lowest])

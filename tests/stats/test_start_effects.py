@@ -1,8 +1,12 @@
 """Properties of initial weights: what they go with is what statsmodels says, and how well they predict is told honestly."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 import pipeline as bp
@@ -65,15 +69,32 @@ def test_concordance_is_the_auc_of_scikit_learn_in_each_setting_weighted_by_its_
     random = np.random.default_rng(2)
     start, stratum = (codes.ravel() for codes in np.meshgrid(np.arange(40), np.arange(3), indexing="ij"))
     scores, converged = np.rint(random.normal(size=120) * 2), (random.random(120) < 0.4).astype(float)
-    agreeing, pairs = concordance(scores, converged, stratum, start)
+    agreeing, pairs = concordance(scores, converged, stratum, start, np.ones((40, 1), np.float32))
     expected = weights = 0.0
     for one in range(3):
         own = stratum == one
         weight = converged[own].sum() * (1 - converged[own]).sum()
         expected += weight * roc_auc_score(converged[own], scores[own])
         weights += weight
-    assert agreeing.sum() / pairs.sum() == pytest.approx(expected / weights, abs=1e-12)
-    assert pairs.sum() == weights
+    assert agreeing / pairs == pytest.approx(expected / weights, abs=1e-12)
+    assert pairs == weights
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 12), st.integers(1, 3))
+@settings(max_examples=20)
+def test_pairs_of_a_sample_of_starts_are_those_counted_one_by_one(seed, starts, strata):
+    random = np.random.default_rng(seed)
+    start, stratum = (codes.ravel() for codes in np.meshgrid(np.arange(starts), np.arange(strata), indexing="ij"))
+    scores, converged = np.rint(random.normal(size=len(start))), (random.random(len(start)) < 0.5).astype(float)
+    drawn = random.integers(0, 4, (starts, 3)).astype(np.float32)
+    agreeing, pairs = np.zeros((2, 3))
+    for one, other in product(range(len(start)), repeat=2):
+        if stratum[one] == stratum[other] and converged[one] > converged[other]:
+            times = drawn[start[one]] * drawn[start[other]]
+            agreeing += times * (scores[one] > scores[other]) + times * (scores[one] == scores[other]) / 2
+            pairs += times
+    found = concordance(scores, converged, stratum, start, drawn)
+    assert np.array_equal(found, [agreeing, pairs])
 
 
 def test_too_few_starts_or_outcomes_have_no_table_and_one_line_that_says_why():

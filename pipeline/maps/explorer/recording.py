@@ -10,7 +10,7 @@ from pipeline.errors import as_override, printable
 from pipeline.maps.command import words_of
 from pipeline.maps.explorer.reading import run_words
 from pipeline.maps.grid import Grid
-from pipeline.report.page.command import command_of
+from pipeline.report.command import command_of
 
 NAME = "view"
 RECORDED = "recorded as run "

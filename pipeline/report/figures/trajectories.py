@@ -123,21 +123,20 @@ def final_weights(summary: Summary, weights: AllWeights) -> Picture | None:
     numbers = spread(range(len(weights.names)), MOST_WEIGHTS)
     if not numbers:
         return None
-    groups = trajectories.weight_groups(summary, weights)
-    quantiles = trajectories.weight_quantiles(summary, weights, numbers)
+    groups = trajectories.chosen_weights(summary, weights, numbers)
+    quantiles = trajectories.weight_quantiles(groups, [weights.names[number] for number in numbers])
     colours = {"initial": GREY, "final, converged": BLUE, "final, not converged": ORANGE}
     figure = Figure(figsize=(max(5.0, 1.2 + 0.55 * len(numbers)), 4.0), layout="constrained")
     plot = figure.subplots()
-    for number, (name, (which, runs)) in enumerate(groups.items()):
+    for number, (name, chosen) in enumerate(groups.items()):
         x = np.arange(len(numbers)) + 0.27 * (number - (len(groups) - 1) / 2)
         table = quantiles[quantiles["group"] == name]
         five, quarter, middle, three, most = (table[share].to_numpy() for share in SHARES)
-        shown = runs[evenly(len(runs), MOST_RUNS)]
-        dots = weights.of(which, shown[evenly(len(shown), MOST_DOTS)])[numbers]
+        dots = chosen.values[:, evenly(chosen.values.shape[1], MOST_DOTS)]
         jitter = 0.06 * (np.arange(dots.shape[1]) * 0.618 % 1 - 0.5)
         plot.plot((x[:, None] + jitter).T, dots.T, ".", color=colours[name], markersize=2, alpha=0.35, rasterized=True)
         plot.vlines(x, five, most, color=colours[name], linewidth=1)
-        plot.vlines(x, quarter, three, color=colours[name], linewidth=4, label=f"{name} ({len(runs):,})")
+        plot.vlines(x, quarter, three, color=colours[name], linewidth=4, label=f"{name} ({chosen.runs:,})")
         plot.plot(x, middle, "_", color="black", markersize=7)
     plot.axhline(0, color="0.4", linewidth=0.8)
     wide = weight_axis(plot, quantiles)

@@ -15,12 +15,15 @@ from functools import cached_property, lru_cache
 import numpy as np
 from scipy.special import betaincinv
 
-from pipeline.stats.arrays import Floats, Integers, compact
+from pipeline.stats.arrays import Floats, Integers, compact, counted, distinct
 from pipeline.stats.costs.running_times import expected_running_time
 from pipeline.stats.intervals import LEVEL, MOST_UNITS, RESAMPLES, SEED
 from pipeline.stats.sample import Sample
 
 AT_ONCE = 4_000_000  # numbers in one array of resamples, at most
+FEW_GROUPS, PARTS = 24, 5  # a product of few rows with all weights is made in parts: threads wait longer than they help
+FEW = 100_000  # numbers in an array of resamples that is kept
+MOST_KEPT = 200_000  # starts of groups that are kept
 MANY_GROUPS, FEWER_RESAMPLES = 40_000, 200
 UNSEEN, CHOSEN = 0.5, 1.0  # a of the f ~ Beta(a, U) of a group; of one that was chosen, because its cost was the lowest
 
@@ -42,6 +45,11 @@ class Starts:
     horizons: Floats
     first: Integers
     starts: Integers
+
+    @cached_property
+    def resampled(self) -> dict[tuple[bytes, int], "Resampled"]:
+        """The resamples of some groups that were made, by the groups and the number of resamples."""
+        return {}
 
     @cached_property
     def replicated(self) -> Integers:
@@ -97,24 +105,31 @@ def starts_of(sample: Sample, by: Sequence[str]) -> Starts:
     A start has the same weight in all groups, so that groups are compared on the same resamples. In a group of more than
     `MOST_UNITS` they are put into that many blocks at random, whose spread is the same.
     """
+    return sample.once(("starts of", *by), lambda: _starts_of(sample, by), lambda found: len(found.group) <= MOST_KEPT)
+
+
+def _starts_of(sample: Sample, by: Sequence[str]) -> Starts:
     group, groups = sample.codes(by)
     unit, units = sample.starts
     if units > MOST_UNITS:  # the order of the units must mean nothing when they are put into blocks
         unit = np.random.default_rng(SEED).permutation(units)[unit]
-    cell, start = compact(group * units + unit)
-    values = {"runs": None, "spent": sample.epochs, "successes": sample.event, "horizons": sample.horizons}
-    columns = {name: np.bincount(start, value, len(cell)).astype(float) for name, value in values.items()}
-    columns["number"] = np.ones(len(cell))
-    owner, weight = np.divmod(cell, max(units, 1))
+    code, kept = group * units + unit, max(units, 1)
+    cell = distinct(code)
+    owner, weight = np.divmod(cell, kept)
     starts = np.bincount(owner, minlength=groups)
-    if units > MOST_UNITS:
+    if units > MOST_UNITS and starts.min(initial=units) > MOST_UNITS:  # the runs are put into the blocks at once
+        code, cell, kept = group * MOST_UNITS + unit % MOST_UNITS, owner * MOST_UNITS + weight % MOST_UNITS, MOST_UNITS
+    elif units > MOST_UNITS:
         position = np.arange(len(cell)) - (np.cumsum(starts) - starts)[owner]
-        block = np.where(starts[owner] > MOST_UNITS, weight % MOST_UNITS, position)
-        cell, number = compact(owner * MOST_UNITS + block)
-        columns = {name: np.bincount(number, value, len(cell)) for name, value in columns.items()}
-        owner, weight = np.divmod(cell, MOST_UNITS)
+        cell = owner * MOST_UNITS + np.where(starts[owner] > MOST_UNITS, weight % MOST_UNITS, position)
+        code, kept = cell[compact(code)[1]], MOST_UNITS
+    cell, number = counted(cell)
+    _, place = compact(code)
+    values = {"runs": None, "spent": sample.epochs, "successes": sample.event, "horizons": sample.horizons}
+    columns = {name: np.bincount(place, value, len(cell)).astype(float) for name, value in values.items()}
+    owner, weight = np.divmod(cell, kept)
     first = np.searchsorted(owner, np.arange(groups + 1))
-    return Starts(group=owner, weight=weight, first=first, starts=starts, **columns)
+    return Starts(group=owner, weight=weight, first=first, starts=starts, number=number.astype(float), **columns)
 
 
 def resamples(table: Starts, groups: Integers) -> Iterator[Resampled]:
@@ -129,7 +144,17 @@ def resamples(table: Starts, groups: Integers) -> Iterator[Resampled]:
 
 
 def resampled(table: Starts, groups: Integers, size: int = RESAMPLES) -> Resampled:
-    """The resamples of these groups, in ascending order, all at once."""
+    """The resamples of these groups, in ascending order, all at once; those of few groups are kept with the table."""
+    name = (groups.tobytes(), size)
+    if name not in table.resampled:
+        found = _resampled(table, groups, size)
+        if found.seen.size > FEW:
+            return found
+        table.resampled[name] = found
+    return table.resampled[name]
+
+
+def _resampled(table: Starts, groups: Integers, size: int) -> Resampled:
     rows = slice(table.first[groups[0]], table.first[groups[-1] + 1])
     place = np.searchsorted(groups, table.group[rows])
     own = groups[place] == table.group[rows]
@@ -139,7 +164,8 @@ def resampled(table: Starts, groups: Integers, size: int = RESAMPLES) -> Resampl
     def weighted(values: Floats) -> Floats:
         matrix = np.zeros((len(groups), len(random)))
         matrix[place, weight] = values[rows][own]
-        return np.asarray(matrix @ random, float)
+        parts = PARTS if len(groups) <= FEW_GROUPS and len(random) == MOST_UNITS else 1
+        return np.concatenate([matrix @ part for part in np.array_split(random, parts, axis=1)], axis=1)
 
     successes = weighted(table.successes)
     return Resampled(

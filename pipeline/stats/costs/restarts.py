@@ -6,7 +6,7 @@ Processing Letters 47 (1993): restarting at one fixed cutoff is the best strateg
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike
 
 from pipeline.stats.arrays import Booleans, Floats, Integers, compact, ranked
 from pipeline.stats.costs.running_times import expected_running_time
+from pipeline.stats.effective_runs import Clusters
 from pipeline.stats.intervals import SEED
+from pipeline.stats.product_limit import running
 from pipeline.stats.sample import Sample
 
 SPLITS = 5  # of the starts into halves
@@ -36,14 +38,18 @@ def restarts(sample: Sample, by: Sequence[str]) -> pd.DataFrame:
     groups = len(table)
     failed, spent = (np.bincount(group, values, groups) for values in (sample.epochs * ~sample.event, sample.epochs))
     table["given_up"] = np.divide(failed, spent, out=np.zeros(groups), where=spent > 0)
-    lengths, start = _lengths(sample, group, groups)
+    lengths, block = _lengths(sample, group, groups)
     cutoff = lengths.best_cutoff()
     logarithms = np.zeros(groups)
-    for half in _halves(lengths.group, start):
-        for chosen, stated in ((half, ~half), (~half, half)):
-            spent_there, successes = lengths.of(stated).costs_at(lengths.of(chosen).best_cutoff()[:, None])
+    start, starts = sample.starts
+    cells = Clusters.of(start, group, groups)
+    for half in _halves(group, start, starts, complete=len(cells.group) == groups * starts):
+        first = lengths.of(np.bincount(block[half], minlength=len(lengths.runs)))
+        second = lengths.of(lengths.runs - first.runs)
+        for chosen, stated in ((first, second), (second, first)):
+            spent_there, successes = stated.costs_at(chosen.best_cutoff()[:, None])
             logarithms += np.log(np.maximum(spent_there, 1.0) / np.maximum(successes, 0.5))[:, 0] / (2 * SPLITS)
-    known = np.isfinite(cutoff) & (_starts(lengths.group, start, groups) > 1)
+    known = np.isfinite(cutoff) & (cells.starts > 1)
     ert = expected_running_time(spent, np.bincount(group, sample.event, groups))
     table["cutoff"] = np.where(known, cutoff, np.nan)
     table["ert_restarted"] = np.where(known, np.exp(logarithms), np.nan)
@@ -63,16 +69,20 @@ def ert_by_cutoff(sample: Sample, by: Sequence[str], cutoffs: ArrayLike) -> pd.D
 
 @dataclass(frozen=True, slots=True)
 class _Lengths:
-    """The R runs of G groups, sorted by group, epochs, success: the epochs that each took, at least 1, if it `converged`."""
+    """The runs of G groups, put together where group, epochs and success are the same, and sorted by these: B blocks.
+
+    `group` (B,), `epochs` (B,) that each run took, at least 1, whether they `converged` (B,), how many `runs` (B,), 0 at least.
+    """
 
     group: Integers
     epochs: Floats
     converged: Booleans
+    runs: Integers
     groups: int
 
-    def of(self, some: Booleans) -> "_Lengths":
-        """Some of the runs."""
-        return _Lengths(self.group[some], self.epochs[some], self.converged[some], self.groups)
+    def of(self, runs: Integers) -> "_Lengths":
+        """So many (B,) of the runs of each block."""
+        return replace(self, runs=runs)
 
     def costs_at(self, cutoffs: Floats) -> tuple[Floats, Floats]:
         """Epochs spent and successes, each (G, K), where the runs of each group are given up after its cutoffs (G, K)."""
@@ -80,9 +90,10 @@ class _Lengths:
         codes, limits = np.arange(self.groups)[:, None], np.minimum(cutoffs, most - 0.5)
         ended = np.searchsorted(self.group * most + self.epochs, codes * most + limits, "right")
         first, past = (np.searchsorted(self.group, codes, side) for side in ("left", "right"))
-        spent, successes = (np.append(0.0, np.cumsum(values)) for values in (self.epochs, self.converged))
-        running = np.where(ended < past, (past - ended) * limits, 0.0)
-        return spent[ended] - spent[first] + running, successes[ended] - successes[first]
+        counted = self.runs, self.epochs * self.runs, self.converged * self.runs
+        runs, spent, successes = (np.append(0.0, np.cumsum(values)) for values in counted)
+        given_up = np.where(ended < past, (runs[past] - runs[ended]) * limits, 0.0)
+        return spent[ended] - spent[first] + given_up, successes[ended] - successes[first]
 
     def best_cutoff(self) -> Floats:
         """The cutoff (G,) of lowest Σ min(T, c) ÷ (the number with T ≤ c, less 1); infinite where fewer than two converged.
@@ -92,9 +103,11 @@ class _Lengths:
         """
         present, first, size = np.unique(self.group, return_index=True, return_counts=True)
         opening = np.repeat(first, size)
-        spent, successes = (_within(values, opening) for values in (self.epochs, self.converged.astype(float)))
-        running = np.repeat(first + size, size) - np.arange(len(self.group)) - 1
-        cost = np.where(self.converged, expected_running_time(spent + running * self.epochs, successes - 1), np.inf)
+        counted = self.runs, self.epochs * self.runs, self.converged * self.runs
+        runs, spent, successes = (running(values, opening) for values in counted)
+        later = np.repeat(runs[first + size - 1], size) - runs
+        cost = expected_running_time(spent + later * self.epochs, successes - 1)
+        cost = np.where(self.converged & (self.runs > 0), cost, np.inf)
         cutoff = np.full(self.groups, np.inf)
         if len(present):
             least = np.repeat(np.minimum.reduceat(cost, first), size)
@@ -103,31 +116,26 @@ class _Lengths:
         return cutoff
 
 
-def _within(values: Floats, opening: Integers) -> Floats:
-    """The sum of the values (R,) up to each run, from where its group begins."""
-    total = np.cumsum(values)
-    return np.asarray(total - (total - values)[opening], float)
-
-
 def _lengths(sample: Sample, group: Integers, groups: int) -> tuple[_Lengths, Integers]:
-    """The runs, sorted, and the start of each (R,)."""
-    epochs, converged = np.maximum(sample.epochs, 1.0), sample.event
-    distinct, rank = ranked(epochs)
-    order = np.argsort((group * len(distinct) + rank) * 2 + converged, kind="stable")
-    return _Lengths(group[order], epochs[order], converged[order], groups), sample.starts[0][order]
+    """The runs in blocks, and the block of each run (R,)."""
+    distinct, rank = ranked(np.maximum(sample.epochs, 1.0))
+    codes, block = compact((group * len(distinct) + rank) * 2 + sample.event)
+    of_group, converged = codes // 2, codes % 2 == 1
+    owner, epochs = np.divmod(of_group, max(len(distinct), 1))
+    runs = np.bincount(block, minlength=len(codes))
+    return _Lengths(owner, distinct[epochs], converged, runs, groups), block
 
 
-def _starts(group: Integers, start: Integers, groups: int) -> Integers:
-    """How many starts each group has, (G,)."""
-    starts = int(start.max(initial=-1)) + 1
-    return np.bincount(compact(group * starts + start)[0] // max(starts, 1), minlength=groups)
+def _halves(group: Integers, start: Integers, starts: int, complete: bool) -> Iterator[Booleans]:
+    """Whether each run (R,) belongs to the first half of the starts of its group, in each of `SPLITS` random splits.
 
-
-def _halves(group: Integers, start: Integers) -> Iterator[Booleans]:
-    """Whether each run (R,) belongs to the first half of the starts of its group, in each of `SPLITS` random splits."""
-    starts = int(start.max(initial=-1)) + 1
+    `complete`: all groups have all starts, so that a start is in the same half everywhere.
+    """
     for split in range(SPLITS):
         order = np.random.default_rng([SEED, split]).permutation(starts)
+        if complete:
+            yield (order % 2 == 0)[start]
+            continue
         cells, cell = compact(group * starts + order[start])
         owner = cells // max(starts, 1)
         place = np.arange(len(cells)) - np.searchsorted(owner, owner, "left")

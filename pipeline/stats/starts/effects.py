@@ -10,9 +10,10 @@ from scipy.special import stdtr, stdtrit
 from pipeline.stats.arrays import Booleans, Floats, Integers, compact, evenly
 from pipeline.stats.intervals import LEVEL, RESAMPLES, SEED
 from pipeline.stats.sample import Sample
-from pipeline.stats.starts.stratified_logistic import concordance, fit
+from pipeline.stats.starts.stratified_logistic import Counts, concordance, fit
 
 PropertiesOf = Callable[[Integers], pd.DataFrame]  # of the initial weights of these runs, a row per run
+Informative = tuple[Integers, Integers, Integers]  # runs, the setting and the start of each
 
 MOST_RUNS, MOST_STARTS, MOST_SETTINGS = 20_000, 2_000, 100  # that are looked at, evenly chosen
 FEWEST_STARTS, FEWEST_OUTCOMES = 20, 10  # starts, and starts with a run of either outcome
@@ -37,9 +38,10 @@ def start_effects(sample: Sample, properties_of: PropertiesOf) -> pd.DataFrame:
     which, 0.5 being no better than a coin: slopes come from four fifths of the starts, pairs from the last one;
     auc_low, auc_high: 95 % interval by bootstrap of the starts. starts and runs: those looked at.
     """
-    if too_few(sample):
+    found = informative_runs(sample)
+    if too_few(sample, found):
         return pd.DataFrame(columns=COLUMNS)
-    rows, stratum, start = informative_runs(sample)
+    rows, stratum, start = found
     table, converged = properties_of(rows), sample.event[rows].astype(float)
     yes_or_no = [name for name in table if "=" in str(name)]
     common = [name for name in yes_or_no if RARE <= table[name].mean() <= 1 - RARE]
@@ -64,11 +66,11 @@ def start_effects(sample: Sample, properties_of: PropertiesOf) -> pd.DataFrame:
     return effects
 
 
-def too_few(sample: Sample) -> str:
-    """Why starts cannot be told apart here, in a line; empty where they can."""
+def too_few(sample: Sample, found: Informative | None = None) -> str:
+    """Why starts cannot be told apart here, in a line; empty where they can. `found` are `informative_runs`, if known."""
     if not sample.replicated:
         return "Starts are not compared: there is only one, as no seed, file or explicit values are an axis of different ones."
-    rows, _, start = informative_runs(sample)
+    rows, _, start = found or informative_runs(sample)
     starts = sample.starts[1]
     if starts < FEWEST_STARTS:
         return f"Starts are not compared: there are {starts} of them; take {FEWEST_STARTS} or more."
@@ -82,27 +84,28 @@ def too_few(sample: Sample) -> str:
     return ""
 
 
-def informative_runs(sample: Sample) -> tuple[Integers, Integers, Integers]:
+def informative_runs(sample: Sample) -> Informative:
     """Runs (N,) at settings in which some converged and some did not; the number of each one's setting and of its start.
 
     At most MOST_STARTS starts, MOST_SETTINGS settings and MOST_RUNS runs in all, evenly chosen.
     """
     unit, units = sample.starts
-    start = unit if units <= MOST_STARTS else np.searchsorted(chosen := evenly(units, MOST_STARTS), unit)
-    seen = np.ones(len(sample), bool) if units <= MOST_STARTS else np.isin(unit, chosen)
+    chosen = evenly(units, MOST_STARTS)
+    rows = np.arange(len(sample)) if units <= MOST_STARTS else np.flatnonzero(np.isin(unit, chosen))
     setting, settings = sample.codes(sample.settings)
-    mixed = both_outcomes(setting, sample.event, settings, seen)
+    setting, unit = setting[rows], unit[rows]
+    mixed = both_outcomes(setting, sample.event[rows], settings)
     most = max(1, min(MOST_SETTINGS, MOST_RUNS // max(min(units, MOST_STARTS), 1)))
     kept = np.zeros(settings, bool)
     kept[np.flatnonzero(mixed)[evenly(int(mixed.sum()), most)]] = True
-    rows = np.flatnonzero(seen & kept[setting])
-    rows = np.sort(rows[np.unique(setting[rows] * units + unit[rows], return_index=True)[1]])  # of the same trial, one
-    return rows, compact(setting[rows])[1], start[rows]
+    own = np.flatnonzero(kept[setting])
+    own = np.sort(own[np.unique(setting[own] * units + unit[own], return_index=True)[1]])  # of the same trial, one
+    return rows[own], compact(setting[own])[1], np.searchsorted(chosen, unit[own])
 
 
-def both_outcomes(group: Integers, event: Booleans, groups: int, seen: Booleans) -> Booleans:
-    """Whether each group (G,) has runs that converged and runs that did not, among those that are seen (R,)."""
-    runs, converged = np.bincount(group, seen, groups), np.bincount(group, seen & event, groups)
+def both_outcomes(group: Integers, event: Booleans, groups: int) -> Booleans:
+    """Whether each group (G,) has runs that converged and runs that did not."""
+    runs, converged = np.bincount(group, minlength=groups), np.bincount(group[event], minlength=groups)
     return np.asarray((converged > 0) & (converged < runs))
 
 
@@ -118,13 +121,13 @@ def spread_within(values: pd.Series, stratum: Integers) -> float:
 class Fold:
     """Runs `held_out` (N,) and runs `seen` (N,), from which slopes come; the held-out starts' `place` (runs held out,).
 
-    `drawn` (B + 1, starts held out) is how often each is in a bootstrap sample, first as they are.
+    `drawn` (starts held out, B + 1) is how often each is in a bootstrap sample, first as they are.
     """
 
     held_out: Booleans
     seen: Booleans
     place: Integers
-    drawn: Floats
+    drawn: Counts
 
 
 def folds_of(converged: Floats, stratum: Integers, start: Integers) -> list[Fold]:
@@ -135,12 +138,13 @@ def folds_of(converged: Floats, stratum: Integers, start: Integers) -> list[Fold
     for number in range(FOLDS):
         held_out = fold == number
         seen = ~held_out
-        seen &= both_outcomes(stratum, converged > 0, groups, seen)[stratum]
+        seen &= both_outcomes(stratum[seen], converged[seen] > 0, groups)[stratum]
         own = np.unique(start[held_out])
         if not seen.any() or not len(own):
             continue
-        drawn = random.multinomial(len(own), np.full(len(own), 1 / len(own)), size=RESAMPLES).astype(float)
-        folds.append(Fold(held_out, seen, np.searchsorted(own, start[held_out]), np.vstack([np.ones(len(own)), drawn])))
+        times = random.multinomial(len(own), np.full(len(own), 1 / len(own)), size=RESAMPLES)
+        drawn = np.vstack([np.ones(len(own), int), times]).T.astype(np.float32, order="C")
+        folds.append(Fold(held_out, seen, np.searchsorted(own, start[held_out]), drawn))
     return folds
 
 
@@ -153,11 +157,11 @@ def out_of_sample_auc(properties: Floats, converged: Floats, stratum: Integers, 
     """
     agreeing, pairs = np.zeros((2, RESAMPLES + 1))
     for fold in folds:
-        seen, held_out, drawn = fold.seen, fold.held_out, fold.drawn
+        seen, held_out = fold.seen, fold.held_out
         slopes = fit(properties[seen], converged[seen], compact(stratum[seen])[1]).slopes
-        agree, all_pairs = concordance(properties[held_out] @ slopes, converged[held_out], stratum[held_out], fold.place)
-        agreeing += ((drawn @ agree) * drawn).sum(axis=1)
-        pairs += ((drawn @ all_pairs) * drawn).sum(axis=1)
+        scores = properties[held_out] @ slopes
+        agree, of_all = concordance(scores, converged[held_out], stratum[held_out], fold.place, fold.drawn)
+        agreeing, pairs = agreeing + agree, pairs + of_all
     with np.errstate(invalid="ignore", divide="ignore"):
         auc = agreeing / pairs
     ends = np.nanquantile(auc[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if np.isfinite(auc[1:]).any() else np.full(2, np.nan)

@@ -5,11 +5,14 @@ hundred of them; scikit-learn would take them as columns, and has no standard er
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.stats.arrays import Floats, Integers
 
+Counts = NDArray[np.floating[Any]]  # whole numbers
 RIDGE = 1e-6  # on each slope, of properties in standard deviations: perfect separation has an end
 MOST_STEPS = 50
 
@@ -55,20 +58,25 @@ def fit(properties: Floats, converged: Floats, stratum: Integers, start: Integer
     return Fit(slopes, errors)
 
 
-def concordance(scores: Floats, converged: Floats, stratum: Integers, start: Integers) -> tuple[Floats, Floats]:
-    """Pairs of starts (U, U), one converged (down) and the other not (across), in the same stratum: agreeing, and all.
+def concordance(scores: Floats, converged: Floats, stratum: Integers, start: Integers, drawn: Counts) -> tuple[Floats, Floats]:
+    """Pairs of runs of one stratum, one converged and the other not, in each of B samples of starts: agreeing (B,), all (B,).
 
-    A start has one run in a stratum. A pair agrees where the score (N,) of the run that converged is higher, and half agrees
-    where they are equal. Their sums' ratio is the AUC within strata: the chance that, of two runs of one setting with
-    different ends, the score tells which.
+    A run (N,) is in a sample as often as its start is, `drawn` (U, B); a start has one run in a stratum. A pair agrees where
+    the score of the run that converged is higher, and half agrees where they are equal. Their sums' ratio is the AUC within
+    strata: the chance that, of two runs of one setting with different ends, the score tells which. Of each run that
+    converged the failed ones below it are counted, in order of score. All sums are whole: `drawn` of single precision has all
+    their digits up to 2,896 starts.
     """
-    units = int(start.max(initial=-1)) + 1
-    agreeing, pairs = np.zeros((2, units, units))
+    agreeing, pairs = np.zeros((2, drawn.shape[1]))
     order = np.argsort(stratum, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(stratum[order])) + 1):
         yes, no = rows[converged[rows] > 0], rows[converged[rows] == 0]
-        difference = scores[yes][:, None] - scores[no]
-        cells = np.ix_(start[yes], start[no])
-        agreeing[cells] += (np.sign(difference) + 1) / 2
-        pairs[cells] += 1
+        no = no[np.argsort(scores[no], kind="stable")]
+        failed = np.zeros((len(no) + 1, drawn.shape[1]), drawn.dtype)  # up to each score
+        for number, run in enumerate(start[no].tolist()):
+            np.add(failed[number], drawn[run], out=failed[number + 1])
+        below, not_above = (np.searchsorted(scores[no], scores[yes], side) for side in ("left", "right"))
+        won = drawn[start[yes]]
+        agreeing += np.einsum("yb,yb->b", won, failed[below] + failed[not_above]) / 2.0
+        pairs += won.sum(axis=0) * failed[-1]
     return agreeing, pairs

@@ -8,7 +8,7 @@ from pipeline.app.interrupts import Interrupts
 from pipeline.backprop.batch import BatchResult, Progress
 from pipeline.results.rows import RunRows
 from pipeline.sweeps.chunks import Work
-from pipeline.sweeps.executors.overlap import behind
+from pipeline.sweeps.executors.overlap import ahead, behind
 
 Trained = tuple[Work, BatchResult]
 
@@ -31,9 +31,8 @@ class Local:
             progress(runs, epochs)
             self.interrupts.raise_if_requested()
 
-        for chunk in chunks:
+        for chunk, result in ahead((chunk, BatchResult.empty(chunk.batch)) for chunk in chunks):
             self.interrupts.raise_if_requested()
-            result = BatchResult.empty(chunk.batch)
             try:
                 with self.interrupts.deferred():
                     chunk.train(interruptible, result=result)

@@ -26,8 +26,10 @@ def restart_cutoffs(summary: Summary, axes: Sequence[str] | None = None) -> Pict
         return None
     others = [other for other in summary.settings if other not in (axis, NESTED)]
     fixed = {other: best[other].iloc[-1] for other in others}
-    at_best = np.logical_and.reduce([np.ones(len(summary), bool), *(summary.having(*one) for one in fixed.items())])
-    part = Summary(summary.results[at_best].reset_index(drop=True))
+    part = summary
+    if fixed:
+        at_best = np.logical_and.reduce([summary.having(*one) for one in fixed.items()])
+        part = Summary(summary.results[at_best].reset_index(drop=True))
     by = part.with_thresholds(*([axis] if axis else []))
     cutoffs = np.unique(np.rint(np.logspace(0, np.log10(end), CUTOFFS)))
     table = ert_by_cutoff(part, by, cutoffs)
