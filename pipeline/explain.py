@@ -138,7 +138,7 @@ def at_end(
         result = engine(name)(batch, bar("training", 1))
     record = ""
     if expected:
-        [again] = RunResult.of_batch(result, with_causes=expected.cause_digest is not None)
+        [again] = RunResult.of_batch(result, with_causes=expected.cause_digest is not None, engine=name)
         if differences(expected, again, config):
             return 1
         record = f"Recorded as {expected.name}; trained again, it has the same bits (digest {expected.digest[:12]}…)."

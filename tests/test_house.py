@@ -39,6 +39,7 @@ ROOMS = {
     "hydra_plugins": ("app sweeps", "hydra omegaconf"),
 }
 MORE_LIBRARIES = {
+    "backprop.causes.compiled": "llvmlite",
     "backprop.engines.compiled": "llvmlite",
     "maps.explorer": "jinja2 tornado",
     "sweeps.axes": "hydra omegaconf",

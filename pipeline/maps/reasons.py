@@ -27,5 +27,5 @@ def reasons(grid: Grid, result: MapResult, engine: str = "compiled") -> NDArray[
     size = min(batch_pixels(grid), AT_ONCE)
     for start in range(0, len(failed), size):
         some = failed[start : start + size]
-        found.ravel()[some] = causes(engine_named(engine)(grid.batch(some, CURVE_POINTS))).code
+        found.ravel()[some] = causes(engine_named(engine)(grid.batch(some, CURVE_POINTS)), engine).code
     return found

@@ -55,7 +55,7 @@ def train_again(
     results: list[Any] = [None] * len(trials)
     for indices, batch in make_batches(trials, curve_points):
         trained = engine_named(engine)(batch, progress)
-        for index, result in zip(indices, RunResult.of_batch(trained, with_causes), strict=True):
+        for index, result in zip(indices, RunResult.of_batch(trained, with_causes, engine), strict=True):
             results[index] = result
     return results
 

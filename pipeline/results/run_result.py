@@ -40,12 +40,12 @@ class RunResult:
     cause_digest: str | None = None  # of its cause, where it was asked for and there is one
 
     @classmethod
-    def of_batch(cls, result: BatchResult, with_causes: bool = False) -> "list[RunResult]":
+    def of_batch(cls, result: BatchResult, with_causes: bool = False, engine: str = "compiled") -> "list[RunResult]":
         """The results of all runs of a batch."""
         statuses = [STATUSES[status] for status in result.status]
         epochs, errors, norms = (array.tolist() for array in (result.epochs, result.final_error, result.gradient_norm))
         columns = keys(result.batch), digests(result), statuses, epochs, errors, norms
-        of_causes = cause_digests(causes(result)) if with_causes else repeat(None)
+        of_causes = cause_digests(causes(result, engine)) if with_causes else repeat(None)
         return list(map(cls, *columns, repeat(result), count(), of_causes))
 
     @property

@@ -77,7 +77,7 @@ class Chunk:
 
     def causes(self, result: BatchResult) -> Causes | None:
         """The causes of its trials, where they are asked for."""
-        return causes(result) if self.with_causes else None
+        return causes(result, self.engine) if self.with_causes else None
 
     def rows(self, result: BatchResult) -> "RunRows":
         """The rows of the trials that have ended."""

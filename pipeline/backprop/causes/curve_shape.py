@@ -27,21 +27,51 @@ class CurveShape:
     trend: Array
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What of a curve is looked at, as slices: of its points from `first` on, and of the intervals between them.
+
+    spans: the epochs of each such interval.
+    """
+
+    first: int
+    spans: Array
+    late: slice
+    last_half: slice
+    middle: slice
+    end: slice
+
+
+def parts(epochs: Array) -> Parts:
+    """The parts of curves at these epochs, (K,), which rise."""
+    last, intervals = epochs[-1], len(epochs) - 1
+    late, last_half = (int(np.searchsorted(epochs[:-1], part * last)) for part in (LAST_PART, 0.5))
+    middle, after_middle = int(np.searchsorted(epochs, 0.3 * last)), int(np.searchsorted(epochs, 0.55 * last, "right"))
+    if middle == after_middle:
+        middle, after_middle = len(epochs) // 2, len(epochs) // 2 + 1
+    end = int(np.searchsorted(epochs, 0.8 * last))
+    first = max(0, min(late, last_half, middle, end, intervals - 1))
+    bounds = [(late, intervals), (last_half, intervals), (middle, after_middle), (end, len(epochs))]
+    return Parts(first, np.diff(epochs[first:]), *(slice(start - first, stop - first) for start, stop in bounds))
+
+
 def shape(epochs: Array, errors: Array) -> CurveShape:
     """The shape of curves: epochs (K,), errors (K, R). Of a single point nothing is known: NaN."""
-    if len(epochs) < 2:
-        unknown = np.full(errors.shape[1], np.nan)
-        return CurveShape(unknown, unknown, unknown, unknown)
-    epochs = np.asarray(epochs, float)
-    fall = errors[:-1] - errors[1:]
-    rate = fall / np.diff(epochs)[:, None]
-    late = np.flatnonzero(epochs[:-1] >= LAST_PART * epochs[-1])
-    last_half = np.flatnonzero(epochs[:-1] >= 0.5 * epochs[-1])
-    rises = added((fall[last_half] < 0.0).astype(float))
-    middle, end = (epochs >= 0.3 * epochs[-1]) & (epochs <= 0.55 * epochs[-1]), epochs >= 0.8 * epochs[-1]
-    middle[len(epochs) // 2] |= not middle.any()
-    trend = errors[end].min(axis=0) / errors[middle].min(axis=0)
-    return CurveShape(rate[-1], rises, _slope(0.5 * (errors[:-1] + errors[1:])[late], rate[late]), trend)
+    looked_at = parts(np.asarray(epochs, float))
+    return shape_of(looked_at, errors[looked_at.first :])
+
+
+def shape_of(parts: Parts, errors: Array) -> CurveShape:
+    """The shape of curves from their parts; errors from the first point on that is looked at."""
+    if not len(parts.spans):
+        return CurveShape(*np.full((4, errors.shape[1]), np.nan))
+    before, after = errors[:-1], errors[1:]
+    fall = before - after
+    rate = fall / parts.spans[:, None]
+    rises = added((fall[parts.last_half] < 0.0).astype(float))
+    trend = errors[parts.end].min(axis=0) / errors[parts.middle].min(axis=0)
+    level = 0.5 * (before[parts.late] + after[parts.late])
+    return CurveShape(rate[-1], rises, _slope(level, rate[parts.late]), trend)
 
 
 def _slope(level: Array, rate: Array) -> Array:

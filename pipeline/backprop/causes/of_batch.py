@@ -9,17 +9,13 @@ from numpy.typing import NDArray
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch, BatchResult
 from pipeline.backprop.causes.bound import lowest_error, lowest_worst_output
-from pipeline.backprop.causes.curve_shape import shape
-from pipeline.backprop.causes.ending import Ending, ending
-from pipeline.backprop.causes.limits import MOST_TRAINED
+from pipeline.backprop.causes.curve_shape import parts
+from pipeline.backprop.causes.ending import Ending
+from pipeline.backprop.causes.looking import Look, look_of
 from pipeline.backprop.causes.rules import Cause, cause
 from pipeline.backprop.causes.twins import twins
 from pipeline.backprop.network import forward, worst_output
 from pipeline.backprop.status import Status
-
-NUMBERS = 500_000  # of one array of second derivatives: with fewer or more it takes longer
-MOST_NUMBERS = 2_000_000  # … at most: 16 MB
-FEWEST = 128  # runs that are looked at together: with fewer, calls would cost more than arithmetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,43 +31,39 @@ class Causes:
 
 
 @np.errstate(all="ignore")
-def causes(result: BatchResult) -> Causes:
-    """Why each trial did not converge; `Cause.NONE` of those that did, and of stationary ones."""
+def causes(result: BatchResult, engine: str = "compiled") -> Causes:
+    """Why each trial did not converge; `Cause.NONE` of those that did, and of stationary ones. The same bits by any engine."""
     trials = len(result.status)
     found = Causes(np.zeros(trials, np.int8), *(np.full(trials, np.nan) for _ in fields(Causes)[1:]))
     found.code[result.status == Status.DIVERGED] = Cause.DIVERGED
     exhausted = np.flatnonzero(result.status == Status.EXHAUSTED)
     trainings, of = np.unique(result.batch.training[exhausted], return_inverse=True)
-    numbers = numbers_of(result.batch)
-    size = max(1, min(FEWEST, MOST_NUMBERS // numbers), NUMBERS // numbers)
-    for some in np.split(np.arange(len(trainings)), range(size, len(trainings), size)) if len(trainings) else ():
+    if not len(trainings):
+        return found
+    looked_at = parts(result.curve_epochs.astype(float))
+    look, size = look_of(result.batch, looked_at, len(trainings), engine)
+    errors = result.curve_errors[looked_at.first :]
+    for some in np.split(np.arange(len(trainings)), range(size, len(trainings), size)):
         own = np.flatnonzero((of >= some[0]) & (of <= some[-1]))
-        explain(result, exhausted[own], of[own] - some[0], found)
+        explain(result, exhausted[own], of[own] - some[0], look, errors, found)
     return found
 
 
-def numbers_of(batch: Batch) -> int:
-    """How many numbers one run takes, about."""
-    trained = batch.network.trained
-    of_curvature = min(trained, MOST_TRAINED) * (trained + 4 * max(batch.network.units))
-    return max(of_curvature, len(batch.inputs) * sum(batch.network.units)) + 1
-
-
-def explain(result: BatchResult, trials: NDArray[np.intp], of: NDArray[np.intp], found: Causes) -> None:
+def explain(
+    result: BatchResult, trials: NDArray[np.intp], of: NDArray[np.intp], look: Look, errors: Array, found: Causes
+) -> None:
     """Fills in the causes of exhausted trials; `of` numbers their trainings: the same weights have the same ending."""
     batch = result.batch
     of, first = columns(of), columns(np.unique(of, return_index=True)[1])
-    training, parameters = columns(batch.training[trials[first]]), result.parameters[:, columns(trials[first])]
-    learning_rate, momentum = batch.learning_rate[:, training], batch.momentum[training]
-    end = ending(batch.network, parameters, batch.inputs, batch.targets, learning_rate, momentum)
-    curve = shape(result.curve_epochs.astype(float), result.curve_errors[:, training])
-    goal = goals(batch, parameters[:, of], batch.threshold[trials], end.error[of])
-    equal = twins(batch.network, batch.initial_parameters[:, training])[of]
+    training, parameters = columns(batch.training[trials[first]]), taken(result.parameters, columns(trials[first]))
+    end, curve = look(parameters, taken(batch.learning_rate, training), batch.momentum[training], taken(errors, training))
+    goal = goals(batch, taken(parameters, of), batch.threshold[trials], end.error[of])
+    equal = twins(batch.network, taken(batch.initial_parameters, training))[of]
     lowest = lowest_error(batch.network, batch.inputs, batch.targets)
     bound = np.full(len(trials), lowest)
     if batch.criterion == "worst_output":  # of which a threshold can be within reach where the error's is not
         bound[:] = lowest_worst_output(batch.network, batch.inputs, batch.targets)
-        bound = goals(batch, parameters[:, of], bound, end.error[of])
+        bound = goals(batch, taken(parameters, of), bound, end.error[of])
     relu = batch.network.activation == "relu" and batch.network.layers > 1
     wide = Ending(*(getattr(end, field.name)[of] for field in fields(Ending)))
     curves = type(curve)(*(getattr(curve, field.name)[of] for field in fields(curve)))
@@ -86,6 +78,11 @@ def columns(indices: NDArray[np.intp]) -> Any:
     """These columns, as a slice where they are all from the first to the last: nothing is copied then."""
     whole = len(indices) > 0 and (np.diff(indices) == 1).all()
     return slice(int(indices[0]), int(indices[-1]) + 1) if whole else indices
+
+
+def taken(array: Array, chosen: Any) -> Array:
+    """These columns of an array (N, R). A plain index of many would give them with runs outermost, which is slow to work with."""
+    return array[:, chosen] if isinstance(chosen, slice) else array.take(chosen, axis=1)
 
 
 def goals(batch: Batch, parameters: Array, threshold: Array, error: Array) -> Array:

@@ -60,7 +60,7 @@ def train_pixel(grid: Grid, y: int, x: int, engine: str, check: Check) -> OneRun
     trial = grid.trial(y, x)
     result = engine_named(engine)(make_batch([trial]), lambda ended, epochs: check())
     [run] = RunResult.of_batch(result)
-    found = causes(result)
+    found = causes(result, engine)
     cause, status = Cause(int(found.code[0])), Status(int(result.status[0]))
     numbers = (float(found.number[0]), run.final_error, float(found.goal[0]), float(found.k_star[0]))
     named = weights(run)

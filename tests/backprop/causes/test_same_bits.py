@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.app.composition import compose
-from pipeline.backprop.causes import of_batch
+from pipeline.backprop.causes import looking
 from pipeline.backprop.causes.of_batch import causes
 from pipeline.backprop.engines import engine
 from pipeline.trials.batching import make_batch
@@ -51,7 +51,7 @@ def part(result, trainings):
 
 
 def digests(batch, name="compiled", threads=None):
-    return cause_digests(causes(engine(name)(batch, None, None, threads)))
+    return cause_digests(causes(engine(name)(batch, None, None, threads), name))
 
 
 @pytest.mark.parametrize("name", POPULATIONS)
@@ -71,9 +71,20 @@ def test_alone_and_in_a_batch_of_any_size_in_any_order(name, monkeypatch):
     for training in trainings[:10]:
         own = np.flatnonzero(result.batch.training == training)
         assert cause_digests(causes(part(result, np.array([training])))) == [found[trial] for trial in own]
-    monkeypatch.setattr(of_batch, "FEWEST", 3)
-    monkeypatch.setattr(of_batch, "NUMBERS", 1)
+    monkeypatch.setattr(looking, "FEWEST", 3)
+    monkeypatch.setattr(looking, "NUMBERS", 1)
     assert cause_digests(causes(result)) == found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", POPULATIONS)
+def test_by_compiled_code(name, monkeypatch):
+    batch = batch_of(name)
+    found = digests(batch, "numpy")
+    monkeypatch.setattr(looking, "SECONDS_TO_LOAD", 0.0)
+    monkeypatch.setattr(looking, "SECONDS_TO_COMPILE", 0.0)
+    monkeypatch.setattr(looking, "look_by_numpy", None)
+    assert digests(batch) == found
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -24,6 +24,7 @@ from llvmlite import ir
 
 from pipeline.backprop.engines.compiled import blocks, lanes, registers
 from pipeline.backprop.engines.compiled.kernel import Kernel
+from pipeline.backprop.engines.compiled.vectors import ALIGNMENT
 
 log = logging.getLogger("pipeline.engine")
 
@@ -87,6 +88,24 @@ def cache_folder() -> Path:
         return Path(tempfile.gettempdir()) / CACHE_NAME
 
 
+class Emitted(Protocol):
+    """What else is compiled: all that shapes it, as a frozen dataclass."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The functions that are called from outside."""
+
+    @property
+    def what(self) -> str:
+        """What is compiled, in words."""
+
+    def emit(self, module: ir.Module) -> None:
+        """Writes the functions into the module."""
+
+
+Part = Kernel | str | Emitted
+
+
 @cache
 def source_hash() -> str:
     """SHA-256 of everything that shapes compiled code but a kernel's own shape."""
@@ -96,7 +115,7 @@ def source_hash() -> str:
     return digest.hexdigest()
 
 
-def cached_file(part: Kernel | str) -> Path:
+def cached_file(part: Part) -> Path:
     """The file that holds the machine code of this kernel, or of SHARED, if it has been compiled before."""
     name = hashlib.sha256(repr((part, processor(), source_hash())).encode()).hexdigest()
     return cache_folder() / f"{name}.kernel"
@@ -109,33 +128,45 @@ def new_module() -> ir.Module:
     return module
 
 
-def emit(part: Kernel | str) -> ir.Module:
+def emit(part: Part) -> ir.Module:
     """The kernel, or SHARED, in LLVM's intermediate code."""
     module = new_module()
     if isinstance(part, str):
         lanes.emit(module)
-    else:
+    elif isinstance(part, Kernel):
         (registers if part.unrolled else blocks).emit(module, part)
+    else:
+        part.emit(module)
     return module
 
 
-def optimised(emitted: ir.Module, machine: Any) -> Any:
-    """The emitted code after LLVM's passes, for this machine."""
+def align_stack(emitted: ir.Module) -> None:
+    """Puts the registers for which there is no room at multiples of a cache line: LLVM would let them lie across two."""
+    for function in emitted.functions:
+        if not function.is_declaration:
+            function.attributes.alignstack = ALIGNMENT
+            function.attributes.add("nounwind")  # llvmlite writes no attributes where there is only an alignment
+
+
+def optimised(emitted: ir.Module, machine: Any, unrolling: bool = True) -> Any:
+    """The emitted code after LLVM's passes, for this machine; unrolled loops are faster and take longer to compile."""
+    align_stack(emitted)
     module = llvm.parse_assembly(str(emitted))
     module.data_layout = str(machine.target_data)
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     # Everything is in vectors already: looking for more only costs time.
     options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = False
+    options.loop_unrolling = unrolling
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
     return module
 
 
-def machine_code(emitted: ir.Module) -> bytes:
+def machine_code(emitted: ir.Module, unrolling: bool = True) -> bytes:
     """An object file for this processor."""
     machine = target_machine(processor().name, processor().features)
-    return bytes(machine.emit_object(optimised(emitted, machine)))
+    return bytes(machine.emit_object(optimised(emitted, machine, unrolling)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +177,16 @@ class Compiled:
     owner: Any
 
 
-_loaded: dict[Kernel | str, Compiled] = {}
+_loaded: dict[Part, Compiled] = {}
 _loading = Lock()
 
 
-def is_ready(part: Kernel | str) -> bool:
+def is_ready(part: Part) -> bool:
     """Whether this needs no compiling."""
     return part in _loaded or cached_file(part).is_file()
 
 
-def compiled(part: Kernel | str) -> Compiled:
+def compiled(part: Part) -> Compiled:
     """The machine code of a kernel, or of SHARED: from this process, from the cache, or compiled now."""
     with _loading:
         if part not in _loaded:
@@ -163,20 +194,32 @@ def compiled(part: Kernel | str) -> Compiled:
         return _loaded[part]
 
 
-def load(part: Kernel | str) -> Compiled:
+def functions_of(part: Part) -> tuple[str, ...]:
+    """The functions that are called from outside."""
+    if isinstance(part, str):
+        return ("work",)
+    return ("epochs", "advance") if isinstance(part, Kernel) else part.names
+
+
+def in_words(part: Part) -> str:
+    """What is compiled."""
+    if isinstance(part, str):
+        return "the lanes"
+    return f"the training of {'-'.join(map(str, part.network.units))} networks" if isinstance(part, Kernel) else part.what
+
+
+def load(part: Part) -> Compiled:
     """The machine code from the cache, or compiled now and put there."""
     file = cached_file(part)
     code = read_cached(file)
     if code is None:
-        level, what = logging.DEBUG, "the lanes"
-        if isinstance(part, Kernel):
-            level, what = logging.INFO, f"the training of {'-'.join(map(str, part.network.units))} networks"
-        log.log(level, "compiling %s, once for this machine", what)
+        level = logging.INFO if isinstance(part, Kernel) else logging.DEBUG
+        log.log(level, "compiling %s, once for this machine", in_words(part))
         started = time.monotonic()
-        code = machine_code(emit(part))
+        code = machine_code(emit(part), unrolling=isinstance(part, Kernel | str))
         log.log(level, "compiled in %.1f s", time.monotonic() - started)
         write_cached(file, code)
-    names = ("epochs", "advance") if isinstance(part, Kernel) else ("work",)
+    names = functions_of(part)
     owner, addresses = link(code, names)
     return Compiled(dict(zip(names, addresses, strict=True)), owner)
 
