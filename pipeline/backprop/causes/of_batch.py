@@ -81,7 +81,7 @@ def columns(indices: NDArray[np.intp]) -> Any:
 
 
 def taken(array: Array, chosen: Any) -> Array:
-    """These columns of an array (N, R). A plain index of many would give them with runs outermost, which is slow to work with."""
+    """These columns of an array (N, R). An index in brackets would give them with runs outermost, slow to work with."""
     return array[:, chosen] if isinstance(chosen, slice) else array.take(chosen, axis=1)
 
 
