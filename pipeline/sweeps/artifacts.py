@@ -91,15 +91,20 @@ def observations(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_
     """What the statistics read of the results."""
     unread = UNREAD if plan.idle_axes else (*UNREAD, *KEYS)
     read = [*plan.axes, *(name for name in NO_AXES if name not in unread)]
-    table = pa.concat_tables(results_tables(plan, rows, run_ids, scores, read)).replace_schema_metadata()
-    for name in WORDS:
-        if name in table.column_names:
-            number = table.column_names.index(name)
-            table = table.set_column(number, name, pc.dictionary_encode(table.column(name)))
+    table = pa.concat_tables(map(in_memory, results_tables(plan, rows, run_ids, scores, read))).unify_dictionaries()
     frame: pd.DataFrame = table.to_pandas(self_destruct=True, split_blocks=True)  # column by column: few are there twice
     del table
     pa.default_memory_pool().release_unused()
     return frame
+
+
+def in_memory(table: pa.Table) -> pa.Table:
+    """A table of its own, not one of parts of files, with codes in place of WORDS."""
+    for name in WORDS:
+        if name in table.column_names:
+            words = pc.dictionary_encode(table.column(name))
+            table = table.set_column(table.column_names.index(name), name, words)
+    return table.replace_schema_metadata().combine_chunks()
 
 
 def has_batch_updates(plan: Plan) -> bool:

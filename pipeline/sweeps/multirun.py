@@ -23,6 +23,7 @@ from pipeline.store.failures import store_errors_as_config_errors
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import executor
+from pipeline.sweeps.executors.overlap import short_turns
 from pipeline.sweeps.request import SweepRequest
 from pipeline.sweeps.session import SweepSession, UnfinishedError, start_parent, verify
 from pipeline.sweeps.single import objective
@@ -56,7 +57,7 @@ def run(request: SweepRequest, callbacks: JobCallbacks | None = None) -> "tuple[
     Raises ConfigError before anything is trained, and UnfinishedError where something is left to be done.
     """
     settings, tracking = request.settings, request.settings.tracking
-    with Interrupts() as interrupts, closing(executor(settings.executor, interrupts)) as trainer:
+    with Interrupts() as interrupts, closing(executor(settings.executor, interrupts)) as trainer, short_turns():
         with phase("opening"):
             store = Store(tracking.uri, tracking.experiment, tracking.artifacts)
         description = describe(request, store.uri)

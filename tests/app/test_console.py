@@ -94,8 +94,9 @@ print(*sorted({"jinja2", "matplotlib", "mlflow", "numba", "pandas", "scipy", "sk
 """
 
 
-def test_no_command_imports_anything_heavy_before_it_has_read_its_words():
-    started = subprocess.run([sys.executable, "-c", IMPORTED, *console.COMMANDS], capture_output=True, text=True, check=True)
+def test_no_command_imports_anything_heavy_before_it_has_read_its_words_and_no_sweep_before_it_trains():
+    modules = [*console.COMMANDS, "sweeps.multirun"]
+    started = subprocess.run([sys.executable, "-c", IMPORTED, *modules], capture_output=True, text=True, check=True)
     assert started.stdout == "\n"
 
 

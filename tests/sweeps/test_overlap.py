@@ -1,11 +1,12 @@
 """Work on one item while the next is made: the order, interrupts and errors are those of work done at once."""
 
+import sys
 import threading
 
 import pytest
 
 from pipeline.app.interrupts import Interrupts
-from pipeline.sweeps.executors.overlap import ahead, behind, beside
+from pipeline.sweeps.executors.overlap import ahead, behind, beside, short_turns
 
 
 def large(item):
@@ -63,3 +64,10 @@ def test_an_interrupt_does_not_wait_for_what_is_done_beside():
     with pytest.raises(KeyboardInterrupt), beside(may_end.wait):
         raise KeyboardInterrupt
     may_end.set()
+
+
+def test_turns_are_short_for_a_time():
+    before = sys.getswitchinterval()
+    with short_turns():
+        assert sys.getswitchinterval() < before
+    assert sys.getswitchinterval() == before

@@ -7,6 +7,7 @@ have 512 bits. `hashlib` is what it must equal.
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,14 +15,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from pipeline.backprop.engines.compiled.machine_code import (
-    cached_file,
-    link,
-    machine_code,
-    new_module,
-    read_cached,
-    write_cached,
-)
+from pipeline.backprop.engines.compiled.machine_code import compiled
 from pipeline.backprop.engines.compiled.scalars import BYTE
 from pipeline.backprop.engines.compiled.vectors import INTEGER, POINTER
 
@@ -80,18 +74,22 @@ def states(start: NDArray[np.uint32], padded: Bytes) -> Bytes:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """The compiled function: addresses of a state, blocks and sums; the number of groups, and of blocks of each message."""
+
+    names: tuple[str, ...] = (NAME,)
+    what: str = "SHA-256"
+
+    def emit(self, module: ir.Module) -> None:
+        """Writes the function into the module."""
+        emit(module)
+
+
 @cache
 def routine() -> Any:
-    """The compiled function, from the cache or compiled now: addresses of a state, blocks, sums; groups, blocks of each."""
-    file = cached_file(NAME)
-    code = read_cached(file)
-    if code is None:
-        code = machine_code(emitted())
-        write_cached(file, code)
-    owner, [address] = link(code, (NAME,))
-    function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_int64)(address)
-    function.owner = owner  # type: ignore[attr-defined]  # keeps the code alive
-    return function
+    """The compiled function, from the cache or compiled now."""
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_int64)(compiled(Routine()).functions[NAME])
 
 
 class Lanes:
@@ -140,9 +138,8 @@ class Lanes:
         return rows
 
 
-def emitted() -> ir.Module:
-    """The function in LLVM's intermediate code."""
-    module = new_module()
+def emit(module: ir.Module) -> None:
+    """Writes the function down."""
     kind = ir.FunctionType(ir.VoidType(), [POINTER] * 3 + [INTEGER] * 2)
     function = ir.Function(module, kind, NAME)
     start, padded, found, groups, blocks = function.args
@@ -196,7 +193,6 @@ def emitted() -> ir.Module:
 
     builder.position_at_end(end)
     builder.ret_void()
-    return module
 
 
 def compressed(lanes: Lanes, state: list[ir.Value], words: list[ir.Value]) -> list[ir.Value]:
