@@ -166,8 +166,10 @@ def is_ready(part: Kernel | str) -> bool:
 
 
 def passes_level(part: Kernel | str) -> int:
-    """LLVM's passes find nothing in what is written out: without them it is as fast, and compiled in half the time."""
-    return 0 if isinstance(part, Kernel) and part.unrolled else 3
+    """LLVM's passes find nothing in what is written out, but that an online epoch's first forward pass is done twice."""
+    if isinstance(part, str) or not part.unrolled:
+        return 3
+    return 1 if part.update == "online" else 0
 
 
 def compiled(part: Kernel | str) -> Compiled:

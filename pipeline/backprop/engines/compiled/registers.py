@@ -181,9 +181,11 @@ class State:
         return self.step([gradient[row] for row in sorted(gradient)])
 
 
-def together(states: list[State], emit: Callable[[State], Emitted]) -> list[Emitted]:
-    """[emit(state) for state in states], staggered."""
-    return states[0].code.staggered([partial(emit, state) for state in states], 2 * states[0].kernel.chains.behind)
+def together(states: list[State], emit: Callable[[State], Emitted], patterns: int) -> list[Emitted]:
+    """[emit(state) for state in states], each forward pass of `patterns` begun after the activations of the one before."""
+    kernel = states[0].kernel
+    behind = kernel.chains.behind * patterns * max(kernel.network.units[1:])
+    return states[0].code.staggered([partial(emit, state) for state in states], behind)
 
 
 def advanced(states: list[State], gradients: list[list[Vector]]) -> list[State]:
@@ -192,7 +194,7 @@ def advanced(states: list[State], gradients: list[list[Vector]]) -> list[State]:
     if kernel.update == "batch":
         return [state.step(gradient) for state, gradient in zip(states, gradients, strict=True)]
     for pattern in range(kernel.patterns):
-        outputs = together(states, partial(State.forward, patterns=range(pattern, pattern + 1)))
+        outputs = together(states, partial(State.forward, patterns=range(pattern, pattern + 1)), 1)
         states = [state.learn(pattern, each[0]) for state, each in zip(states, outputs, strict=True)]
     return states
 
@@ -204,7 +206,7 @@ def emit_epochs(module: ir.Module, kernel: Kernel) -> None:
     loop = Loop(code, [vector for state in before for vector in state.carried()])
     count = len(before[0].carried())
     states = [state.with_carried(loop.carried[place * count :][:count]) for place, state in enumerate(before)]
-    found = together(states, State.evaluate)
+    found = together(states, State.evaluate, kernel.patterns)
     # Gradients that no test needs are computed after it: so few numbers wait for it in registers.
     early = gradients_of(states, found) if kernel.tolerance else None
     ending = loop.turn.equals(stop)
