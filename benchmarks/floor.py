@@ -25,7 +25,12 @@ from pipeline.backprop.engines.compiled.vectors import INTEGER, POINTER, Code, C
 from pipeline.backprop.network import Network
 
 REGISTERS = 120  # how many registers' numbers the activations are taken of: in the first-level cache
-ABREAST = (4, 6, 8, 10)  # registers side by side, of which the fastest is the floor
+CHAINS = (
+    (8, 3),
+    (10, 2),
+    (12, 2),
+    (15, 2),
+)  # (activations at once, instructions between two), of which the fastest is the floor
 REPEATED = 8  # how often a turn of the arithmetic takes each of its registers
 # (multiplications, additions) of one unit's error × slope
 SLOPE = {"sigmoid": (2, 1), "tanh": (2, 1), "relu": (0, 0), "identity": (0, 0)}
@@ -37,22 +42,25 @@ def _activation(name: str) -> tuple[Callable[[int, int], None], int]:
     numbers = REGISTERS * processor().width
     memory = np.full(numbers + 8, 0.5)
     start = memory.ctypes.data + -memory.ctypes.data % 64
-    runs = [_activation_abreast(name, abreast) for abreast in ABREAST]
+    runs = [_activation_staggered(name, *chains) for chains in CHAINS]
     seconds = alternate({str(place): partial(run, start, 2000) for place, run in enumerate(runs)})
     return min(enumerate(runs), key=lambda run: min(seconds[str(run[0])]))[1], numbers
 
 
-def _activation_abreast(name: str, abreast: int) -> Callable[[int, int], None]:
+def _activation_staggered(name: str, count: int, behind: int) -> Callable[[int, int], None]:
     module = new_module()
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, INTEGER]), "run")
-    code = Code(function, abreast * processor().width)
+    code = Code(function, processor().width)
     rows = Rows(code, function.args[0])
 
-    def turn(_: Count, __: list[Vector]) -> Sequence[Vector]:
-        def one(row: Count) -> None:
-            rows[row] = EMITTERS[name].function(rows[row])
+    def one(row: Count) -> None:
+        rows[row] = EMITTERS[name].function(rows[row])
 
-        code.each(Index(code, code.integer(REGISTERS // abreast)), one)
+    def turn(_: Count, __: list[Vector]) -> Sequence[Vector]:
+        def some(group: Count) -> None:
+            code.staggered([partial(one, group * count + place) for place in range(count)], behind)
+
+        code.each(Index(code, code.integer(REGISTERS // count)), some)
         return ()
 
     code.loop(Index(code, function.args[1]), turn)

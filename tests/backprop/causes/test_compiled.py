@@ -98,7 +98,9 @@ class Emitted:
     def __init__(self, emit):
         module = machine_code.new_module()
         emit(module)
-        self.owner, [self.address] = machine_code.link(machine_code.machine_code(module, unrolling=False), ("run",))
+        self.owner, [self.address] = machine_code.link(
+            machine_code.machine_code(module, machine_code.Passes(unrolling=False)), ("run",)
+        )
 
     def __call__(self, arrays, *integers):
         """The arrays afterwards."""
@@ -206,7 +208,7 @@ def test_no_product_is_fused_with_a_sum(triple, cpu):
     module = machine_code.emit(look_code(XOR, 4))
     module.triple = triple
     machine = target.create_target_machine(cpu=cpu, opt=3)
-    assembly = machine.emit_assembly(machine_code.optimised(module, machine, unrolling=False))
+    assembly = machine.emit_assembly(machine_code.optimised(module, machine, machine_code.Passes(unrolling=False)))
     assert re.search(r"\bv?f?mul", assembly)
     assert not re.search(r"\b(fml[as]|fn?m(add|sub)|vfn?m(add|sub)\w*)\b", assembly)
 

@@ -107,12 +107,42 @@ def test_no_product_is_fused_with_a_sum_on_any_processor(triple: str, cpu: str, 
         pytest.skip(f"this llvmlite makes no code for {triple}")
     batch = make(network, 4, 2, 0, momentum=0.5, update=update)
     processor = compiled.Processor(cpu, "", 2, 16)
-    module = compiled.emit(schedule.choose_kernel(batch, processor))
+    kernel = schedule.choose_kernel(batch, processor)
+    module = compiled.emit(kernel)
     module.triple = triple
     machine = target.create_target_machine(cpu=cpu, opt=3)
-    assembly = machine.emit_assembly(compiled.optimised(module, machine))
+    assembly = machine.emit_assembly(compiled.optimised(module, machine, compiled.passes_of(kernel)))
     assert re.search(r"\bv?f?mul", assembly)
     assert not re.search(r"\b(fml[as]|fn?m(add|sub)|vfn?m(add|sub)\w*)\b", assembly)
+
+
+def test_numbers_put_away_never_lie_across_two_cache_lines() -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    triple = "x86_64-unknown-linux-gnu"
+    try:
+        target = llvm.Target.from_triple(triple)
+    except RuntimeError:
+        pytest.skip(f"this llvmlite makes no code for {triple}")
+    kernel = schedule.choose_kernel(make(Network((2, 2, 2)), 1, 2, 0), compiled.Processor("znver4", "", 8, 32))
+    module = compiled.emit(kernel)
+    module.triple = triple
+    machine = target.create_target_machine(cpu="znver4", opt=3)
+    assembly = machine.emit_assembly(compiled.optimised(module, machine, compiled.passes_of(kernel)))
+    moves = [line for line in assembly.splitlines() if "zmm" in line and re.search(r"vmov.*\(%r[sb]p\)", line)]
+    assert moves
+    assert not [line for line in moves if "vmovup" in line]
+
+
+def test_staggered_chains_begin_one_behind_the_other() -> None:
+    function = ir.Function(compiled.new_module(), ir.FunctionType(ir.VoidType(), [POINTER]), "run")
+    code = Code(function, 8)
+    vector = Rows(code, function.args[0])[0]
+    begin = len(code.builder.block.instructions)
+    chains = code.staggered([lambda: [vector + 1.0, vector + 2.0, vector + 3.0] for _ in range(3)], 1)
+    order = [id(instruction) for instruction in code.builder.block.instructions[begin:]]
+    places = [(0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (2, 0), (1, 2), (2, 1), (2, 2)]
+    assert order == [id(chains[chain][instruction].value) for chain, instruction in places]
 
 
 def test_damaged_and_missing_caches_are_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

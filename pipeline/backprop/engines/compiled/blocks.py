@@ -47,7 +47,7 @@ class Passes:
         for index, layer in enumerate(self.layers):
             weights, biases = (memory.parameters.start(rows[index]) for rows in kernel.parameter_rows)
             below, outputs = self._below(memory, index, start), memory.outputs.start(kernel.unit_rows[index])
-            layers.forward(code, layer, self.tile, kernel.abreast, weights, biases, below, outputs, patterns)
+            layers.forward(code, layer, self.tile, kernel.chains, weights, biases, below, outputs, patterns)
         last, rows = self.layers[-1], kernel.unit_rows[-2]
         outputs, targets = memory.outputs.start(rows), memory.targets.start(start * last.units)
         deltas, sums = memory.deltas.start(rows), [memory.lanes[ERROR], memory.lanes[WORST]]

@@ -17,8 +17,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from pipeline.backprop.engines.compiled.layers import Layer, Tile
-from pipeline.backprop.engines.compiled.vectors import INTEGER, POINTER, Code, Index, Mask, Numbers, Rows, Vector
+from pipeline.backprop.engines.compiled.layers import Chains, Layer, Tile
+from pipeline.backprop.engines.compiled.vectors import INTEGER, POINTER, Code, Count, Index, Mask, Numbers, Rows, Vector
 from pipeline.backprop.network import Network
 
 MEMORY = ("parameters", "velocity", "gradient", "rates", "lanes", "history", "outputs", "deltas", "inputs", "targets", "halt")
@@ -34,8 +34,8 @@ class Kernel:
     """All that shapes the code of `epochs` and `advance`.
 
     `momentum` and `tolerance` say whether any run has one. `patterns` is their number if the code is for exactly
-    that number, else 0; `block` is how many are taken at once. If `unrolled`, all is written out and the parameters stay in
-    registers. `abreast` is of how many rows an activation is computed side by side.
+    that number, else 0; `block` is how many are taken at once. If `unrolled`, all is written out, for each of the `parts` of
+    the lanes, and the parameters stay in registers.
     """
 
     network: Network
@@ -44,11 +44,12 @@ class Kernel:
     momentum: bool
     tolerance: bool
     lanes: int
+    parts: int
     patterns: int
     block: int
     unrolled: bool
     tile: Tile
-    abreast: int
+    chains: Chains
 
     @property
     def layers(self) -> list[Layer]:
@@ -107,12 +108,18 @@ class Kernel:
 class Memory:
     """The parts of a kernel's memory, by name, within one emitted function."""
 
-    def __init__(self, code: Code, pointers: list[ir.Value]) -> None:
-        rows = [Rows(code, pointer) for pointer in pointers[:8]]
-        self.parameters, self.velocity, self.gradient, self.rates, self.lanes, self.history, self.outputs, self.deltas = rows
+    def __init__(self, code: Code, pointers: list[ir.Value], rows: list[Rows] | None = None) -> None:
+        self.rows = rows or [Rows(code, pointer) for pointer in pointers[:8]]
+        self.parameters, self.velocity, self.gradient, self.rates, self.lanes, self.history = self.rows[:6]
+        self.outputs, self.deltas = self.rows[6:]
         self.inputs, self.targets = (Numbers(code, pointer) for pointer in pointers[8:10])
         self.pointers = pointers
         self.code = code
+
+    def part(self, place: Count, parts: int) -> Memory:
+        """That of some of the lanes, when they are divided into this number of parts."""
+        code = Code(self.code.function, self.code.lanes // parts, self.code.builder)
+        return Memory(code, self.pointers, [rows.part(code, place) for rows in self.rows])
 
     def halted(self) -> ir.Value:
         """Whether training is to be given up."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pipeline.backprop.engines.compiled.activations import EMITTERS
@@ -24,6 +25,22 @@ class Tile:
 
     units: int
     patterns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """How many activations are under way at once, and how many instructions each is `behind` the one before.
+
+    One alone is a chain in which each instruction waits for the last; the others fill the time.
+    """
+
+    fewest: int
+    most: int
+    behind: int
+
+    def of(self, count: int) -> int:
+        """How many of `count`: the most by which all can be divided, as a remainder needs code of its own."""
+        return next((size for size in range(self.most, self.fewest, -1) if count % size == 0), self.fewest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +96,7 @@ def forward(
     code: Code,
     layer: Layer,
     tile: Tile,
-    abreast: int,
+    chains: Chains,
     weights: Rows,
     biases: Rows,
     below: Below,
@@ -103,27 +120,27 @@ def forward(
 
         tiles(code, patterns, tile.patterns, some_patterns)
         if not at_the_end:
-            activate(code, layer, outputs.start(u * layer.stride), m * layer.stride, abreast)
+            activate(code, layer, outputs.start(u * layer.stride), m * layer.stride, chains)
 
     rows = layer.units * layer.stride
     at_the_end = rows * code.lanes * 8 <= NEAR
     tiles(code, layer.units, tile.units, units)
     if at_the_end:
-        activate(code, layer, outputs, rows, abreast)
+        activate(code, layer, outputs, rows, chains)
 
 
-def activate(code: Code, layer: Layer, outputs: Rows, count: int, abreast: int) -> None:
-    """The activation of the first `count` rows, `abreast` at once; also of what stands between the units' outputs.
-
-    One alone is a chain in which each instruction waits for the last; the others fill the time.
-    """
+def activate(code: Code, layer: Layer, outputs: Rows, count: int, chains: Chains) -> None:
+    """The activation of the first `count` rows, some at once; also of what stands between the units' outputs."""
+    function = EMITTERS[layer.activation].function
 
     def some_rows(start: Count, n: int) -> None:
-        rows = outputs.start(start).by(n)
-        rows[0] = EMITTERS[layer.activation].function(rows[0])
+        def one(row: Count) -> None:
+            outputs[row] = function(outputs[row])
+
+        code.staggered([partial(one, start + place) for place in range(n)], chains.behind)
 
     if layer.activation != "identity":
-        tiles(code, count, abreast, some_rows)
+        tiles(code, count, chains.of(count), some_rows)
 
 
 def bias(code: Code, layer: Layer, biases: Rows, unit: Count) -> Vector:

@@ -148,25 +148,36 @@ def align_stack(emitted: ir.Module) -> None:
             function.attributes.add("nounwind")  # llvmlite writes no attributes where there is only an alignment
 
 
-def optimised(emitted: ir.Module, machine: Any, unrolling: bool = True) -> Any:
-    """The emitted code after LLVM's passes, for this machine; unrolled loops are faster and take longer to compile."""
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Which of LLVM's passes emitted code goes through; unrolled loops are faster and take longer to compile."""
+
+    level: int = 3
+    unrolling: bool = True
+
+
+EVERY_PASS = Passes()
+
+
+def optimised(emitted: ir.Module, machine: Any, passes: Passes) -> Any:
+    """The emitted code after these passes, for this machine."""
     align_stack(emitted)
     module = llvm.parse_assembly(str(emitted))
     module.data_layout = str(machine.target_data)
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options = llvm.create_pipeline_tuning_options(speed_level=passes.level)
     # Everything is in vectors already: looking for more only costs time.
     options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = False
-    options.loop_unrolling = unrolling
-    passes = llvm.create_pass_builder(machine, options)
-    passes.getModulePassManager().run(module, passes)
+    options.loop_unrolling = passes.unrolling
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
     return module
 
 
-def machine_code(emitted: ir.Module, unrolling: bool = True) -> bytes:
+def machine_code(emitted: ir.Module, passes: Passes = EVERY_PASS) -> bytes:
     """An object file for this processor."""
     machine = target_machine(processor().name, processor().features)
-    return bytes(machine.emit_object(optimised(emitted, machine, unrolling)))
+    return bytes(machine.emit_object(optimised(emitted, machine, passes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +195,13 @@ _loading = Lock()
 def is_ready(part: Part) -> bool:
     """Whether this needs no compiling."""
     return part in _loaded or cached_file(part).is_file()
+
+
+def passes_of(part: Part) -> Passes:
+    """LLVM's passes find nothing in what is written out, but that an online epoch's first forward pass is done twice."""
+    if not isinstance(part, Kernel):
+        return Passes(unrolling=isinstance(part, str))
+    return Passes(level=3 if not part.unrolled else 1 if part.update == "online" else 0)
 
 
 def compiled(part: Part) -> Compiled:
@@ -216,7 +234,7 @@ def load(part: Part) -> Compiled:
         level = logging.INFO if isinstance(part, Kernel) else logging.DEBUG
         log.log(level, "compiling %s, once for this machine", in_words(part))
         started = time.monotonic()
-        code = machine_code(emit(part), unrolling=isinstance(part, Kernel | str))
+        code = machine_code(emit(part), passes_of(part))
         log.log(level, "compiled in %.1f s", time.monotonic() - started)
         write_cached(file, code)
     names = functions_of(part)

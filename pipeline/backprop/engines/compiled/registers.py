@@ -1,35 +1,54 @@
 """The epochs of a very small network: everything written out, the parameters in registers from epoch to epoch.
 
-The textbook once more, for one pattern after the other, on lists of Vectors. A gradient starts from its first term
-instead of from 0 plus that term: this differs in the sign of a zero at most, and as no weight is ever −0, no result
-shows it.
+The textbook once more, for one pattern after the other, on lists of Vectors. The lanes are divided into parts of one
+register each: their forward passes are staggered, so that one's net inputs and another's activations are computed at
+the same time; their gradients and steps follow one after the other, which needs the fewest registers.
+
+A gradient starts from its first term instead of from 0 plus that term: this differs in the sign of a zero at most, and
+as no weight is ever −0, no result shows it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from llvmlite import ir
 
 from pipeline.backprop.engines.compiled.activations import EMITTERS
 from pipeline.backprop.engines.compiled.kernel import ERROR, MOMENTUM, TOLERANCE, WORST, Kernel, Memory, export, function
 from pipeline.backprop.engines.compiled.layers import add_error, updated
-from pipeline.backprop.engines.compiled.vectors import Code, Loop, Vector
+from pipeline.backprop.engines.compiled.vectors import Code, Count, Emitted, Index, Loop, Mask, Vector
 
 
 def emit(module: ir.Module, kernel: Kernel) -> None:
     """Writes `epochs` and `advance` into the module."""
     emit_epochs(module, kernel)
     code, memory, _ = function(module, kernel, "step", 1)
-    state = State.load(kernel, code, memory)
-    state.advance([memory.gradient[row] for row in range(kernel.network.trained)]).store()
+
+    def advance(place: Count) -> None:
+        state = State.load(kernel, memory.part(place, kernel.parts))
+        gradient = [state.memory.gradient[row] for row in range(kernel.network.trained)]
+        advanced([state], [gradient])[0].store()
+
+    code.each(Index(code, code.integer(kernel.parts)), advance)  # rarely done: a loop is less to compile
     code.builder.ret_void()
     export(module, code.function, "advance")
 
 
 @dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an epoch finds: outputs[p][l], differences[p], and the sums (error, largest |target − output|)."""
+
+    outputs: list[list[list[Vector]]]
+    differences: list[list[Vector]]
+    sums: list[Vector]
+
+
+@dataclass(frozen=True, slots=True)
 class State:
-    """Parameters, velocities (of the trained ones, if there is momentum) and what each step needs, as Vectors."""
+    """Of one part of the lanes: parameters, velocities (of the trained ones, if there is momentum), as Vectors."""
 
     kernel: Kernel
     code: Code
@@ -38,11 +57,16 @@ class State:
     velocity: list[Vector]
 
     @classmethod
-    def load(cls, kernel: Kernel, code: Code, memory: Memory) -> State:
+    def of_parts(cls, kernel: Kernel, memory: Memory) -> list[State]:
+        """From memory, one of each part of the lanes."""
+        return [cls.load(kernel, memory.part(place, kernel.parts)) for place in range(kernel.parts)]
+
+    @classmethod
+    def load(cls, kernel: Kernel, memory: Memory) -> State:
         """From memory."""
         parameters = [memory.parameters[row] for row in range(kernel.network.size)]
         velocity = [memory.velocity[row] for row in range(kernel.network.trained if kernel.momentum else 0)]
-        return cls(kernel, code, memory, parameters, velocity)
+        return cls(kernel, memory.code, memory, parameters, velocity)
 
     def store(self) -> None:
         """Back into memory."""
@@ -77,7 +101,8 @@ class State:
         for layer, activation in enumerate(network.activations):
             units = network.units[layer + 1]
             nets = [self.net(layer, unit, each[layer]) for each in outputs for unit in range(units)]
-            values = self.code.abreast(EMITTERS[activation].function, nets, self.kernel.abreast)
+            chains = [partial(EMITTERS[activation].function, net) for net in nets]
+            values = self.code.staggered(chains, self.kernel.chains.behind)
             for place, each in enumerate(outputs):
                 each.append(values[place * units : (place + 1) * units])
         return outputs
@@ -120,16 +145,22 @@ class State:
             total = total + d * self.weight(layer, unit, below)
         return total
 
-    def evaluate(self, with_gradient: bool) -> tuple[list[Vector], list[Vector]]:
-        """(error, largest |target − output|) over all patterns, and the gradient, if it is wanted."""
-        sums, gradient = [self.code.number(0.0)] * 2, dict[int, Vector]()
-        for pattern, outputs in enumerate(self.forward(range(self.kernel.patterns))):
-            differences = self.differences(outputs, pattern)
-            for difference in differences:
+    def evaluate(self) -> Evaluation:
+        """Forward pass and errors of all patterns."""
+        patterns = range(self.kernel.patterns)
+        outputs, sums = self.forward(patterns), [self.code.number(0.0)] * 2
+        differences = [self.differences(outputs[pattern], pattern) for pattern in patterns]
+        for of_pattern in differences:
+            for difference in of_pattern:
                 sums = add_error(sums, difference)
-            if with_gradient:
-                self.backward(outputs, differences, gradient)
-        return sums, [gradient[row] for row in sorted(gradient)]
+        return Evaluation(outputs, differences, sums)
+
+    def gradient(self, found: Evaluation) -> list[Vector]:
+        """The gradient over all patterns, by trained parameter."""
+        gradient = dict[int, Vector]()
+        for outputs, differences in zip(found.outputs, found.differences, strict=True):
+            self.backward(outputs, differences, gradient)
+        return [gradient[row] for row in sorted(gradient)]
 
     def step(self, gradient: list[Vector]) -> State:
         """One update of the trained parameters."""
@@ -143,41 +174,73 @@ class State:
                     velocity[row] = last
         return replace(self, parameters=parameters, velocity=velocity)
 
-    def advance(self, gradient: list[Vector]) -> State:
-        """What follows an evaluation: one step by its gradient, or one after every pattern."""
-        if self.kernel.update == "batch":
-            return self.step(gradient)
-        state = self
-        for pattern in range(self.kernel.patterns):
-            outputs, single = state.forward(range(pattern, pattern + 1))[0], dict[int, Vector]()
-            state.backward(outputs, state.differences(outputs, pattern), single)
-            state = state.step([single[row] for row in sorted(single)])
-        return state
+    def learn(self, pattern: int, outputs: list[list[Vector]]) -> State:
+        """One update by the gradient of a single pattern."""
+        gradient = dict[int, Vector]()
+        self.backward(outputs, self.differences(outputs, pattern), gradient)
+        return self.step([gradient[row] for row in sorted(gradient)])
+
+
+def together(states: list[State], emit: Callable[[State], Emitted], patterns: int) -> list[Emitted]:
+    """[emit(state) for state in states], each forward pass of `patterns` begun after the activations of the one before."""
+    kernel = states[0].kernel
+    behind = kernel.chains.behind * patterns * max(kernel.network.units[1:])
+    return states[0].code.staggered([partial(emit, state) for state in states], behind)
+
+
+def advanced(states: list[State], gradients: list[list[Vector]]) -> list[State]:
+    """What follows an evaluation: one step by its gradient, or one after every pattern."""
+    kernel = states[0].kernel
+    if kernel.update == "batch":
+        return [state.step(gradient) for state, gradient in zip(states, gradients, strict=True)]
+    for pattern in range(kernel.patterns):
+        outputs = together(states, partial(State.forward, patterns=range(pattern, pattern + 1)), 1)
+        states = [state.learn(pattern, each[0]) for state, each in zip(states, outputs, strict=True)]
+    return states
 
 
 def emit_epochs(module: ir.Module, kernel: Kernel) -> None:
     """Epoch after epoch, until a lane may have ended."""
     code, memory, (_, stop) = function(module, kernel, "train", 2, gives=True)
-    before = State.load(kernel, code, memory)
-    loop = Loop(code, before.carried())
-    state = before.with_carried(loop.carried)
-    always = kernel.update == "batch" or kernel.tolerance
-    (error, worst), gradient = state.evaluate(with_gradient=always)
-    memory.history[loop.turn] = error
-    calm = kernel.going_on(memory.lanes, error, worst)
-    if kernel.tolerance:
-        flat = abs(gradient[0]) <= memory.lanes[TOLERANCE]
-        for component in gradient[1:]:
-            flat = flat & (abs(component) <= memory.lanes[TOLERANCE])
-        calm = calm & ~flat
+    before = State.of_parts(kernel, memory)
+    loop = Loop(code, [vector for state in before for vector in state.carried()])
+    count = len(before[0].carried())
+    states = [state.with_carried(loop.carried[place * count :][:count]) for place, state in enumerate(before)]
+    found = together(states, State.evaluate, kernel.patterns)
+    # Gradients that no test needs are computed after it: so few numbers wait for it in registers.
+    early = gradients_of(states, found) if kernel.tolerance else None
+    ending = loop.turn.equals(stop)
+    for place, state in enumerate(states):
+        error, worst = found[place].sums
+        state.memory.history[loop.turn] = error
+        calm = kernel.going_on(state.memory.lanes, error, worst)
+        if early:
+            calm = calm & ~flat(state, early[place])
+        ending = code.builder.or_(ending, (~calm).any())
 
     def leaving() -> None:
-        state.store()
-        memory.lanes[ERROR], memory.lanes[WORST] = error, worst
-        for row, component in enumerate(gradient if always else state.evaluate(with_gradient=True)[1]):
-            memory.gradient[row] = component
+        for state, evaluation, gradient in zip(states, found, early or gradients_of(states, found), strict=True):
+            state.store()
+            state.memory.lanes[ERROR], state.memory.lanes[WORST] = evaluation.sums
+            for row, component in enumerate(gradient):
+                state.memory.gradient[row] = component
         code.builder.ret(loop.turn.value)
 
-    loop.leave(code.builder.or_((~calm).any(), loop.turn.equals(stop)), leaving)
-    loop.again(loop.turn + 1, state.advance(gradient).carried())
+    loop.leave(ending, leaving)
+    states = advanced(states, early or gradients_of(states, found))
+    loop.again(loop.turn + 1, [vector for state in states for vector in state.carried()])
     export(module, code.function, "epochs")
+
+
+def gradients_of(states: list[State], found: list[Evaluation]) -> list[list[Vector]]:
+    """The gradient of each part."""
+    return [state.gradient(evaluation) for state, evaluation in zip(states, found, strict=True)]
+
+
+def flat(state: State, gradient: list[Vector]) -> Mask:
+    """The lanes in which no component of the gradient is larger than the tolerance or NaN."""
+    tolerance = state.memory.lanes[TOLERANCE]
+    result = abs(gradient[0]) <= tolerance
+    for component in gradient[1:]:
+        result = result & (abs(component) <= tolerance)
+    return result

@@ -22,7 +22,7 @@ from pipeline.backprop.batch import Batch, BatchResult, Progress
 from pipeline.backprop.engines import numpy as numpy_engine
 from pipeline.backprop.engines.compiled import lanes
 from pipeline.backprop.engines.compiled.kernel import LANES, TERMS, Kernel
-from pipeline.backprop.engines.compiled.layers import Tile
+from pipeline.backprop.engines.compiled.layers import Chains, Tile
 from pipeline.backprop.engines.compiled.machine_code import SHARED, Processor, compiled, is_ready, processor
 from pipeline.backprop.network import Network
 
@@ -91,21 +91,30 @@ def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
     block = max(SMALLEST_BLOCK, min(LARGEST_BLOCK, fitting))
     block = math.ceil(patterns / math.ceil(patterns / block))  # all of about the same size
     known = patterns if unrolled or patterns <= block else 0
-    # Wide rows fill the time in which one instruction waits for another, where there are not several patterns to do so.
-    registers = 1 if not unrolled else 2 if patterns > 1 and batch.update == "batch" else 4
+    # Several registers of runs fill the time in which one instruction waits for another, where patterns do not.
+    parts = 1
+    if unrolled:
+        parts = 4 if batch.update == "online" else 2 if patterns > 1 else 6
     return Kernel(
         network=network,
         update=batch.update,
         criterion=batch.criterion,
         momentum=bool(batch.momentum.any()),
         tolerance=batch.gradient_tolerance > 0.0,
-        lanes=chosen.width * registers,
+        lanes=chosen.width * parts,
+        parts=parts,
         patterns=known,
         block=min(block, patterns),
         unrolled=unrolled,
         tile=choose_tile(network, known, chosen),
-        abreast=max(1, chosen.registers // 4 // registers),
+        chains=choose_chains(chosen),
     )
+
+
+def choose_chains(chosen: Processor) -> Chains:
+    """As many activations as leave most of what they need in registers."""
+    fewest = chosen.registers // 4
+    return Chains(fewest, fewest * 5 // 4, behind=96 // chosen.registers)
 
 
 def choose_tile(network: Network, patterns: int, chosen: Processor) -> Tile:

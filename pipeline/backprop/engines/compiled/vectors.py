@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
+from typing import TypeVar
 
 from llvmlite import ir
 
@@ -25,6 +25,7 @@ INTEGER = ir.IntType(64)
 POINTER = ir.PointerType()
 SIGN_BIT = 1 << 63
 ALIGNMENT = 64  # bytes: of every row of numbers; a vector's own size is never needed beyond it
+Emitted = TypeVar("Emitted")
 UNROLLED = 8  # loops of at most this number of turns are written out
 
 
@@ -142,10 +143,14 @@ class Mask(Value):
 
 
 class Rows(Value):
-    """Memory of the emitted function in which each row holds one number for each lane."""
+    """Memory of the emitted function in which each row holds one number for each lane; it may be part of a longer row."""
+
+    def __init__(self, code: Code, value: ir.Value, length: int | None = None) -> None:
+        super().__init__(code, value)
+        self.length = length or code.lanes
 
     def _address(self, row: Count) -> ir.Value:
-        return self.code.address(self.value, row * self.code.lanes)
+        return self.code.address(self.value, row * self.length)
 
     def __getitem__(self, row: Count) -> Vector:
         return Vector(self.code, self.code.builder.load(self._address(row), align=self.code.alignment, typ=self.code.vector))
@@ -155,13 +160,11 @@ class Rows(Value):
 
     def start(self, row: Count) -> Rows:
         """The rows from this one on."""
-        return Rows(self.code, self._address(row))
+        return Rows(self.code, self._address(row), self.length)
 
-    def by(self, count: int) -> Rows:
-        """The same memory by this number of rows at once, as one longer row."""
-        wide = Code(self.code.function, self.code.lanes * count, self.code.builder)
-        wide.alignment = self.code.alignment
-        return Rows(wide, self.value)
+    def part(self, code: Code, place: Count) -> Rows:
+        """Of each row the part at this place, when it is divided into parts of as many lanes as `code` has."""
+        return Rows(code, self.code.address(self.value, place * code.lanes), self.length)
 
 
 class Numbers(Value):
@@ -211,38 +214,21 @@ class Code:
         """The address of a number, counted in doubles from the pointer."""
         return self.builder.gep(pointer, [self.integer(index)], inbounds=True, source_etype=DOUBLE)
 
-    def abreast(self, function: Callable[[Vector], Vector], vectors: Sequence[Vector], count: int) -> list[Vector]:
-        """[function(vector) for vector in vectors], `count` of them at once, instruction by instruction."""
-        results: list[Vector] = []
-        for group in groups(len(vectors), count):
-            results += self._parts(function(self._joined(vectors[group])), group.stop - group.start)
+    def staggered(self, emitters: Sequence[Callable[[], Emitted]], behind: int) -> list[Emitted]:
+        """[emit() for emit in emitters], but the instructions of each begin `behind` places behind those of the one before.
+
+        For chains that need nothing of each other: while an instruction of one waits for its operands, others are at hand,
+        and of several kinds. None may begin a new block.
+        """
+        instructions = self.builder.block.instructions
+        first, results, places = len(instructions), [], list[int]()
+        for emit in emitters:
+            begin = len(instructions)
+            results.append(emit())
+            places += range(behind * (len(results) - 1), behind * (len(results) - 1) + len(instructions) - begin)
+        order = sorted(range(len(places)), key=places.__getitem__)
+        instructions[first:] = [instructions[first + place] for place in order]
         return results
-
-    def _joined(self, vectors: Sequence[Vector]) -> Vector:
-        """One vector with all lanes of these."""
-        if len(vectors) == 1:
-            return vectors[0]
-        wide = Code(self.function, self.lanes * len(vectors), self.builder)
-        insert = self._intrinsic("insert", wide.vector, [wide.vector, self.vector, INTEGER], wide.vector)
-        joined = ir.Constant(wide.vector, ir.Undefined)
-        for place, vector in enumerate(vectors):
-            joined = self.builder.call(insert, [joined, vector.value, self.integer(place * self.lanes)])
-        return Vector(wide, joined)
-
-    def _parts(self, joined: Vector, count: int) -> list[Vector]:
-        """The vectors of which `_joined` made this one."""
-        if count == 1:
-            return [joined]
-        wide = joined.code.vector
-        extract = self._intrinsic("extract", self.vector, [wide, INTEGER], wide)
-        places = [self.integer(place * self.lanes) for place in range(count)]
-        return [Vector(self, self.builder.call(extract, [joined.value, place])) for place in places]
-
-    def _intrinsic(self, name: str, gives: ir.Type, takes: Sequence[ir.Type], wide: ir.VectorType) -> ir.Function:
-        """LLVM's function for the parts of a vector."""
-        kinds = f"v{wide.count}f64.v{self.lanes}f64" if name == "insert" else f"v{self.lanes}f64.v{wide.count}f64"
-        full, module = f"llvm.vector.{name}.{kinds}", self.function.module
-        return module.globals.get(full) or ir.Function(module, ir.FunctionType(gives, takes), full)
 
     def each(self, turns: Count, body: Callable[[Count], object], step: int = 1) -> None:
         """`for i in range(0, turns, step): body(i)`."""
@@ -284,13 +270,6 @@ class Code:
             result[index] = Vector(self, phi)
 
 
-def groups(count: int, size: int) -> list[slice]:
-    """All of `count` in groups of at most `size`, as evenly as possible."""
-    pieces = -(-count // size)
-    bounds = [count * piece // pieces for piece in range(pieces + 1)]
-    return [slice(*pair) for pair in pairwise(bounds)]
-
-
 class Loop:
     """A loop whose turns begin here, with the number of the turn and the vectors that are carried from turn to turn."""
 
@@ -304,9 +283,9 @@ class Loop:
         self.turn.value.add_incoming(ir.Constant(INTEGER, 0), before)
         self.carried = []
         for vector in carried:
-            phi = code.builder.phi(code.vector)
+            phi = code.builder.phi(vector.value.type)
             phi.add_incoming(vector.value, before)
-            self.carried.append(Vector(code, phi))
+            self.carried.append(Vector(vector.code, phi))
 
     def leave(self, condition: ir.Value, leaving: Callable[[], None]) -> None:
         """Ends the function by what `leaving` emits, if the condition holds."""
