@@ -5,7 +5,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
 
 # The public API by the module that has it, imported when it is first used: `import pipeline` itself takes no time.
 API = {
