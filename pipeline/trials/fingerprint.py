@@ -14,8 +14,8 @@ float64). It is not part of the digest.
 
 import hashlib
 import json
-import sys
 from binascii import hexlify
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,6 @@ KEY_HEADER = "backpropagation trial 1"
 DIGEST_HEADER = "backpropagation result 1"
 CAUSE_HEADER = "backpropagation cause 1"
 SUM = 32  # bytes
-MANY = 1000  # messages, from which on they are hashed by compiled code
-MOST_DIGITS = 19  # of a whole number of 64 bits
-POWERS = np.array([10**digits for digits in range(MOST_DIGITS)])
 
 Sums = NDArray[np.uint8]  # (R, SUM)
 
@@ -76,8 +73,12 @@ def keys(batch: Batch) -> list[str]:
 def key_sums(batch: Batch) -> Sums:
     """The keys as bytes."""
     trainings = np.vstack([batch.learning_rate, batch.momentum, batch.initial_parameters])
-    numbers = np.vstack([batch.threshold, trainings[:, batch.training]])
-    return sums(little_endian(numbers.T), header(batch).encode())
+    common, found = hashlib.sha256(header(batch).encode()), []
+    for row in rows_as_bytes(np.vstack([batch.threshold, trainings[:, batch.training]])):
+        sha = common.copy()
+        sha.update(row)
+        found.append(sha.digest())
+    return as_array(found)
 
 
 def digests(result: BatchResult) -> list[str]:
@@ -92,16 +93,10 @@ def result_digests(status: NDArray[Any], epochs: NDArray[np.int64], final_error:
 
 def result_sums(status: NDArray[Any], epochs: NDArray[np.int64], final_error: Array, parameters: Array) -> Sums:
     """The digests as bytes."""
-    numbers = little_endian(np.vstack([final_error, parameters]).T)
-    longer = np.searchsorted(POWERS[1:], epochs, side="right")  # digits beyond the first
-    kinds = status * MOST_DIGITS + longer
-    found = np.empty((len(epochs), SUM), np.uint8)
-    for kind in np.unique(kinds).tolist():
-        own, (code, more) = np.flatnonzero(kinds == kind), divmod(kind, MOST_DIGITS)
-        text = (epochs[own, None] // POWERS[more::-1] % 10 + ord("0")).astype(np.uint8)
-        end = np.full((len(own), 1), ord("\n"), np.uint8)
-        found[own] = sums(np.hstack([text, end, numbers[own]]), f"{DIGEST_HEADER}\n{STATUSES[code]}\n".encode())
-    return found
+    rows = rows_as_bytes(np.vstack([final_error, parameters]))
+    heads = [f"{DIGEST_HEADER}\n{word}\n".encode() for word in STATUSES]
+    ends = zip(status.tolist(), epochs.tolist(), rows, strict=True)
+    return as_array([hashlib.sha256(b"%b%d\n%b" % (heads[code], epoch, row)).digest() for code, epoch, row in ends])
 
 
 def cause_digests(found: Causes) -> list[str | None]:
@@ -112,28 +107,21 @@ def cause_digests(found: Causes) -> list[str | None]:
 
 def cause_sums(found: Causes) -> Sums:
     """The digests of the causes that there are, as bytes: a row for each trial that has one."""
+    heads = {int(one): f"{CAUSE_HEADER}\n{one.word}\n".encode() for one in Cause}
     trials = np.flatnonzero(found.code)
-    numbers = np.vstack([found.number, found.goal, found.rho, found.lambda_min, found.k_star])[:, trials]
-    rows, codes = little_endian(numbers.T), found.code[trials]
-    result = np.empty((len(trials), SUM), np.uint8)
-    for code in np.unique(codes):
-        own = codes == code
-        result[own] = sums(rows[own], f"{CAUSE_HEADER}\n{Cause(int(code)).word}\n".encode())
-    return result
+    rows = rows_as_bytes(np.vstack([found.number, found.goal, found.rho, found.lambda_min, found.k_star])[:, trials])
+    codes = found.code[trials].tolist()
+    return as_array([hashlib.sha256(heads[code] + row).digest() for code, row in zip(codes, rows, strict=True)])
 
 
-def sums(messages: NDArray[np.uint8], prefix: bytes) -> Sums:
-    """SHA-256 of each of the messages (R, W), each after the prefix."""
-    if len(messages) >= MANY and sys.byteorder == "little":
-        from pipeline.backprop.engines.compiled import sha256
+def rows_as_bytes(columns: Array) -> Iterator[bytes]:
+    """The numbers (N, R) of each trial as little-endian float64."""
+    data, width = little_endian(columns.T).tobytes(), 8 * len(columns)
+    return (data[start : start + width] for start in range(0, len(data), width))
 
-        return sha256.sums(messages, prefix)
-    common, data, width = hashlib.sha256(prefix), messages.tobytes(), messages.shape[1]
-    found = []
-    for start in range(0, len(data), width):
-        sha = common.copy()
-        sha.update(data[start : start + width])
-        found.append(sha.digest())
+
+def as_array(found: list[bytes]) -> Sums:
+    """Sums, a row each."""
     return np.frombuffer(b"".join(found), np.uint8).reshape(-1, SUM)
 
 
