@@ -12,7 +12,7 @@ from pipeline.maps.pictures.axis_labels import marks
 FONT = "system-ui, sans-serif"
 PICKED = "#111111"
 GOAL = "#8a6100"
-BORDERS = {"left": 84, "right": 18, "top": 8, "bottom": 56}  # pixels around the map, enough for all that is written there
+BORDERS = {"left": 84, "right": 24, "top": 8, "bottom": 56}  # pixels around the map, enough for all that is written there
 LOD_TIMEOUT = 40  # milliseconds after the last movement until the page says where it is: Bokeh's 500 would be waited for
 
 
