@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,3 +131,9 @@ def curve_epochs(max_epochs: int, points: int) -> NDArray[np.int64]:
     kept = np.array([*(epoch for epoch in epochs[: points - 1] if epoch < max_epochs), max_epochs])
     kept.setflags(write=False)
     return kept
+
+
+def as_slice(indices: NDArray[np.intp]) -> Any:
+    """These indices; as a slice, by which nothing is copied, where each is the one before and 1."""
+    in_a_row = len(indices) > 0 and (np.diff(indices) == 1).all()
+    return slice(int(indices[0]), int(indices[-1]) + 1) if in_a_row else indices

@@ -20,12 +20,19 @@ def reasons(grid: Grid, result: MapResult, engine: str = "compiled") -> NDArray[
 
     A pixel's cause is that of its own command, which keeps CURVE_POINTS points of the error curve.
     """
-    failed = np.flatnonzero(np.isin(result.status, (Status.EXHAUSTED, Status.DIVERGED)))
-    if len(failed) > MOST_EXPLAINED:
+    if np.isin(result.status, (Status.EXHAUSTED, Status.DIVERGED)).sum() > MOST_EXPLAINED:
         return None
-    found = np.where(result.status == Status.CONVERGED, int(Cause.NONE), -1).astype(np.int8)
+    found, exhausted = evident_causes(result.status), np.flatnonzero(result.status == Status.EXHAUSTED)
     size = min(batch_pixels(grid), AT_ONCE)
-    for start in range(0, len(failed), size):
-        some = failed[start : start + size]
+    for start in range(0, len(exhausted), size):
+        some = exhausted[start : start + size]
         found.ravel()[some] = causes(engine_named(engine)(grid.batch(some, CURVE_POINTS)), engine).code
     return found
+
+
+def evident_causes(status: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The codes of `Cause` that statuses tell; −1 of other runs."""
+    cause = np.full(status.shape, -1, np.int8)
+    cause[status == Status.CONVERGED] = Cause.NONE
+    cause[status == Status.DIVERGED] = Cause.DIVERGED
+    return cause

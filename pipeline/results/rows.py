@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.batch import BatchResult
+from pipeline.backprop.batch import BatchResult, as_slice
 from pipeline.backprop.causes.of_batch import Causes
 from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.network import Network
@@ -26,7 +26,7 @@ Indices = NDArray[np.int64]  # of trials in their sweep
 def run_table(indices: Indices, result: BatchResult, engine: str, found: Causes | None = None) -> pa.Table:
     """A batch's result as a table: a row for each trial that has ended, with its cause where `found` has them."""
     batch, ended = result.batch, indices_of(result.status >= 0)
-    training = columns_of(batch.training[ended])
+    training = as_slice(batch.training[ended])
     before = np.searchsorted(result.curve_epochs, result.epochs[ended])
     kept = result.curve_errors[:, training].T[np.arange(len(result.curve_epochs)) < before[:, None]]
     results = result.status[ended], result.epochs[ended], result.final_error[ended], result.parameters[:, ended]
@@ -49,12 +49,6 @@ def run_table(indices: Indices, result: BatchResult, engine: str, found: Causes 
 def indices_of(chosen: NDArray[np.bool_]) -> Any:
     """The indices of those that are chosen; a slice, with which nothing is copied, where that is all."""
     return slice(None) if chosen.all() else np.flatnonzero(chosen)
-
-
-def columns_of(indices: NDArray[np.intp]) -> Any:
-    """These indices; as a slice where each is the one before and 1."""
-    in_a_row = len(indices) > 0 and (np.diff(indices) == 1).all()
-    return slice(int(indices[0]), int(indices[-1]) + 1) if in_a_row else indices
 
 
 def texts_of(sums: Sums) -> pa.StringArray:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.batch import Batch, BatchResult
+from pipeline.backprop.batch import Batch, BatchResult, as_slice
 from pipeline.backprop.causes.bound import lowest_error, lowest_worst_output
 from pipeline.backprop.causes.curve_shape import parts
 from pipeline.backprop.causes.ending import Ending
@@ -54,8 +54,8 @@ def explain(
 ) -> None:
     """Fills in the causes of exhausted trials; `of` numbers their trainings: the same weights have the same ending."""
     batch = result.batch
-    of, first = columns(of), columns(np.unique(of, return_index=True)[1])
-    training, parameters = columns(batch.training[trials[first]]), taken(result.parameters, columns(trials[first]))
+    of, first = as_slice(of), as_slice(np.unique(of, return_index=True)[1])
+    training, parameters = as_slice(batch.training[trials[first]]), taken(result.parameters, as_slice(trials[first]))
     end, curve = look(parameters, taken(batch.learning_rate, training), batch.momentum[training], taken(errors, training))
     goal = goals(batch, taken(parameters, of), batch.threshold[trials], end.error[of])
     equal = twins(batch.network, taken(batch.initial_parameters, training))[of]
@@ -72,12 +72,6 @@ def explain(
     found.number[trials[found.code[trials] == Cause.UNREACHABLE]] = lowest
     for name in ("rho", "lambda_min", "k_star"):
         getattr(found, name)[trials] = getattr(wide, name)
-
-
-def columns(indices: NDArray[np.intp]) -> Any:
-    """These columns, as a slice where they are all from the first to the last: nothing is copied then."""
-    whole = len(indices) > 0 and (np.diff(indices) == 1).all()
-    return slice(int(indices[0]), int(indices[-1]) + 1) if whole else indices
 
 
 def taken(array: Array, chosen: Any) -> Array:

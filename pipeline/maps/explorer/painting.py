@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.maps.explorer.passes import evident_causes
 from pipeline.maps.pictures.colours import SCALES
 from pipeline.maps.pictures.layers import Entry, Layer, causes, epochs, ranks, statuses
+from pipeline.maps.reasons import evident_causes
 from pipeline.maps.training import MapResult
 
 OF_RESULTS = {"ranks": ranks, "status": statuses, "epochs": epochs}

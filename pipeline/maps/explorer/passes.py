@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from pipeline.backprop.batch import BatchResult
 from pipeline.backprop.causes.of_batch import causes
-from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.engines import engine as engine_named
 from pipeline.backprop.status import Status
 from pipeline.maps.explorer.newest import Check
 from pipeline.maps.grid import Grid, Pixels
+from pipeline.maps.reasons import evident_causes
 from pipeline.maps.training import MapResult
 from pipeline.trials.batching import CURVE_POINTS
 
@@ -116,14 +116,6 @@ class TrainingInPasses:
         self.shown = time.monotonic()
 
 
-def evident_causes(status: NDArray[np.int8]) -> NDArray[np.int8]:
-    """The codes of `Cause` that statuses tell; −1 of other runs."""
-    cause = np.full(status.shape, -1, np.int8)
-    cause[status == Status.CONVERGED] = Cause.NONE
-    cause[status == Status.DIVERGED] = Cause.DIVERGED
-    return cause
-
-
 def explain_in_passes(
     grid: Grid, found: MapResult, engine: str, check: Check, show: Callable[[NDArray[np.int8], int], None]
 ) -> None:
@@ -142,7 +134,7 @@ def explain_in_passes(
             result = engine_named(engine)(grid.batch(piece, CURVE_POINTS), lambda ended, epochs: check())
             check()
             started = time.monotonic()
-            cause.ravel()[piece] = causes(result).code
+            cause.ravel()[piece] = causes(result, engine).code
             size = min(most, next_size(len(piece), time.monotonic() - started))
         check()
         show(cause[::step, ::step].copy(), step)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from dataclasses import fields
 
-import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
@@ -27,6 +26,7 @@ from pipeline.backprop.engines.compiled.vectors import Rows
 from pipeline.backprop.network import Network
 from pipeline.trials.fingerprint import cause_digests
 from tests.backprop.causes.matrices import matrices
+from tests.backprop.engines.assembly import assembly
 from tests.backprop.engines.trainings import xor
 from tests.strategies import BIAS_MODES, same_bits
 
@@ -199,18 +199,9 @@ PROCESSORS = [("x86_64-unknown-linux-gnu", "znver4"), ("aarch64-unknown-linux-gn
 @pytest.mark.slow
 @pytest.mark.parametrize(("triple", "cpu"), PROCESSORS)
 def test_no_product_is_fused_with_a_sum(triple, cpu):
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    try:
-        target = llvm.Target.from_triple(triple)
-    except RuntimeError:
-        pytest.skip(f"this llvmlite makes no code for {triple}")
-    module = machine_code.emit(look_code(XOR, 4))
-    module.triple = triple
-    machine = target.create_target_machine(cpu=cpu, opt=3)
-    assembly = machine.emit_assembly(machine_code.optimised(module, machine, machine_code.Passes(unrolling=False)))
-    assert re.search(r"\bv?f?mul", assembly)
-    assert not re.search(r"\b(fml[as]|fn?m(add|sub)|vfn?m(add|sub)\w*)\b", assembly)
+    code = assembly(look_code(XOR, 4), triple, cpu)
+    assert re.search(r"\bv?f?mul", code)
+    assert not re.search(r"\b(fml[as]|fn?m(add|sub)|vfn?m(add|sub)\w*)\b", code)
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from llvmlite import ir
@@ -22,6 +21,7 @@ from pipeline.backprop.engines.compiled.activations import EMITTERS, Emitter
 from pipeline.backprop.engines.compiled.vectors import INTEGER, POINTER, Code, Count, Index, Rows, Vector
 from pipeline.backprop.network import Network
 from pipeline.backprop.trainer import UPDATES
+from tests.backprop.engines.assembly import assembly
 from tests.backprop.engines.trainings import assert_same, make, xor
 from tests.strategies import same_bits
 
@@ -99,37 +99,18 @@ def test_bits_do_not_depend_on_the_processor(cpu: str, width: int) -> None:
     ],
 )
 def test_no_product_is_fused_with_a_sum_on_any_processor(triple: str, cpu: str, network: Network, update: str) -> None:
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    try:
-        target = llvm.Target.from_triple(triple)
-    except RuntimeError:
-        pytest.skip(f"this llvmlite makes no code for {triple}")
     batch = make(network, 4, 2, 0, momentum=0.5, update=update)
     processor = compiled.Processor(cpu, "", 2, 16)
     kernel = schedule.choose_kernel(batch, processor)
-    module = compiled.emit(kernel)
-    module.triple = triple
-    machine = target.create_target_machine(cpu=cpu, opt=3)
-    assembly = machine.emit_assembly(compiled.optimised(module, machine, compiled.passes_of(kernel)))
-    assert re.search(r"\bv?f?mul", assembly)
-    assert not re.search(r"\b(fml[as]|fn?m(add|sub)|vfn?m(add|sub)\w*)\b", assembly)
+    code = assembly(kernel, triple, cpu)
+    assert re.search(r"\bv?f?mul", code)
+    assert not re.search(r"\b(fml[as]|fn?m(add|sub)|vfn?m(add|sub)\w*)\b", code)
 
 
 def test_numbers_put_away_never_lie_across_two_cache_lines() -> None:
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    triple = "x86_64-unknown-linux-gnu"
-    try:
-        target = llvm.Target.from_triple(triple)
-    except RuntimeError:
-        pytest.skip(f"this llvmlite makes no code for {triple}")
     kernel = schedule.choose_kernel(make(Network((2, 2, 2)), 1, 2, 0), compiled.Processor("znver4", "", 8, 32))
-    module = compiled.emit(kernel)
-    module.triple = triple
-    machine = target.create_target_machine(cpu="znver4", opt=3)
-    assembly = machine.emit_assembly(compiled.optimised(module, machine, compiled.passes_of(kernel)))
-    moves = [line for line in assembly.splitlines() if "zmm" in line and re.search(r"vmov.*\(%r[sb]p\)", line)]
+    code = assembly(kernel, "x86_64-unknown-linux-gnu", "znver4")
+    moves = [line for line in code.splitlines() if "zmm" in line and re.search(r"vmov.*\(%r[sb]p\)", line)]
     assert moves
     assert not [line for line in moves if "vmovup" in line]
 
