@@ -5,7 +5,7 @@ Letters: G groups; B blocks, the steps of their curves (`product_limit.Survival`
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binom
+from scipy.special import bdtr, bdtrc, bdtrik
 
 from pipeline.stats.arrays import Floats, Integers, compact
 from pipeline.stats.effective_runs import Clusters, share_interval
@@ -64,7 +64,16 @@ def quantile_interval(curves: Survival, share: float, effective: Floats, cluster
 
 
 def order_shares(runs: Integers, share: float) -> tuple[Floats, Floats]:
-    """The ranks of the two order statistics around a quantile, as shares of the runs (G,): 0 or above 1 where there is none."""
+    """The ranks of the two order statistics around a quantile, as shares of the runs (G,): 0 or above 1 where there is none.
+
+    They are binomial quantiles: the least numbers with P(X ≤ low) ≥ tail and P(X > high − 1) ≤ tail. `scipy.stats` has them, too,
+    but takes longer to import than all else that is needed here.
+    """
     sizes, number = compact(runs)
-    low, high = binom.ppf((1 - LEVEL) / 2, sizes, share), binom.isf((1 - LEVEL) / 2, sizes, share) + 1
-    return (low / sizes)[number], (high / sizes)[number]
+    tail = (1 - LEVEL) / 2
+    low, high = (np.ceil(bdtrik(level, sizes, share)) for level in (tail, 1 - tail))
+    before = np.maximum(low - 1, 0)  # the inverse may be off by the last bits
+    low = np.where(bdtr(before, sizes, share) >= tail, before, low)
+    before = np.maximum(high - 1, 0)
+    high = np.where(bdtrc(before, sizes, share) <= tail, before, high)
+    return (low / sizes)[number], ((high + 1) / sizes)[number]

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from statsmodels.api import OLS
 
-from pipeline.stats.quartiles import QUARTILES
+from pipeline.stats.quartiles import QUARTILES, order_shares
 from pipeline.stats.sample import Sample
 from pipeline.stats.summary import summarize
 
@@ -87,3 +87,11 @@ def test_a_row_does_not_depend_on_the_others():
     for rate, own in table.groupby("learning_rate"):
         alone = summarize(Sample(own), ["learning_rate"]).set_index("learning_rate")
         assert np.allclose(together.loc[rate].to_numpy(float), alone.loc[rate].to_numpy(float), rtol=1e-12, equal_nan=True)
+
+
+@pytest.mark.parametrize("share", QUARTILES.values())
+def test_the_order_statistics_around_a_quantile_are_binomial_quantiles(share):
+    runs = np.unique(np.append(np.arange(1, 3000), np.geomspace(3000, 1e7, 500).astype(int)))
+    low, high = order_shares(runs, share)
+    np.testing.assert_array_equal(np.rint(low * runs), stats.binom.ppf(0.025, runs, share))
+    np.testing.assert_array_equal(np.rint(high * runs), stats.binom.isf(0.025, runs, share) + 1)
