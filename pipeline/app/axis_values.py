@@ -3,7 +3,7 @@
 import math
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from decimal import Decimal, localcontext
 from typing import Any
@@ -30,22 +30,22 @@ def overrides_of(loader: ConfigLoader, master: DictConfig, arguments: Sequence[s
     return parser.parse_overrides([SEQUENCE.sub(sequence, with_dots(text)) for text in (*params, *arguments)])
 
 
-def read_overrides(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> dict[str, list[str]]:
-    """The values of each key as text, as BasicSweeper reads them: a later duplicate replaces the values, not the position."""
-    overrides: dict[str, Override] = {}
-    for override in overrides_of(loader, master, arguments):
+def read_overrides(overrides: Sequence[Override]) -> dict[str, Sequence[str] | range]:
+    """The `texts` of each key, as BasicSweeper reads them: a later duplicate replaces the values, not the position."""
+    by_key: dict[str, Override] = {}
+    for override in overrides:
         count(override)
-        overrides[override.get_key_element()] = override
-    return {key: list(texts(override)) for key, override in overrides.items()}
+        by_key[override.get_key_element()] = override
+    return {key: texts(override) for key, override in by_key.items()}
 
 
 def write_out(loader: ConfigLoader, master: DictConfig) -> None:
     """Gives Hydra's own sweeper each value of each axis as a word, as it would make others of some, such as of `linspace`."""
     hydra = master.hydra
-    axes = read_overrides(loader, master, overrides_in(master, "task"))
+    axes = read_overrides(overrides_of(loader, master, overrides_in(master, "task")))
     if all(axes.values()):  # else there is no job
         with read_write(hydra), open_dict(hydra):
-            hydra.overrides.task = [f"{key}={','.join(values)}" for key, values in axes.items()]
+            hydra.overrides.task = [f"{key}={','.join(map(str, values))}" for key, values in axes.items()]
             hydra.sweeper.params = {}
 
 
@@ -81,18 +81,15 @@ def jobs(overrides: Sequence[Override]) -> int:
     return math.prod({override.get_key_element(): count(override) for override in overrides}.values())
 
 
-def texts(override: Override) -> Iterator[str]:
-    """The values of an override as text that Hydra reads again."""
+def texts(override: Override) -> Sequence[str] | range:
+    """The values of an override as text that Hydra reads again; whole numbers that are a range, maybe of millions, as that."""
     value = override._value
     if isinstance(value, RangeSweep):
-        numbers = list(range_values(value))
-        yield from map(str, shuffled(numbers) if value.shuffle else numbers)
-    elif isinstance(value, ChoiceSweep) and value.shuffle:
-        yield from shuffled([Transformer.str(entry) for entry in value.list])
-    elif override.is_sweep_override():
-        yield from override.sweep_string_iterator()
-    else:
-        yield override.get_value_element_as_str()
+        numbers = shuffled(range_values(value)) if value.shuffle else range_values(value)
+        return numbers if isinstance(numbers, range) else list(map(str, numbers))
+    if isinstance(value, ChoiceSweep) and value.shuffle:
+        return shuffled([Transformer.str(entry) for entry in value.list])
+    return list(override.sweep_string_iterator()) if override.is_sweep_override() else [override.get_value_element_as_str()]
 
 
 def shuffled(values: Sequence[Any]) -> list[Any]:
@@ -147,14 +144,12 @@ def steps(value: RangeSweep, written: str) -> int:
         return max(0, math.ceil(Decimal(stop - start) / step))
 
 
-def range_values(value: RangeSweep) -> Iterator[int | float]:
+def range_values(value: RangeSweep) -> Sequence[int | float]:
     """Start + k × step, computed in decimal arithmetic: 0.3 and not 0.30000000000000004."""
     start, _, step = decimals(value)
     number_of_values = steps(value, "range(…)")
     if isinstance(start, int) and isinstance(step, int):
-        yield from range(start, start + number_of_values * step, step)
-        return
+        return range(start, start + number_of_values * step, step)
     with localcontext() as context:
         context.prec = 700
-        for number in range(number_of_values):
-            yield as_given(start + number * step)
+        return [as_given(start + number * step) for number in range(number_of_values)]

@@ -113,10 +113,11 @@ def rows_reader(client: Any, parent: Any) -> tuple[int, Callable[[Sequence[int]]
 
 def plan_of(jobs: Any, rows: int) -> Plan:
     """The plan in a store's jobs.json, with as many trials as there are rows. Raises ConfigError."""
-    trials = len(Product.from_data(jobs))
+    recorded = Product.from_data(jobs)
+    trials = len(recorded)
     if trials != rows:  # before the trials are made, which might be any number
         raise ConfigError("jobs", "…", f"are {trials:,} trials, but {FILE} has {rows:,} rows")
-    return Plan.from_data(jobs)
+    return Plan.of_recorded(recorded)
 
 
 def is_hash(value: object) -> bool:

@@ -14,9 +14,10 @@ Where an interpolation may read what is swept, no axis is plain; where one reads
 from __future__ import annotations
 
 import copy
+import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
@@ -29,7 +30,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pipeline.app.axis_values import jobs, overrides_of, read_overrides
 from pipeline.app.composition import OPEN, as_job, plain
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, as_overrides
 
 # Interpolations that read nothing of the configuration: they resolve alike in every job.
 INDEPENDENT = re.compile(r"\$\{(oc\.env|logspace|linspace|now):[^${}]*\}")
@@ -49,18 +50,58 @@ class Job(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class RangeTexts(Sequence[str]):
+    """The whole numbers of a range as texts with this beginning, `seed=0`, `seed=1`, …, made as they are taken."""
+
+    beginning: str
+    numbers: range
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.numbers)
+
+    def __getitem__(self, number: Any) -> Any:
+        """The text of that number."""
+        return f"{self.beginning}{self.numbers[number]}"
+
+
+@dataclass(frozen=True, slots=True)
 class Swept:
-    """An axis: its name, its values and their overrides; the key in a configuration that its values go to, if it is plain."""
+    """An axis: its name, its values and their overrides; the key in a configuration that its values go to, if it is plain.
+
+    Values that were given as a range of whole numbers, maybe of millions, are a range.
+    """
 
     name: str
     path: str | None
-    values: tuple[Any, ...]
-    texts: tuple[str, ...]
+    values: Sequence[Any]
+    texts: Sequence[str]
 
     @property
     def varies(self) -> bool:
         """Whether it has more than one value."""
         return len(self.values) > 1
+
+    def to_json(self) -> str:
+        """All of it as JSON."""
+        values, texts = as_json(self.values), as_json(self.texts)
+        return f'{{"name": {json.dumps(self.name)}, "path": {json.dumps(self.path)}, "values": {values}, "texts": {texts}}}'
+
+    def in_words(self) -> str:
+        """Its name and its values as text, as JSON."""
+        texts = RangeTexts("", self.values) if isinstance(self.values, range) else as_overrides(self.values)
+        return f"[{json.dumps(self.name)}, {as_json(texts)}]"
+
+
+def as_json(values: Sequence[Any]) -> str:
+    """Values as JSON; those of a range without a text for each."""
+    if isinstance(values, range):
+        return str(list(values))
+    if isinstance(values, RangeTexts):
+        beginning = json.dumps(values.beginning)[:-1]
+        texts = as_json(values.numbers).replace("[", f"[{beginning}").replace(", ", f'", {beginning}')
+        return texts.replace("]", '"]')
+    return json.dumps(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +152,18 @@ class Product(Sequence[Job]):
             section[last] = value
         return config
 
-    def as_data(self) -> dict[str, Any]:
-        """All of it as what JSON can hold."""
-        axes = [{"name": axis.name, "path": axis.path, "values": axis.values, "texts": axis.texts} for axis in self.axes]
-        return {"axes": axes, "bases": self.bases}
+    def in_words(self) -> str:
+        """The axes, in order, as JSON: the name of each, and its values as text."""
+        return f"[{', '.join(axis.in_words() for axis in self.axes)}]"
+
+    def to_json(self) -> str:
+        """All of it as JSON."""
+        axes = ", ".join(axis.to_json() for axis in self.axes)
+        return f'{{"axes": [{axes}], "bases": {json.dumps(self.bases)}}}'
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Product:
-        """The product of which `as_data` gave this. Raises ConfigError for any other data."""
+        """The product of which `to_json` wrote these data. Raises ConfigError for any others."""
         with suppress(TypeError, KeyError, IndexError, AttributeError):
             axes = [Swept(axis["name"], axis["path"], tuple(axis["values"]), tuple(axis["texts"])) for axis in data["axes"]]
             jobs = cls(tuple(axes), tuple(data["bases"]))
@@ -156,24 +201,54 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The values that one key takes; plain if they can be put into a configuration that is resolved."""
+    """The values that one key takes, and their overrides; plain if they can be put into a configuration that is resolved.
+
+    `parsed` has the overrides as Hydra has them, by index, but for most numbers (see `Value`). Hydra composes from those of its
+    own node, and from those of a group that are no dictionaries.
+    """
 
     key: str
     path: str
-    values: tuple[Value, ...]
+    values: Sequence[Any]
+    texts: Sequence[str]
+    parsed: Mapping[int, Override]
+    hydra: bool
+    group: bool
     plain: bool = False
 
+    def value(self, index: int) -> Value:
+        """The value of that index."""
+        given = self.values[index]
+        composed = self.hydra or (self.group and not isinstance(given, dict))
+        return Value(self.texts[index], given, self.parsed.get(index, self.parsed[0]), composed)
 
-def expand(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> Product:
+    @property
+    def composed(self) -> bool:
+        """Whether Hydra composes from all of its values."""
+        return self.hydra or (self.group and not any(isinstance(value, dict) for value in self.values))
+
+    @property
+    def words(self) -> Sequence[Any]:
+        """Its values that are no numbers."""
+        if isinstance(self.values, range):
+            return ()
+        return [value for value in self.values if not isinstance(value, int | float)]
+
+
+def expand(
+    loader: ConfigLoader, master: DictConfig, arguments: Sequence[str], check: Callable[[int], None] | None = None
+) -> Product:
     """The jobs of a multirun, last axis fastest; `hydra.sweeper.params` stand before the arguments.
 
-    Raises what Hydra raises for any of the jobs.
+    `check` is given how many there are, before any is made. Raises what Hydra raises for any of the jobs.
     """
-    read_values = read_overrides(loader, master, arguments)
-    texts = {key: [f"{key}={value}" for value in values] for key, values in read_values.items()}
-    if not all(texts.values()):
+    overrides = overrides_of(loader, master, arguments)
+    if check:
+        check(jobs(overrides))
+    values_of = read_overrides(overrides)
+    if not all(values_of.values()):
         return Product((), ())
-    axes = read_axes(loader, master, texts)
+    axes = read_axes(loader, master, values_of)
     compositions, read = compose(loader, master, axes)
     launched = any("hydra" in text for text in read)
     if any("${" in INDEPENDENT.sub("", text) for text in read):
@@ -191,76 +266,68 @@ def expand(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -
         Swept(
             name=axis.key.lstrip("+~"),
             path=axis.path if axis.plain else None,
-            values=tuple(value.given for value in axis.values),
-            texts=tuple(value.text for value in axis.values),
+            values=axis.values,
+            texts=axis.texts,
         )
         for axis in axes
     ]
     return Product(tuple(swept), tuple(bases))
 
 
-def number_of_jobs(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> int:
-    """How many jobs there are, before any is made."""
-    return jobs(overrides_of(loader, master, arguments))
-
-
-def read_axes(loader: ConfigLoader, master: DictConfig, texts: dict[str, list[str]]) -> list[Axis]:
+def read_axes(loader: ConfigLoader, master: DictConfig, values_of: Mapping[str, Sequence[str] | range]) -> list[Axis]:
     """The axes, their values parsed again as Hydra does for each job."""
     own = OmegaConf.to_container(master.hydra.overrides.hydra)
     assert isinstance(own, list)
-    _, repository = loader._parse_overrides_and_create_caching_repo(  # type: ignore[attr-defined]
-        master.hydra.job.config_name, [*own, *(values[0] for values in texts.values())]
+    overrides, repository = loader._parse_overrides_and_create_caching_repo(  # type: ignore[attr-defined]
+        master.hydra.job.config_name, [*own, *(f"{key}={values[0]}" for key, values in values_of.items())]
     )
     axes = []
-    for key, values in texts.items():
-        parsed = parse(key, values)
-        first, _ = parsed[0]
+    for first, (key, values) in zip(overrides[len(own) :], values_of.items(), strict=True):
         path = first.key_or_group
         hydra = path == "hydra" or first.is_hydra_override()
-        group = repository.group_exists(path)
-        composed = [hydra or (group and not isinstance(given, dict)) for _, given in parsed]
-        read = zip(values, parsed, composed, strict=True)
-        axes.append(Axis(key, path, tuple([Value(text, given, own, some) for text, (own, given), some in read])))
+        axes.append(Axis(key, path, *parse(key, values, first), hydra, repository.group_exists(path)))
     return [replace(axis, plain=is_plain(axis, axes)) for axis in axes]
 
 
-def parse(key: str, texts: Sequence[str]) -> list[tuple[Override, Any]]:
-    """The override and the value of each text of one key: str(3), which is written 3, becomes a number again.
+def parse(key: str, values: Sequence[str] | range, first: Override) -> tuple[Sequence[Any], Sequence[str], dict[int, Override]]:
+    """The values of one key, their overrides as text, and as Hydra has them, as an `Axis` has these.
 
-    Of a number, but the first value, it is the first override (see `Value`).
+    str(3), which is written 3, becomes a number again. `first` is the override of the first value.
     """
-    parser = OverridesParser.create()
-    [first] = parser.parse_overrides([texts[0]])
-    parsed: list[tuple[Override, Any]] = [(first, first.value())]
-    for text in texts[1:]:
+    if isinstance(values, range):
+        return values, RangeTexts(f"{key}=", values), {0: first}
+    parser, given, parsed = OverridesParser.create(), [first.value()], {0: first}
+    texts = [f"{key}={value}" for value in values]
+    for index, text in enumerate(texts[1:], 1):
         if match := NUMBER.fullmatch(text, len(key) + 1):
-            parsed.append((first, float(match[0]) if match[2] else int(match[0])))
+            given.append(float(match[0]) if match[2] else int(match[0]))
         else:
-            parsed += [(own, own.value()) for own in parser.parse_overrides([text])]
-    return parsed
+            [parsed[index]] = parser.parse_overrides([text])
+            given.append(parsed[index].value())
+    return tuple(given), tuple(texts), parsed
 
 
 def is_plain(axis: Axis, axes: Sequence[Axis]) -> bool:
     """Whether the values of an axis are numbers and words that replace what stands at their key, whatever others do."""
-    values = [value.given for value in axis.values if not isinstance(value.given, int | float)]
+    words = axis.words
     return (
         len(axis.values) > 1
-        and axis.values[0].parsed.type is OverrideType.CHANGE
-        and not any(value.composed for value in axis.values)
-        and not any(isinstance(value, dict | list) for value in values)
-        and not any(interpolations(values))
+        and axis.parsed[0].type is OverrideType.CHANGE
+        and not (axis.hydra or axis.group)
+        and not any(isinstance(value, dict | list) for value in words)
+        and not any(interpolations(words))
         and (axis.path.startswith(OPEN) or not any(name[:1].isdigit() for name in axis.path.split(".")))  # no list's element
         and not any(
             f"{axis.path}.".startswith(f"{other.path}.") or f"{other.path}.".startswith(f"{axis.path}.")
             for other in axes
-            if other is not axis and not all(value.composed for value in other.values)
+            if other is not axis and not other.composed
         )
     )
 
 
 def combinations(axes: Sequence[Axis]) -> Iterator[tuple[Value, ...]]:
     """The combinations of values in which plain axes stand at their first value, last axis fastest."""
-    return product(*(axis.values[:1] if axis.plain else axis.values for axis in axes))
+    return product(*(map(axis.value, range(1 if axis.plain else len(axis.values))) for axis in axes))
 
 
 def choices(values: Iterable[Value]) -> tuple[str, ...]:
@@ -272,8 +339,7 @@ def compose(
     loader: ConfigLoader, master: DictConfig, axes: Sequence[Axis]
 ) -> tuple[dict[tuple[str, ...], DictConfig], set[str]]:
     """What Hydra composes from each combination of choices, without its own node; and all interpolations, also of values."""
-    given = (value.given for axis in axes for value in axis.values)
-    read = {text for some in given if not isinstance(some, int | float) for text in interpolations(some)}
+    read = {text for axis in axes for text in interpolations(axis.words)}
     compositions: dict[tuple[str, ...], DictConfig] = {}
     for values in combinations(axes):
         chosen = choices(values)
@@ -295,8 +361,8 @@ def refuse_dropped_axes(master: DictConfig, config: DictConfig, axes: Sequence[A
     """Raises ConfigError where a choice that is swept, such as one of two studies, has axes of its own, which Hydra drops."""
     here, there = (params_of(one) for one in (master, config))
     if any(key not in here or here[key] != value for key, value in there.items()):
-        swept = [axis for axis in axes if len(axis.values) > 1 and all(value.composed for value in axis.values)]
-        values = ",".join(str(value.given) for axis in swept[:1] for value in axis.values)
+        swept = [axis for axis in axes if len(axis.values) > 1 and axis.composed]
+        values = ",".join(str(value) for axis in swept[:1] for value in axis.values)
         raise ConfigError(
             swept[0].key if swept else "hydra.sweeper.params", values, "cannot be swept: each has axes of its own"
         )

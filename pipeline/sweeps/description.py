@@ -34,7 +34,7 @@ UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticErro
 class SweepDescription:
     """A sweep as its folder describes it.
 
-    key: of the sweep (`Plan.key`); trials: how many; jobs: the plan as data; tracking: with the store's address; study: the
+    key: of the sweep (`Plan.key`); trials: how many; jobs: the plan's; tracking: with the store's address; study: the
     sweep's name (`SweepRequest.name`); command: the one that makes the sweep again; configuration: what all jobs start from;
     files: its YAML files by name; parent: the id of its parent run, once there is one; others: the ids of those that it has in
     other stores, where `push` has made them.
@@ -42,7 +42,7 @@ class SweepDescription:
 
     key: str
     trials: int
-    jobs: dict[str, Any]
+    jobs: Product
     tracking: Tracking
     study: str
     command: str
@@ -58,14 +58,17 @@ class SweepDescription:
 
     def to_json(self) -> str:
         """The description as JSON."""
-        return with_checksum(json.dumps({one.name: getattr(self, one.name) for one in fields(self)}, default=asdict))
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        texts = {name: json.dumps(value, default=asdict) for name, value in values.items() if name != "jobs"}
+        texts["jobs"] = self.jobs.to_json()
+        return with_checksum("{" + ", ".join(f'"{name}": {texts[name]}' for name in values) + "}")
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> "SweepDescription":
         """What `to_json` wrote. Raises ConfigError, which names the folder, for any other text in that file."""
         try:
             data = json.loads(without_checksum(text))
-            description = cls(**{**data, "tracking": read_tracking(data)})
+            description = cls(**{**data, "jobs": Product.from_data(data["jobs"]), "tracking": read_tracking(data)})
             if HALF_CHARACTER.search(text):
                 json.dumps(data, ensure_ascii=False).encode()  # raises ValueError where it stays a half, which no store takes
             if all(type(data[name]) is kind for name, kind in KINDS.items()) and description.fits():
@@ -90,8 +93,7 @@ class SweepDescription:
 
     def fits(self) -> bool:
         """Whether the values, each of the right type, can be those of a sweep."""
-        jobs = Product.from_data(self.jobs)
-        names = [axis.name for axis in jobs.axes]
+        names = [axis.name for axis in self.jobs.axes]
         return (
             re.fullmatch("[0-9a-f]{64}", self.key) is not None
             and isinstance(self.parent, str | None)
@@ -99,7 +101,7 @@ class SweepDescription:
             and all(name in FILES and isinstance(text, str) for name, text in self.files.items())
             and len(set(names)) == len(names)
             and not set(names) & {*NO_AXES, ""}
-            and len(jobs) == self.trials
+            and len(self.jobs) == self.trials
         )
 
     @property
@@ -114,14 +116,13 @@ class SweepDescription:
     @property
     def order(self) -> str:
         """SHA-256 over the order of axes and of their values: trials of the same key have the same indices if it is equal."""
-        axes = [(axis["name"], as_overrides(axis["values"])) for axis in self.jobs["axes"]]
-        return hashlib.sha256(json.dumps(axes).encode()).hexdigest()
+        return hashlib.sha256(self.jobs.in_words().encode()).hexdigest()
 
     @property
     def plan(self) -> Plan:
         """Its trials. Raises ConfigError where they cannot be read."""
         try:
-            plan = Plan.from_data(self.jobs)
+            plan = Plan.of_recorded(self.jobs)
             plan.axis_columns(np.arange(0))
             plan.fixed_columns(np.arange(0))
         except ConfigError:
@@ -133,7 +134,7 @@ class SweepDescription:
     @property
     def params(self) -> dict[str, str]:
         """The axes that vary, as params of the parent run."""
-        axes = {axis["name"]: shortened(axis["values"]) for axis in self.jobs["axes"] if len(axis["values"]) > 1}
+        axes = {axis.name: shortened(axis.values) for axis in self.jobs.axes if axis.varies}
         return axes or {"axes": "none"}
 
 
@@ -152,7 +153,8 @@ def without_checksum(text: str) -> str:
 
 def shortened(values: Sequence[Any]) -> str:
     """The different values of an axis, as a list; the first and the last where they are too many for MLflow."""
-    texts = list(dict.fromkeys(as_overrides(values)))
-    if len(texts) > MOST_VALUES:
-        texts = [*texts[: MOST_VALUES // 2], f"… {len(texts) - MOST_VALUES // 2 - 1:,} more …", texts[-1]]
-    return f"[{','.join(texts)}]"
+    different: Sequence[Any] = values if isinstance(values, range) else list(dict.fromkeys(as_overrides(values)))
+    if len(different) > MOST_VALUES:
+        more = f"… {len(different) - MOST_VALUES // 2 - 1:,} more …"
+        different = [*different[: MOST_VALUES // 2], more, different[-1]]
+    return f"[{','.join(map(str, different))}]"

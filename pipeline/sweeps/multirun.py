@@ -102,7 +102,7 @@ def describe(request: SweepRequest, uri: str) -> SweepDescription:
     return SweepDescription(
         key=request.plan.key(request.settings.curve_points),
         trials=len(request.plan),
-        jobs=request.plan.as_data(),
+        jobs=request.plan.jobs,
         tracking=replace(request.settings.tracking, uri=uri),
         study=request.name,
         command=command_of(multirun.words),
@@ -137,9 +137,11 @@ def resumed(
     may be at work on it, so it is resumed only by its run id.
     """
     resume = request.settings.resume
+    if resume == "never":
+        return None
     plan, points = request.plan, request.settings.curve_points
     keys = dict.fromkeys([plan.key(points), plan.key_in_order(points)])  # the second one is that of sweeps of before
-    for run in chain.from_iterable(map(store.unfinished, keys)) if resume != "never" else ():
+    for run in chain.from_iterable(map(store.unfinished, keys)):
         path, parent = Path(run.data.tags.get(SWEEP_FOLDER_TAG, "")), run.info.run_id
         if resume not in ("auto", parent):
             continue
@@ -157,7 +159,7 @@ def resumed(
                 begun = "its folder is not here, and it was begun with its trials in another order; by: "
                 raise ConfigError("resume", resume, begun + run.data.tags.get("command", ""))
             return *resumed_elsewhere(store, this.under(parent), path, request), request
-    if resume not in ("auto", "never"):
+    if resume != "auto":
         raise ConfigError("resume", resume, "is not an interrupted sweep of this same command in this store")
     return None
 

@@ -18,7 +18,7 @@ from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import Product, Swept
 from pipeline.sweeps.chunks import Chunk, chunk_trainings
 from pipeline.trials.batching import Column, batch_of, columns_of, distinct, make_batch, network_of, trainings, trials_of
-from pipeline.trials.configuration import TRIAL_KEYS, fixed_keys, independent, read_trial
+from pipeline.trials.configuration import TRIAL_KEYS, fixed_keys, read_independent, read_trial
 from pipeline.trials.equal_units import warnings_of_equal_units
 from pipeline.trials.fingerprint import keys
 from pipeline.trials.memory import check_size
@@ -46,8 +46,8 @@ class Plan:
     @classmethod
     def of_jobs(cls, jobs: Product, settings: Mapping[str, Any] = MappingProxyType({})) -> "Plan":
         """The plan of these jobs; all must have the settings, values by key. Raises ConfigError for any other job."""
-        readers = {axis.path: independent(axis.path) for axis in jobs.axes if axis.path is not None}
-        free = {path: list(map(read, axis.values)) for axis in jobs.axes if (path := axis.path) and (read := readers[path])}
+        read = ((axis.path, read_independent(axis.path, axis.values)) for axis in jobs.axes if axis.path is not None)
+        free = {path: values for path, values in read if values is not None}
         digits = product(*([0] if axis.path in free else range(len(axis.values)) for axis in jobs.axes))
         groups = []
         for config in map(jobs.config, digits):
@@ -178,7 +178,8 @@ class Plan:
         lines = []
         for name, axis in self.axes.items():
             if axis.path is not None and axis.path in self.free:
-                idle = len(set(self.free[axis.path])) == 1 or (axis.path == "seed" and not drawn)
+                values = self.free[axis.path]
+                idle = all(value == values[0] for value in values) or (axis.path == "seed" and not drawn)
             else:
                 keys_by_value = np.moveaxis(group_keys, grouped.index(axis), 0)
                 idle = bool((keys_by_value == keys_by_value[0]).all())
@@ -209,20 +210,17 @@ class Plan:
         """The max_epochs of these trials, as a column."""
         return taken([trial.batch_key.max_epochs for trial in self.groups], self.group(indices))
 
-    def as_data(self) -> dict[str, Any]:
-        """The trials, without how they are run, as what JSON can hold."""
-        data = self.product.as_data()
-        return {
-            "axes": [axis for axis in data["axes"] if len(axis["values"]) > 1],
-            "bases": [{key: base[key] for key in TRIAL_KEYS} for base in data["bases"]],
-        }
+    @property
+    def jobs(self) -> Product:
+        """The product of the axes that vary, with nothing of how trials are run."""
+        bases = ({key: base[key] for key in TRIAL_KEYS} for base in self.product.bases)
+        return Product(tuple(self.axes.values()), tuple(bases))
 
     @classmethod
-    def from_data(cls, data: dict[str, Any]) -> "Plan":
-        """The plan of which `as_data` gave this. Raises ConfigError for any other data."""
-        product = Product.from_data(data)
+    def of_recorded(cls, jobs: Product) -> "Plan":
+        """The plan whose `jobs` were written, and are these. Raises ConfigError for any others."""
         try:
-            return cls.of_jobs(product)
+            return cls.of_jobs(jobs)
         except ConfigError:
             raise
         except (TypeError, KeyError, ValueError, AttributeError, IndexError):  # values where sections belong, and the like
@@ -242,23 +240,24 @@ class Plan:
     @cached_property
     def _in_order(self) -> "hashlib._Hash":
         """The hash of the axes that vary, each with its values as text, and of the keys of the groups."""
-        axes = [(axis.name, as_overrides(axis.values)) for axis in self.axes.values()]
-        return begun([axes, self.group_keys])
+        return begun(self.jobs.in_words(), json.dumps(self.group_keys))
 
     @cached_property
     def _sorted(self) -> "hashlib._Hash":
         """`_in_order` as it would be with the axes by name and the values of each by their text."""
         texts = {axis.name: as_overrides(axis.values) for axis in self.product.axes}
-        order = {name: sorted(range(len(texts[name])), key=texts[name].__getitem__) for name in texts}
-        first = {axis.path: order[axis.name][0] for axis in self.product.axes if axis.path in self.free}
+        in_order = {name: sorted(some) for name, some in texts.items()}
+        free = [axis for axis in self.product.axes if axis.path in self.free]
+        first = {axis.path: texts[axis.name].index(in_order[axis.name][0]) for axis in free}
         groups = [trial.having({path: self.free[path][first[path]] for path in self.free}) for trial in self.groups]
         grouped = [axis for axis in self.product.axes if axis.path not in self.free]
+        order = {name: sorted(range(len(texts[name])), key=texts[name].__getitem__) for name in {axis.name for axis in grouped}}
         group_keys = keys_of(groups) if any(first.values()) else self.group_keys
         table = np.array(group_keys).reshape([len(axis.values) for axis in grouped])
         table = table[np.ix_(*(order[axis.name] for axis in grouped))]
         by_name = sorted(range(len(grouped)), key=lambda number: grouped[number].name)
-        axes = [(name, sorted(texts[name])) for name in sorted(self.axes)]
-        return begun([axes, table.transpose(by_name).ravel().tolist()])
+        axes = [(name, in_order[name]) for name in sorted(self.axes)]
+        return begun(json.dumps(axes), json.dumps(table.transpose(by_name).ravel().tolist()))
 
 
 def keys_of(trials: Sequence[Trial]) -> list[str]:
@@ -278,9 +277,9 @@ def in_short(values: Sequence[Any]) -> list[str]:
     return texts
 
 
-def begun(data: list[Any]) -> "hashlib._Hash":
-    """SHA-256 over a list as JSON, but for its end: a million values are not kept as text."""
-    return hashlib.sha256(json.dumps(data).removesuffix("]").encode())
+def begun(axes: str, group_keys: str) -> "hashlib._Hash":
+    """SHA-256 over a list of these, which are JSON, but for its end: a million values are not kept as text."""
+    return hashlib.sha256(f"[{axes}, {group_keys}".encode())
 
 
 def with_points(sha: "hashlib._Hash", curve_points: int) -> str:

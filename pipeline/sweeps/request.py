@@ -6,6 +6,7 @@ What takes long to import, such as MLflow, is not needed until a request is gran
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ from pipeline.report.numbers import count
 from pipeline.results.rows import Indices
 from pipeline.results.runs import Runs
 from pipeline.results.sweep_results import SweepResults
-from pipeline.sweeps.axes import expand, number_of_jobs
+from pipeline.sweeps.axes import expand
 from pipeline.sweeps.estimate import Estimate, check, check_number, estimate, runs_recorded
 from pipeline.sweeps.executors.local import Local
 from pipeline.sweeps.plan import Plan
@@ -68,8 +69,8 @@ class SweepRequest:
 
 def read_sweep(multirun: Multirun) -> SweepRequest:
     """The sweep that is requested. Raises ConfigError for a job that cannot be trained and for more than the limits allow."""
-    check_number(number_of_jobs(multirun.loader, multirun.config, multirun.arguments), limit_of(multirun.limits))
-    jobs = expand(multirun.loader, multirun.config, multirun.arguments)
+    limit = partial(check_number, limit=limit_of(multirun.limits))
+    jobs = expand(multirun.loader, multirun.config, multirun.arguments, limit)
     if not len(jobs):
         raise ConfigError("sweep", " ".join(multirun.arguments), "has no jobs: an axis has no values")
     common = {key: jobs.bases[0][key] for key in RUN_KEYS if key in jobs.bases[0]}

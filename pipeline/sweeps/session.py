@@ -64,7 +64,7 @@ def start_parent(store: Store, description: SweepDescription, spool: Spool) -> s
         SWEEP_ORDER_TAG: description.order,
         SWEEP_FOLDER_TAG: str(spool.path),
     }
-    if any(base["task"]["name"] == "csv" for base in description.jobs["bases"]):
+    if any(base["task"]["name"] == "csv" for base in description.jobs.bases):
         tags |= table_tags(*description.plan.groups)
     return store.begin("sweep", description.study, description.params, tags)
 

@@ -125,6 +125,8 @@ def drawn_seeds(initial: Sequence[InitialChoice], initial_of: Codes, seed_of: Co
 
 def distinct(values: Iterable[Any]) -> Column:
     """The values as a column, the distinct ones in order of their first occurrence."""
+    if isinstance(values, range):
+        return values, np.arange(len(values))
     codes: dict[Any, int] = {}
     code_of = np.array([codes.setdefault(value, len(codes)) for value in values], np.int64)
     return list(codes), code_of

@@ -1,7 +1,7 @@
 """Values of a configuration, checked one by one."""
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import ConfigError, unknown_key
@@ -28,6 +28,13 @@ def integer(key: str, value: object, low: int, high: int | None = None) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
         raise ConfigError(key, value, f"{allowed}{decoding(value)}")
     return value
+
+
+def integers(key: str, values: Sequence[object], low: int, high: int) -> Sequence[int]:
+    """Whole numbers from low to high; those of a range, between whose ends all others are, as the range."""
+    if isinstance(values, range) and values and all(low <= end <= high for end in (values[0], values[-1])):
+        return values
+    return [integer(key, value, low, high) for value in values]
 
 
 TEXT = """; this is text: write it without quotes, or a variable as 'KEY="${oc.decode:${oc.env:NAME}}"'"""

@@ -6,14 +6,14 @@ keys; `configuration_from_params` reads them back.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.network import BIASES
 from pipeline.backprop.trainer import CRITERIA, UPDATES
 from pipeline.errors import ConfigError, as_override
-from pipeline.trials.checks import choice, integer, number, refuse_unknown, section, truth, variant
+from pipeline.trials.checks import choice, integer, integers, number, refuse_unknown, section, truth, variant
 from pipeline.trials.starts.changes import is_change
 from pipeline.trials.starts.initial_choice import TEXTS, initial_keys, nested, read_change, read_initial
 from pipeline.trials.tasks import TASKS, with_defaults
@@ -73,18 +73,23 @@ def read_learning_rate(value: object) -> tuple[float, ...]:
     return tuple(number("learning_rate", rate, "greater than 0 and finite", lambda rate: rate > 0.0) for rate in rates)
 
 
+SEEDS = (0, 2**64 - 1)
 # The keys that are read independently of all others: a trial's own, that do not belong to its batch key.
 INDEPENDENT: dict[str, Callable[[object], object]] = {
     "learning_rate": read_learning_rate,
     "momentum": lambda given: number("momentum", given, "at least 0 and below 1", lambda value: 0.0 <= value < 1.0),
     "threshold": lambda given: number("threshold", given, "greater than 0 and finite", lambda value: value > 0.0),
-    "seed": lambda given: integer("seed", given, 0, 2**64 - 1),
+    "seed": lambda given: integer("seed", given, *SEEDS),
 }
 
 
-def independent(key: str) -> Callable[[object], object] | None:
-    """What reads a key that is read independently of all others, None for other keys."""
-    return (lambda given: read_change(key, given)) if is_change(key) else INDEPENDENT.get(key)
+def read_independent(key: str, values: Sequence[object]) -> Sequence[Any] | None:
+    """The values of a key that is read independently of all others, as a trial has them; None for other keys."""
+    if key == "seed":
+        return integers(key, values, *SEEDS)
+    if is_change(key):
+        return [read_change(key, value) for value in values]
+    return list(map(INDEPENDENT[key], values)) if key in INDEPENDENT else None
 
 
 TRIAL_KEYS = (

@@ -461,7 +461,7 @@ def jobs_of_hydra(loader, master, arguments):
 @pytest.mark.parametrize("arguments", [*([one] for one in MENDED), *SAME, *ALIKE], ids=" ".join)
 def test_hydras_own_sweeper_is_given_the_jobs_of_this_one(arguments, multirun):
     loader, master, words = multirun(arguments)
-    axes = read_overrides(loader, master, words)
+    axes = read_overrides(overrides_of(loader, master, words))
     expected = [list(job) for job in product(*([f"{key}={value}" for value in values] for key, values in axes.items()))]
     sweeper = OmegaConf.to_container(master.hydra.sweeper)
     given_to_it = OmegaConf.create({"hydra": {"overrides": {"task": words}, "sweeper": sweeper}})

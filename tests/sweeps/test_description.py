@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.app.composition import Multirun
 from pipeline.errors import ConfigError
+from pipeline.sweeps.axes import Product
 from pipeline.sweeps.description import SweepDescription, with_checksum, without_checksum
 from pipeline.sweeps.request import read_sweep
 from pipeline.trials.settings import Tracking
@@ -49,7 +50,7 @@ def description(plan, **changes) -> SweepDescription:
         **{
             "key": plan.key(100),
             "trials": len(plan),
-            "jobs": json.loads(json.dumps(plan.as_data())),
+            "jobs": Product.from_data(json.loads(plan.jobs.to_json())),
             "tracking": Tracking(None, "e"),
             "study": "sweep",
             "command": "python -m pipeline.train -m",

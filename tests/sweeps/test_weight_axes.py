@@ -12,6 +12,7 @@ import pytest
 import pipeline as bp
 from pipeline.app.composition import Multirun
 from pipeline.errors import ConfigError
+from pipeline.sweeps.axes import Product
 from pipeline.sweeps.plan import Plan, in_short
 from pipeline.sweeps.request import read_sweep
 from pipeline.trials.batching import batch_of
@@ -37,7 +38,7 @@ def test_changes_of_weights_are_free_axes(multirun):
 
 def test_a_plan_of_weights_is_read_again_from_what_is_kept_to_resume(multirun):
     plan = plan_of(multirun, *FREE)
-    again = Plan.from_data(json.loads(json.dumps(plan.as_data())))
+    again = Plan.of_recorded(Product.from_data(json.loads(plan.jobs.to_json())))
     assert again.key(100) == plan.key(100)
     assert again.trials(np.arange(72)) == plan.trials(np.arange(72))
 
