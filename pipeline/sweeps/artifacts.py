@@ -68,7 +68,7 @@ def write_artifacts(
         with phase("figures"), beside(results), beside(tables):
             pictures()
     with phase("files"):
-        for name, text in {**description.files, JOBS: description.jobs.to_json()}.items():
+        for name, text in {**description.files, JOBS: description.jobs.json}.items():
             (folder / name).write_text(text, encoding="utf-8")
         if description.tracking.curves:
             write_curves(rows, folder / "curves.parquet")

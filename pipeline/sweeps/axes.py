@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -64,6 +65,11 @@ class RangeTexts(Sequence[str]):
         """The text of that number."""
         return f"{self.beginning}{self.numbers[number]}"
 
+    def to_json(self, numbers: str) -> str:
+        """All of them as JSON, made from the numbers as JSON."""
+        beginning = json.dumps(self.beginning)[:-1]
+        return numbers.replace("[", f"[{beginning}").replace(", ", f'", {beginning}').replace("]", '"]')
+
 
 @dataclass(frozen=True, slots=True)
 class Swept:
@@ -84,27 +90,25 @@ class Swept:
 
     def to_json(self) -> str:
         """All of it as JSON."""
-        values, texts = as_json(self.values), as_json(self.texts)
+        values = as_json(self.values)
+        texts = self.texts.to_json(values) if isinstance(self.texts, RangeTexts) else as_json(self.texts)
         return f'{{"name": {json.dumps(self.name)}, "path": {json.dumps(self.path)}, "values": {values}, "texts": {texts}}}'
 
     def in_words(self) -> str:
         """Its name and its values as text, as JSON."""
-        texts = RangeTexts("", self.values) if isinstance(self.values, range) else as_overrides(self.values)
-        return f"[{json.dumps(self.name)}, {as_json(texts)}]"
+        if isinstance(self.values, range):
+            texts = RangeTexts("", self.values).to_json(as_json(self.values))
+        else:
+            texts = json.dumps(as_overrides(self.values))
+        return f"[{json.dumps(self.name)}, {texts}]"
 
 
 def as_json(values: Sequence[Any]) -> str:
-    """Values as JSON; those of a range without a text for each."""
-    if isinstance(values, range):
-        return str(list(values))
-    if isinstance(values, RangeTexts):
-        beginning = json.dumps(values.beginning)[:-1]
-        texts = as_json(values.numbers).replace("[", f"[{beginning}").replace(", ", f'", {beginning}')
-        return texts.replace("]", '"]')
-    return json.dumps(values)
+    """Values as JSON."""
+    return str(list(values)) if isinstance(values, range) else json.dumps(values)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Product(Sequence[Job]):
     """The jobs of a multirun, by number, made as they are taken: the product of its axes, last one fastest.
 
@@ -156,14 +160,15 @@ class Product(Sequence[Job]):
         """The axes, in order, as JSON: the name of each, and its values as text."""
         return f"[{', '.join(axis.in_words() for axis in self.axes)}]"
 
-    def to_json(self) -> str:
+    @cached_property
+    def json(self) -> str:
         """All of it as JSON."""
         axes = ", ".join(axis.to_json() for axis in self.axes)
         return f'{{"axes": [{axes}], "bases": {json.dumps(self.bases)}}}'
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Product:
-        """The product of which `to_json` wrote these data. Raises ConfigError for any others."""
+        """The product whose `json` has these data. Raises ConfigError for any others."""
         with suppress(TypeError, KeyError, IndexError, AttributeError):
             axes = [Swept(axis["name"], axis["path"], tuple(axis["values"]), tuple(axis["texts"])) for axis in data["axes"]]
             jobs = cls(tuple(axes), tuple(data["bases"]))

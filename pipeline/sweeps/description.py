@@ -60,7 +60,7 @@ class SweepDescription:
         """The description as JSON."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         texts = {name: json.dumps(value, default=asdict) for name, value in values.items() if name != "jobs"}
-        texts["jobs"] = self.jobs.to_json()
+        texts["jobs"] = self.jobs.json
         return with_checksum("{" + ", ".join(f'"{name}": {texts[name]}' for name in values) + "}")
 
     @classmethod

@@ -95,7 +95,8 @@ class Plan:
     def field(self, name: str, indices: Indices) -> Column:
         """A field of these trials, or a change of their initial weights."""
         axis, (values, codes) = self._fields[name]
-        return values, codes[self.group(indices) if axis is None else self.digit(axis, indices)]
+        digits = self.group(indices) if axis is None else self.digit(axis, indices)
+        return values, digits if len(values) == len(codes) else codes[digits]  # codes that are all different are 0, 1, …
 
     def fields(self, indices: Indices) -> dict[str, Column]:
         """All fields of these trials, and all changes of their initial weights, as `batch_of` takes them."""
@@ -143,8 +144,9 @@ class Plan:
     @cached_property
     def batches(self) -> list[tuple[BatchKey, Indices, Indices]]:
         """Each batch key with the indices of its trials and the numbers of their trainings."""
-        batch_keys, codes = self.field("batch_key", np.arange(len(self)))
-        members = [np.flatnonzero(codes == code) for code in range(len(batch_keys))]
+        every = np.arange(len(self))
+        batch_keys, codes = self.field("batch_key", every)
+        members = [np.flatnonzero(codes == code) for code in range(len(batch_keys))] if len(batch_keys) > 1 else [every]
         return [(key, indices, self.trainings(indices)) for key, indices in zip(batch_keys, members, strict=True)]
 
     def forget_batches(self) -> None:

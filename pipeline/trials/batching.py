@@ -100,11 +100,10 @@ def trials_of(columns: Mapping[str, Column]) -> list[Trial]:
 
 def trainings(columns: Mapping[str, Column]) -> tuple[Codes, Codes]:
     """The training (R,) of each trial, equal where they differ in the threshold alone, and the first trial (T,) of each."""
-    (_, key_of), (initial, initial_of), (_, rate_of), (_, momentum_of), (_, seed_of) = (
-        columns[name] for name in ("batch_key", *TRAINING_COLUMNS)
-    )
-    changes = [columns[key][1] for key in change_keys(columns)]
-    return numbered(key_of, initial_of, rate_of, momentum_of, drawn_seeds(initial, initial_of, seed_of), *changes)
+    initial, initial_of = columns["initial"]
+    columns = {**columns, "seed": (columns["seed"][0], drawn_seeds(initial, initial_of, columns["seed"][1]))}
+    deciding = [columns[name] for name in ("batch_key", *TRAINING_COLUMNS, *change_keys(columns))]
+    return numbered(initial_of, *(codes for values, codes in deciding if len(values) > 1))
 
 
 def change_keys(columns: Mapping[str, Column]) -> list[str]:
@@ -120,7 +119,8 @@ def numbers_of(column: Column, indices: Codes) -> Array:
 
 def drawn_seeds(initial: Sequence[InitialChoice], initial_of: Codes, seed_of: Codes) -> Codes:
     """The codes of the seeds (R,), 0 where the initial weights are not drawn."""
-    return np.where(np.array([choice.drawn for choice in initial])[initial_of], seed_of, 0)
+    drawn = np.array([choice.drawn for choice in initial])
+    return seed_of if drawn.all() else np.where(drawn[initial_of], seed_of, 0)
 
 
 def distinct(values: Iterable[Any]) -> Column:

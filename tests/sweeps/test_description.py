@@ -50,7 +50,7 @@ def description(plan, **changes) -> SweepDescription:
         **{
             "key": plan.key(100),
             "trials": len(plan),
-            "jobs": Product.from_data(json.loads(plan.jobs.to_json())),
+            "jobs": Product.from_data(json.loads(plan.jobs.json)),
             "tracking": Tracking(None, "e"),
             "study": "sweep",
             "command": "python -m pipeline.train -m",

@@ -110,9 +110,9 @@ def test_names_say_what_varies(multirun):
 def test_a_plan_survives_being_written_down(multirun):
     arguments = ["initial=uniform", "learning_rate=[0.5,1],2", "seed=range(3)", "network.hidden=[2],[3]", "threshold=1e-2,1e-3"]
     jobs = expand(*multirun(arguments))
-    assert list(Product.from_data(json.loads(jobs.to_json()))) == list(jobs)
+    assert list(Product.from_data(json.loads(jobs.json))) == list(jobs)
     one = plan_of(multirun, *arguments)
-    other = Plan.of_recorded(Product.from_data(json.loads(one.jobs.to_json())))
+    other = Plan.of_recorded(Product.from_data(json.loads(one.jobs.json)))
     assert one.key(100) == other.key(100)
     assert one.trials(np.arange(len(one))) == other.trials(np.arange(len(one)))
 

@@ -38,7 +38,7 @@ def test_changes_of_weights_are_free_axes(multirun):
 
 def test_a_plan_of_weights_is_read_again_from_what_is_kept_to_resume(multirun):
     plan = plan_of(multirun, *FREE)
-    again = Plan.of_recorded(Product.from_data(json.loads(plan.jobs.to_json())))
+    again = Plan.of_recorded(Product.from_data(json.loads(plan.jobs.json)))
     assert again.key(100) == plan.key(100)
     assert again.trials(np.arange(72)) == plan.trials(np.arange(72))
 
