@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from urllib.parse import unquote, urlsplit
 
 HIDDEN = ":***@"
@@ -63,8 +64,6 @@ def as_overrides(values: Iterable[object]) -> list[str]:
 
 def unknown_key(key: str, known: tuple[str, ...], kind: str = "key") -> str:
     """Says that a key (or another kind of word) is unknown, with the nearest known one."""
-    from difflib import get_close_matches  # only where something is refused
-
     near = get_close_matches(key, known, n=1)
     return f"unknown {kind}; did you mean {near[0]}?" if near else f"unknown {kind}; known are {', '.join(known)}"
 

@@ -1,10 +1,12 @@
 """The values of an axis as Hydra writes them, counted before they are made, in decimal arithmetic, shuffled reproducibly."""
 
+import json
 import math
 import random
 import re
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -20,6 +22,29 @@ from pipeline.errors import ConfigError
 
 SEQUENCE = re.compile(r"(?<!\\)\$\{(?:logspace|linspace):[^${}]*\}")  # of literal arguments
 Number = int | Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTexts(Sequence[str]):
+    """The overrides of a key with the whole numbers of a range, `seed=0`, `seed=1`, …, made as they are taken."""
+
+    beginning: str
+    numbers: range
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.numbers)
+
+    def __getitem__(self, number: Any) -> Any:
+        """The text of that number."""
+        return f"{self.beginning}{self.numbers[number]}"
+
+
+def quoted(numbers: str, beginning: str = "") -> str:
+    """JSON of texts with this beginning, made from JSON of whole numbers: without an object for each."""
+    first = json.dumps(beginning)[:-1]
+    texts = numbers[1:-1].replace(", ", f'", {first}')
+    return f'[{first}{texts}"]'
 
 
 def overrides_of(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> list[Override]:

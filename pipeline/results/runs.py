@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.backprop.arithmetic import Array
 from pipeline.results.rows import Indices, RunRows
@@ -72,6 +71,8 @@ def scalars(rows: Sequence[RunRows], trials: int) -> Iterator[pa.Table]:
 
 def write_curves(rows: Sequence[RunRows], path: Path) -> None:
     """curves.parquet: `place` (the row in results.parquet), `epoch` and `error` of every kept point and of a run's end."""
+    import pyarrow.parquet as pq  # not before runs are trained
+
     schema = pa.schema({"place": pa.int64(), "epoch": pa.int64(), "error": pa.float64()})
     with pq.ParquetWriter(path, schema) as writer:
         for some in rows:

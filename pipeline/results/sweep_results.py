@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
@@ -108,6 +107,8 @@ def kinds_of(name: str) -> Sequence[Any]:
 
 def check_ends(table: pa.Table) -> None:
     """Raises ValueError for runs that cannot have ended so."""
+    import pyarrow.compute as pc  # not before runs are trained
+
     for name in ("status", *(name for name in WHOLE if name in table.column_names)):
         if table.column(name).null_count:
             raise ValueError(f"has rows without {name}")
@@ -131,4 +132,6 @@ def check_ends(table: pa.Table) -> None:
 
 def true(column: pa.ChunkedArray) -> bool:
     """Whether all of a column is true; pandas wrote NaN as null."""
+    import pyarrow.compute as pc
+
     return bool(pc.all(column, skip_nulls=False, min_count=0).as_py())

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.backprop.batch import Batch, curve_epochs
@@ -115,6 +114,8 @@ def number_of_points(rows: RunRows) -> int:
 
 def verify_results(rows: RunRows, epochs: NDArray[np.int64], max_epochs: int) -> None:
     """Raises DamagedError unless each row has its digest, and a curve up to its end."""
+    import pyarrow.compute as pc  # which takes long: only with results that were left
+
     table, ends = rows.table, rows.column("epochs")
     status = pc.index_in(table.column("status").combine_chunks(), pa.array(STATUSES))
     if status.null_count or ends.min() < 0 or ends.max() > max_epochs:
@@ -130,6 +131,8 @@ def verify_results(rows: RunRows, epochs: NDArray[np.int64], max_epochs: int) ->
 
 def verify_causes(rows: RunRows, status: NDArray[Any]) -> None:
     """Raises DamagedError unless each run that did not converge has its cause, with its digest."""
+    import pyarrow.compute as pc
+
     words = rows.table.column("cause").combine_chunks()
     code = pc.index_in(words, pa.array([one.word for one in Cause if one])).fill_null(-1).to_numpy() + 1
     failed = np.isin(status, (Status.EXHAUSTED, Status.DIVERGED))

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.app.progress import phase
@@ -100,6 +98,8 @@ def observations(plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_
 
 def in_memory(table: pa.Table) -> pa.Table:
     """A table of its own, not one of parts of files, with codes in place of WORDS."""
+    import pyarrow.compute as pc  # not before runs are trained
+
     for name in WORDS:
         if name in table.column_names:
             words = pc.dictionary_encode(table.column(name))
@@ -135,6 +135,8 @@ def write_pictures(folder: Path, plan: Plan, description: SweepDescription, runs
 
 def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_], scores: Scores) -> None:
     """results.parquet, a row per trial in their order, written in pieces."""
+    import pyarrow.parquet as pq  # not before runs are trained
+
     tables = results_tables(plan, rows, run_ids, scores)
     first = next(tables)
     names = first.column_names

@@ -29,7 +29,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from pipeline.app.axis_values import jobs, overrides_of, read_overrides
+from pipeline.app.axis_values import RangeTexts, jobs, overrides_of, quoted, read_overrides
 from pipeline.app.composition import OPEN, as_job, plain
 from pipeline.errors import ConfigError, as_overrides
 
@@ -50,32 +50,11 @@ class Job(NamedTuple):
     config: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RangeTexts(Sequence[str]):
-    """The whole numbers of a range as texts with this beginning, `seed=0`, `seed=1`, …, made as they are taken."""
-
-    beginning: str
-    numbers: range
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self.numbers)
-
-    def __getitem__(self, number: Any) -> Any:
-        """The text of that number."""
-        return f"{self.beginning}{self.numbers[number]}"
-
-    def to_json(self, numbers: str) -> str:
-        """All of them as JSON, made from the numbers as JSON."""
-        beginning = json.dumps(self.beginning)[:-1]
-        return numbers.replace("[", f"[{beginning}").replace(", ", f'", {beginning}').replace("]", '"]')
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Swept:
     """An axis: its name, its values and their overrides; the key in a configuration that its values go to, if it is plain.
 
-    Values that were given as a range of whole numbers, maybe of millions, are a range.
+    Values that were given as a range of whole numbers, maybe of millions, are a range; their texts are `RangeTexts`.
     """
 
     name: str
@@ -88,24 +67,25 @@ class Swept:
         """Whether it has more than one value."""
         return len(self.values) > 1
 
-    def to_json(self) -> str:
-        """All of it as JSON."""
-        values = as_json(self.values)
-        texts = self.texts.to_json(values) if isinstance(self.texts, RangeTexts) else as_json(self.texts)
-        return f'{{"name": {json.dumps(self.name)}, "path": {json.dumps(self.path)}, "values": {values}, "texts": {texts}}}'
+    @property
+    def words(self) -> list[str]:
+        """Its values as text."""
+        return self.values_json[1:-1].split(", ") if isinstance(self.values, range) else as_overrides(self.values)
 
-    def in_words(self) -> str:
-        """Its name and its values as text, as JSON."""
-        if isinstance(self.values, range):
-            texts = RangeTexts("", self.values).to_json(as_json(self.values))
-        else:
-            texts = json.dumps(as_overrides(self.values))
-        return f"[{json.dumps(self.name)}, {texts}]"
+    @cached_property
+    def values_json(self) -> str:
+        """Its values as JSON."""
+        return str(list(self.values)) if isinstance(self.values, range) else json.dumps(self.values)
 
+    @property
+    def words_json(self) -> str:
+        """Its values as text, as JSON."""
+        return quoted(self.values_json) if isinstance(self.values, range) else json.dumps(self.words)
 
-def as_json(values: Sequence[Any]) -> str:
-    """Values as JSON."""
-    return str(list(values)) if isinstance(values, range) else json.dumps(values)
+    @property
+    def texts_json(self) -> str:
+        """Its overrides, as JSON."""
+        return quoted(self.values_json, self.texts.beginning) if isinstance(self.texts, RangeTexts) else json.dumps(self.texts)
 
 
 @dataclass(frozen=True)
@@ -156,15 +136,20 @@ class Product(Sequence[Job]):
             section[last] = value
         return config
 
-    def in_words(self) -> str:
-        """The axes, in order, as JSON: the name of each, and its values as text."""
-        return f"[{', '.join(axis.in_words() for axis in self.axes)}]"
+    @property
+    def axes_json(self) -> str:
+        """The axes in order, as JSON: the name of each, and its values as text."""
+        return f"[{', '.join(f'[{json.dumps(axis.name)}, {axis.words_json}]' for axis in self.axes)}]"
 
     @cached_property
     def json(self) -> str:
         """All of it as JSON."""
-        axes = ", ".join(axis.to_json() for axis in self.axes)
-        return f'{{"axes": [{axes}], "bases": {json.dumps(self.bases)}}}'
+        axes = (
+            f'{{"name": {json.dumps(axis.name)}, "path": {json.dumps(axis.path)}, '
+            f'"values": {axis.values_json}, "texts": {axis.texts_json}}}'
+            for axis in self.axes
+        )
+        return f'{{"axes": [{", ".join(axes)}], "bases": {json.dumps(self.bases)}}}'
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Product:

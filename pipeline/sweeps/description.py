@@ -116,7 +116,7 @@ class SweepDescription:
     @property
     def order(self) -> str:
         """SHA-256 over the order of axes and of their values: trials of the same key have the same indices if it is equal."""
-        return hashlib.sha256(self.jobs.in_words().encode()).hexdigest()
+        return hashlib.sha256(self.jobs.axes_json.encode()).hexdigest()
 
     @property
     def plan(self) -> Plan:

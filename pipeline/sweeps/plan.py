@@ -134,10 +134,14 @@ class Plan:
         """All trials, cut into chunks of about `size`; those that differ in the threshold alone stay together."""
         pieces = []
         for key, indices, numbers in self.batches:
+            count = int(numbers.max()) + 1
+            per_training = len(indices) / count
+            at_once = max(1, int(size / per_training)) if size else chunk_trainings(key, curve_points, per_training)
+            if count == len(indices):  # each trial has a training of its own, and they are in order
+                pieces += np.split(indices, range(at_once, count, at_once))
+                continue
             order = np.argsort(numbers, kind="stable")
             starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
-            per_training = len(indices) / len(starts)
-            at_once = max(1, int(size / per_training)) if size else chunk_trainings(key, curve_points, per_training)
             pieces += [np.sort(part) for part in np.split(indices[order], starts[at_once::at_once])]
         return pieces
 
@@ -242,12 +246,12 @@ class Plan:
     @cached_property
     def _in_order(self) -> "hashlib._Hash":
         """The hash of the axes that vary, each with its values as text, and of the keys of the groups."""
-        return begun(self.jobs.in_words(), json.dumps(self.group_keys))
+        return begun(self.jobs.axes_json, json.dumps(self.group_keys))
 
     @cached_property
     def _sorted(self) -> "hashlib._Hash":
         """`_in_order` as it would be with the axes by name and the values of each by their text."""
-        texts = {axis.name: as_overrides(axis.values) for axis in self.product.axes}
+        texts = {axis.name: axis.words for axis in self.product.axes}
         in_order = {name: sorted(some) for name, some in texts.items()}
         free = [axis for axis in self.product.axes if axis.path in self.free]
         first = {axis.path: texts[axis.name].index(in_order[axis.name][0]) for axis in free}

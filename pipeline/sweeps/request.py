@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +18,6 @@ from pipeline.app.progress import progress_bar
 from pipeline.errors import ConfigError
 from pipeline.report.numbers import count
 from pipeline.results.rows import Indices
-from pipeline.results.runs import Runs
-from pipeline.results.sweep_results import SweepResults
 from pipeline.sweeps.axes import expand
 from pipeline.sweeps.estimate import Estimate, check, check_number, estimate, runs_recorded
 from pipeline.sweeps.executors.local import Local
@@ -26,6 +25,10 @@ from pipeline.sweeps.plan import Plan
 from pipeline.trials.memory import limit_of
 from pipeline.trials.settings import RECORDED_BY_DEFAULT, RUN_KEYS, Settings, read_settings
 from pipeline.trials.unreachable import warnings_of_unreachable
+
+if TYPE_CHECKING:
+    from pipeline.results.runs import Runs
+    from pipeline.results.sweep_results import SweepResults
 
 MOST_NAMED = 5  # axes, in the name of a sweep
 
@@ -106,8 +109,10 @@ def is_begun(multirun: Multirun, plan: Plan, settings: Settings) -> bool:
     return False
 
 
-def train_here(request: SweepRequest) -> tuple[SweepResults, Runs]:
+def train_here(request: SweepRequest) -> "tuple[SweepResults, Runs]":
     """Trains the sweep in this process and records nothing; gives its results, and its runs with their curves."""
+    from pipeline.results.runs import Runs
+    from pipeline.results.sweep_results import SweepResults
     from pipeline.store.environment import environment_tags
     from pipeline.sweeps.artifacts import NO_RUN, all_scores, results_tables
 
