@@ -173,7 +173,13 @@ class Plan:
 
     def axis_columns(self, indices: Indices) -> dict[str, pa.Array]:
         """The values of the axes that vary, as columns of a table."""
-        return {name: taken(axis.values, self.digit(axis, indices)) for name, axis in self.axes.items()}
+        digits = {name: pa.array(self.digit(axis, indices)) for name, axis in self.axes.items()}
+        return {name: self._cells[name].take(digits[name]) for name in self.axes}
+
+    @cached_property
+    def _cells(self) -> dict[str, pa.Array]:
+        """The values of the axes that vary."""
+        return {name: cells(axis.values) for name, axis in self.axes.items()}
 
     @cached_property
     def idle_axes(self) -> list[str]:
@@ -210,11 +216,11 @@ class Plan:
         """The values of the groups at each key that is no axis."""
         of_groups = [fixed_keys(trial) for trial in self.groups]
         names = [name for name in dict.fromkeys(chain.from_iterable(of_groups)) if name not in self.axes]
-        return {name: pa.array(axis_cells([keys.get(name) for keys in of_groups]), from_pandas=False) for name in names}
+        return {name: cells([keys.get(name) for keys in of_groups]) for name in names}
 
     def horizons(self, indices: Indices) -> pa.Array:
         """The max_epochs of these trials, as a column."""
-        return taken([trial.batch_key.max_epochs for trial in self.groups], self.group(indices))
+        return pa.array([trial.batch_key.max_epochs for trial in self.groups]).take(pa.array(self.group(indices)))
 
     @property
     def jobs(self) -> Product:
@@ -295,9 +301,13 @@ def with_points(sha: "hashlib._Hash", curve_points: int) -> str:
     return whole.hexdigest()
 
 
-def taken(values: Sequence[Any], codes: Indices) -> pa.Array:
-    """A column of a table that has one of these values in each row."""
-    return pa.array(axis_cells(values), from_pandas=False).take(pa.array(codes))
+def cells(values: Sequence[Any]) -> pa.Array:
+    """Values as a column of a table; whole numbers without a sign where one needs all 64 bits, as a seed may."""
+    column = axis_cells(values)
+    try:
+        return pa.array(column, from_pandas=False)
+    except OverflowError:
+        return pa.array(column, pa.uint64(), from_pandas=False)
 
 
 def axis_cells(values: Sequence[Any]) -> list[Any]:

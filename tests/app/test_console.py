@@ -90,7 +90,8 @@ import sys
 from importlib import import_module
 for name in sys.argv[1:]:
     import_module(f"pipeline.{name}")
-print(*sorted({"jinja2", "matplotlib", "mlflow", "numba", "pandas", "scipy", "sklearn", "sqlalchemy"} & set(sys.modules)))
+heavy = {"jinja2", "matplotlib", "mlflow", "numba", "pandas", "pyarrow.compute", "pyarrow.parquet"}
+print(*sorted((heavy | {"scipy", "sklearn", "sqlalchemy"}) & set(sys.modules)))
 """
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.app.composition import Multirun
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, as_overrides
 from pipeline.sweeps.axes import Product, expand
-from pipeline.sweeps.plan import Plan, axis_cells
+from pipeline.sweeps.plan import Plan, axis_cells, keys_of
 from pipeline.sweeps.request import read_sweep
 from pipeline.sweeps.session import SweepSession
 from pipeline.trials.configuration import read_trial
@@ -115,6 +115,52 @@ def test_a_plan_survives_being_written_down(multirun):
     other = Plan.of_recorded(Product.from_data(json.loads(one.jobs.json)))
     assert one.key(100) == other.key(100)
     assert one.trials(np.arange(len(one))) == other.trials(np.arange(len(one)))
+
+
+RANGES = ("range(12)", "range(20,3,-3)", "range(18446744073709551609,18446744073709551616)", "range(5,6)")
+
+
+@pytest.mark.parametrize("written", RANGES)
+def test_a_range_of_seeds_is_kept_as_one_and_is_the_same_as_its_values(multirun, written):
+    """For keys, what is written down, tables, names, chunks and trials."""
+    values = eval(written)
+
+    def said(seeds):
+        axes = ["initial=uniform,published", "learning_rate=2,0.5", f"seed={seeds}", "threshold=1e-2,1e-3"]
+        plan = plan_of(multirun, *axes)
+        every = np.arange(len(plan))
+        assert plan.jobs.json == json.dumps(json.loads(plan.jobs.json))
+        assert plan.jobs.axes_json == json.dumps([[axis.name, as_overrides(axis.values)] for axis in plan.axes.values()])
+        tables = [column.to_pylist() for column in (plan.axis_columns(every) | plan.fixed_columns(every)).values()]
+        keys = plan.key(100), plan.key_in_order(100), keys_of(plan.trials(every))
+        return plan, (*keys, plan.jobs.json, tables, plan.names(every), [piece.tolist() for piece in plan.cut(100, 3)])
+
+    plan, whole = said(written)
+    _, listed = said(",".join(map(str, values)))
+    assert whole == listed
+    if len(values) > 1:
+        assert plan.free["seed"] == plan.axes["seed"].values == values
+        assert [job.overrides[2] for job in plan.product] == [f"seed={seed}" for seed in values for _ in range(2)] * 4
+
+
+@pytest.mark.parametrize(
+    "values", [range(-3, 3), range(3, -3, -1), range(2**64 - 3, 2**64 + 3), range(2**64 + 3, 2**64 - 3, -1)]
+)
+def test_a_range_with_a_wrong_seed_is_refused_as_its_values_are(multirun, values):
+    wrong = next(seed for seed in values if not 0 <= seed < 2**64)
+    written = f"range({values.start},{values.stop},{values.step})"
+    for seeds in (written, ",".join(map(str, values))):
+        with pytest.raises(ConfigError, match=rf"^seed={wrong}: must be a whole number, 0 to {2**64 - 1}$"):
+            plan_of(multirun, "initial=uniform", f"seed={seeds}")
+
+
+def test_a_range_takes_no_time_and_no_memory_for_each_of_its_values(multirun):
+    """Of 10¹² seeds the first and the last job, and the check of all."""
+    jobs = expand(*multirun(["initial=uniform", "learning_rate=0.5,2", "seed=range(1000000000000)"]))
+    plan = Plan.of_jobs(jobs, {key: jobs.bases[0][key] for key in RUN_KEYS})
+    assert plan.product[-1].overrides == ("initial=uniform", "learning_rate=2", "seed=999999999999")
+    assert [job.config["seed"] for job in (jobs[0], jobs[10**12 + 5])] == [0, 5]
+    assert not plan.idle_axes
 
 
 def test_the_key_of_a_sweep_covers_its_trials_and_their_files_and_nothing_else(multirun, folder):
