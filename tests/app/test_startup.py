@@ -60,6 +60,12 @@ def test_the_engine_brings_nothing_of_the_store(store):
     assert OF_THE_STORE.isdisjoint(imported)
 
 
+def test_threads_that_have_nothing_to_do_take_no_time_of_a_processor():
+    code = "import time, pipeline.app.application, numpy; time.sleep(0.2); print(time.process_time() - time.thread_time())"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(ended.stdout) < 0.02
+
+
 def test_help_says_what_the_statuses_mean(command):
     shown = command("train", "--help").out
     for status in Status:
