@@ -115,8 +115,8 @@ def test_results_of_other_trials_under_the_key_are_not_taken(store, command, mon
     interrupted(command, monkeypatch, *FIRST)
     path = kept_folder()
     left = SweepDescription.of_folder(path)
-    jobs = {**left.jobs, "axes": [{**axis} for axis in left.jobs["axes"]]}
-    jobs["axes"][-1]["values"] = [7, 8, 9]
+    *axes, last = left.jobs.axes
+    jobs = replace(left.jobs, axes=(*axes, replace(last, values=(7, 8, 9))))
     (path / "sweep.json").write_text(replace(left, jobs=jobs).to_json())
     files = sorted(path.iterdir())
     ended = command("train", *OTHER)
