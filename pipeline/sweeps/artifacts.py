@@ -51,7 +51,7 @@ def write_artifacts(
 
     with phase("results"):
         scores = all_scores(plan, rows)
-        runs = Runs(rows, len(plan), plan.inputs)
+        runs = Runs(rows, len(plan), plan.inputs, plan.curves)
         steps = first_steps_of(runs, partial(steps_of, plan)) if has_batch_updates(plan) else None
         summary = Summary(observations(plan, rows, run_ids, scores), properties_of(runs), steps)
     results = partial(write_results, folder / RESULTS, plan, rows, run_ids, scores)
@@ -71,7 +71,7 @@ def write_artifacts(
         for name, text in {**description.files, JOBS: json.dumps(description.jobs)}.items():
             (folder / name).write_text(text, encoding="utf-8")
         if description.tracking.curves:
-            write_curves(rows, folder / "curves.parquet")
+            write_curves(map(plan.with_curves, rows), folder / "curves.parquet")
         if description.tracking.weights:
             write_weights(rows, folder / "weights")
     return summary
