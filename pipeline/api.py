@@ -35,7 +35,7 @@ from pipeline.report.documents import rows_where, runs_where, together
 from pipeline.report.tables import report
 from pipeline.report.text_tables import readable
 from pipeline.results.held_out_scores import scores
-from pipeline.results.run_result import Curve, RunResult
+from pipeline.results.run_result import Curves, RunResult
 from pipeline.results.runs import Runs
 from pipeline.results.sweep_results import SweepResults
 from pipeline.stats.summary import Summary
@@ -199,10 +199,10 @@ class Run:
 
 
 @dataclass(frozen=True, eq=False)
-class ChosenCurves(Sequence[Curve]):
+class ChosenCurves(Curves):
     """The curves of some of the runs of a sweep, by their rows there."""
 
-    curves: Sequence[Curve]
+    curves: Curves
     rows: Sequence[int]
 
     def __len__(self) -> int:
@@ -219,7 +219,7 @@ class Sweep:
     sweep; `run_id` of its parent run in MLflow, None if it is not recorded.
     """
 
-    def __init__(self, results: SweepResults, curves: Sequence[Curve]) -> None:
+    def __init__(self, results: SweepResults, curves: Curves) -> None:
         self.results, self.axes = results.table, results.axes
         self.name, self.run_id = results.name, results.run_id or None
         self._results, self._observations, self._curves = results, results.observations, curves

@@ -29,12 +29,20 @@ def sweep(_number=0, **axes) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def curves_of(results) -> list:
+class Listed(list):
+    """The error curves of runs, in a list."""
+
+    def of(self, runs) -> list:
+        """Those of these runs."""
+        return [self[run] for run in runs.tolist()]
+
+
+def curves_of(results) -> Listed:
     """A falling curve for each run."""
-    return [
+    return Listed(
         (np.array([0, 1, max(2, end)]), np.array([0.3, 0.2, error]))
         for end, error in results[["epochs", "final_error"]].to_numpy()
-    ]
+    )
 
 
 def weights_of(results, parameters=10) -> Weights:

@@ -21,14 +21,15 @@ from pipeline.results.run_result import Curve
 from pipeline.trials.fingerprint import SUM, Sums, cause_sums, hexadecimal, key_sums, result_sums
 
 Indices = NDArray[np.int64]  # of trials in their sweep
+CURVE = "curve"  # the column of error curves, which not all tables have
 
 
-def run_table(indices: Indices, result: BatchResult, engine: str, found: Causes | None = None) -> pa.Table:
+def run_table(
+    indices: Indices, result: BatchResult, engine: str, found: Causes | None = None, with_curves: bool = True
+) -> pa.Table:
     """A batch's result as a table: a row for each trial that has ended, with its cause where `found` has them."""
     batch, ended = result.batch, indices_of(result.status >= 0)
     training = as_slice(batch.training[ended])
-    before = np.searchsorted(result.curve_epochs, result.epochs[ended])
-    kept = result.curve_errors[:, training].T[np.arange(len(result.curve_epochs)) < before[:, None]]
     results = result.status[ended], result.epochs[ended], result.final_error[ended], result.parameters[:, ended]
     columns = {
         "place": pa.array(indices[ended], pa.int64()),
@@ -40,10 +41,18 @@ def run_table(indices: Indices, result: BatchResult, engine: str, found: Causes 
         "digest": texts_of(result_sums(*results)),
         "initial": rows_of(batch.initial_parameters[:, training]),
         "parameters": rows_of(results[3]),
-        "curve": pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(before)]).astype(np.int32), pa.array(kept)),
     }
+    columns |= {CURVE: curve_column(result, ended)} if with_curves else {}
     columns |= cause_columns(found, ended) if found else {}
     return pa.table(columns, metadata=metadata(batch.network, result.curve_epochs, engine))
+
+
+def curve_column(result: BatchResult, ended: Any) -> pa.ListArray:
+    """The error curve of each of these trials, up to the last kept point before its end."""
+    before = np.searchsorted(result.curve_epochs, result.epochs[ended])
+    training = as_slice(result.batch.training[ended])
+    kept = result.curve_errors[:, training].T[np.arange(len(result.curve_epochs)) < before[:, None]]
+    return pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(before)]).astype(np.int32), pa.array(kept))
 
 
 def indices_of(chosen: NDArray[np.bool_]) -> Any:
@@ -73,12 +82,13 @@ def metadata(network: Network, curve_epochs: NDArray[np.int64], engine: str) -> 
     return {"network": json.dumps(asdict(network)), "curve_epochs": json.dumps(curve_epochs.tolist()), "engine": engine}
 
 
-def schema(size: int, with_causes: bool = False) -> pa.Schema:
+def schema(size: int, with_causes: bool = False, with_curves: bool = True) -> pa.Schema:
     """The columns of a table of networks with so many parameters."""
     parameters = pa.list_(pa.float64(), size)
     types = {"place": pa.int64(), "status": pa.string(), "epochs": pa.int64(), "final_error": pa.float64()}
     types |= {"gradient_norm": pa.float64(), "key": pa.string(), "digest": pa.string()}
-    types |= {"initial": parameters, "parameters": parameters, "curve": pa.list_(pa.float64())}
+    types |= {"initial": parameters, "parameters": parameters}
+    types |= {CURVE: pa.list_(pa.float64())} if with_curves else {}
     if with_causes:
         types |= {name: pa.float64() if name in CAUSE_NUMBERS else pa.string() for name in CAUSES}
     return pa.schema(types)
@@ -134,13 +144,23 @@ class RunRows:
         return self.column("place").copy()
 
     @cached_property
+    def has_curves(self) -> bool:
+        """Whether its runs' error curves were kept."""
+        return CURVE in self.table.column_names
+
+    @cached_property
     def curve_epochs(self) -> NDArray[np.int64]:
         """The epochs at which curves are kept."""
         return np.array(json.loads(self.table.schema.metadata[b"curve_epochs"]))
 
+    @property
+    def curve_points(self) -> int:
+        """A number of curve points that gives these epochs."""
+        return max(2, len(self.curve_epochs))
+
     def curve(self, row: int) -> Curve:
         """(epochs, errors) of a run: the kept points before its end, and its end."""
-        errors = self.table.column("curve")[row].values.to_numpy(zero_copy_only=False)
+        errors = self.table.column(CURVE)[row].values.to_numpy(zero_copy_only=False)
         return (
             np.append(self.curve_epochs[: len(errors)], self.table.column("epochs")[row].as_py()),
             np.append(errors, self.table.column("final_error")[row].as_py()),

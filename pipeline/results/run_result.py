@@ -1,7 +1,7 @@
 """`RunResult`: what one run gave. `BatchRows`: the runs of a batch as they are recorded, where no table of them is needed."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, repeat
@@ -20,6 +20,14 @@ from pipeline.results.columns import CAUSES, SCALARS
 from pipeline.trials.fingerprint import cause_digests, digests, keys
 
 Curve = tuple[NDArray[np.int64], Array]  # (epochs, errors), each (K,)
+
+
+class Curves(Sequence[Curve]):
+    """The error curves of runs, by their number."""
+
+    def of(self, runs: NDArray[np.intp]) -> Sequence[Curve]:
+        """Those of these runs."""
+        return [self[run] for run in runs.tolist()]
 
 
 @dataclass(frozen=True)

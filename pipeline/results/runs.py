@@ -1,29 +1,34 @@
 """All runs of a sweep, from the rows of its chunks: by the index of their trial, in order, and as files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.results.rows import Indices, RunRows
-from pipeline.results.run_result import Curve, weight_arrays
+from pipeline.results.rows import CURVE, Indices, RunRows
+from pipeline.results.run_result import Curve, Curves, weight_arrays
 
 ROWS_AT_ONCE = 100_000
 MOST_CURVES = 5_000  # that are kept in memory
+TrainCurves = Callable[[Indices, int, str], Sequence[Curve]]
 
 
-class Runs(Sequence[Curve]):
+class Runs(Curves):
     """The runs of a sweep; an item is a run's error curve. `trials` is their number.
 
-    `inputs` (P, I) are the patterns that all of them learn; None where they differ.
+    `inputs` (P, I) are the patterns that all of them learn; None where they differ. `train` gives the curves of the runs of
+    these trials, with so many points, by that engine: of those that were not kept.
     """
 
-    def __init__(self, rows: Sequence[RunRows], trials: int, inputs: Array | None = None) -> None:
-        self.rows, self.inputs = rows, inputs
+    def __init__(
+        self, rows: Sequence[RunRows], trials: int, inputs: Array | None = None, train: TrainCurves | None = None
+    ) -> None:
+        self.rows, self.inputs, self.train = rows, inputs, train
         self.chunk, self.row = np.empty((2, trials), np.int32)
         self._curves: dict[int, Curve] = {}
         for number, some in enumerate(rows):
@@ -33,12 +38,25 @@ class Runs(Sequence[Curve]):
         return len(self.chunk)
 
     def __getitem__(self, index: Any) -> Any:
-        """(epochs, errors) of the run of that trial; the figures look at some of them again and again."""
-        if index not in self._curves:
-            if len(self._curves) == MOST_CURVES:
-                self._curves.clear()
-            self._curves[index] = self.rows[self.chunk[index]].curve(int(self.row[index]))
-        return self._curves[index]
+        """(epochs, errors) of the run of that trial."""
+        return self.of(np.array([index]))[0]
+
+    def of(self, runs: NDArray[np.intp]) -> list[Curve]:
+        """The curves of the runs of these trials; the figures look at some of them again and again."""
+        if len(self._curves) + len(runs) > MOST_CURVES:
+            self._curves.clear()
+        missing = np.array([run for run in np.unique(runs).tolist() if run not in self._curves], np.int64)
+        self._curves.update(zip(missing.tolist(), self._read(missing), strict=True))
+        return [self._curves[run] for run in runs.tolist()]
+
+    def _read(self, runs: Indices) -> Sequence[Curve]:
+        """The curves of these runs, from their chunks; all are trained again where those of one were not kept."""
+        chunks = [self.rows[number] for number in self.chunk[runs].tolist()]
+        without = next((rows for rows in chunks if not rows.has_curves), None)
+        if without is None:
+            return [rows.curve(row) for rows, row in zip(chunks, self.row[runs].tolist(), strict=True)]
+        assert self.train
+        return self.train(runs, without.curve_points, without.engine)
 
     @cached_property
     def networks(self) -> int:
@@ -69,14 +87,14 @@ def scalars(rows: Sequence[RunRows], trials: int) -> Iterator[pa.Table]:
             yield table if (indices[1:] > indices[:-1]).all() else table.sort_by("place")
 
 
-def write_curves(rows: Sequence[RunRows], path: Path) -> None:
+def write_curves(rows: Iterable[RunRows], path: Path) -> None:
     """curves.parquet: `place` (the row in results.parquet), `epoch` and `error` of every kept point and of a run's end."""
     import pyarrow.parquet as pq  # not before runs are trained
 
     schema = pa.schema({"place": pa.int64(), "epoch": pa.int64(), "error": pa.float64()})
     with pq.ParquetWriter(path, schema) as writer:
         for some in rows:
-            curve = some.table.column("curve").combine_chunks()
+            curve = some.table.column(CURVE).combine_chunks()
             lengths = np.diff(curve.offsets.to_numpy())
             ends = np.cumsum(lengths)
             points = np.arange(lengths.sum()) - np.repeat(ends - lengths, lengths)

@@ -2,7 +2,7 @@
 
     sweep.json                 the sweep: its jobs, its command, its parent run in MLflow
     0000000000-<sum>.arrow, …  the results of chunks, by the first index in each and the checksum of the file: Arrow IPC files,
-                               a row per run
+                               a row per run, with its error curve, but not of a large sweep of which no runs are recorded
     artifacts/                 what is to be stored with the parent run
     lock                       held by the process that works on it
 

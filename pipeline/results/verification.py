@@ -1,7 +1,6 @@
 """Rows that another process has left: believed only if this program wrote them, for the trials of this sweep."""
 
 import hashlib
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from pipeline.backprop.engines import ENGINES
 from pipeline.backprop.status import STATUSES, Status
 from pipeline.results.columns import CAUSE_NUMBERS, CAUSES
 from pipeline.results.regular_file import open_regular
-from pipeline.results.rows import Indices, RunRows, metadata, schema
+from pipeline.results.rows import CURVE, Indices, RunRows, metadata, schema
 from pipeline.trials.fingerprint import cause_digests, keys, result_digests
 
 CHECKSUM_DIGITS = 32  # of SHA-256, in the file's name
@@ -61,13 +60,13 @@ def verify_form(table: pa.Table) -> None:
     """Raises DamagedError if a table has not the columns of `run_table`, a value is missing, or its trials are not in order."""
     initial = table.schema.field("initial").type if "initial" in table.column_names else None
     size = initial.list_size if initial and pa.types.is_fixed_size_list(initial) else 0
-    form = schema(size, CAUSES[0] in table.column_names)
+    form = schema(size, CAUSES[0] in table.column_names, CURVE in table.column_names)
     if not table.schema.remove_metadata().equals(form, check_metadata=True) or not len(table):
         raise DamagedError("has other columns than results have")
     if set(table.schema.metadata or {}) != {b"network", b"curve_epochs", b"engine"}:
         raise DamagedError("does not say what network its results are of")
     table.validate(full=True)
-    parts = [table.column(name).combine_chunks() for name in ("initial", "parameters", "curve")]
+    parts = [table.column(name).combine_chunks() for name in ("initial", "parameters", CURVE) if name in form.names]
     whole = table.drop_columns([name for name in CAUSES if name in form.names]).columns
     if any(column.null_count for column in (*whole, *(part.flatten() for part in parts))):
         raise DamagedError("lacks values")
@@ -107,13 +106,13 @@ def verify_trials(rows: RunRows, batch_of: BatchOf, free: NDArray[np.bool_]) -> 
 def number_of_points(rows: RunRows) -> int:
     """A number of curve points that gives as many epochs as the rows say. Raises DamagedError where they do not say."""
     try:
-        return min(max(2, len(json.loads(rows.table.schema.metadata[b"curve_epochs"]))), MOST_POINTS)
+        return min(rows.curve_points, MOST_POINTS)
     except FORBIDDEN_ERRORS:
         raise DamagedError("does not say at which epochs its curves are kept") from None
 
 
 def verify_results(rows: RunRows, epochs: NDArray[np.int64], max_epochs: int) -> None:
-    """Raises DamagedError unless each row has its digest, and a curve up to its end."""
+    """Raises DamagedError unless each row has its digest, and where curves are kept, one up to its end."""
     import pyarrow.compute as pc  # which takes long: only with results that were left
 
     table, ends = rows.table, rows.column("epochs")
@@ -123,7 +122,8 @@ def verify_results(rows: RunRows, epochs: NDArray[np.int64], max_epochs: int) ->
     result = status.to_numpy(), ends, rows.column("final_error"), rows.column("parameters").T
     if table.column("digest").to_pylist() != result_digests(*result):
         raise DamagedError("has results that differ from their digests")
-    if not np.array_equal(pc.list_value_length(table.column("curve")).to_numpy(), np.searchsorted(epochs, ends)):
+    lengths = np.searchsorted(epochs, ends)
+    if rows.has_curves and not np.array_equal(pc.list_value_length(table.column(CURVE)).to_numpy(), lengths):
         raise DamagedError("has curves of another length")
     if CAUSES[0] in table.column_names:
         verify_causes(rows, result[0])

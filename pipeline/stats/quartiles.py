@@ -66,8 +66,8 @@ def quantile_interval(curves: Survival, share: float, effective: Floats, cluster
 def order_shares(runs: Integers, share: float) -> tuple[Floats, Floats]:
     """The ranks of the two order statistics around a quantile, as shares of the runs (G,): 0 or above 1 where there is none.
 
-    They are binomial quantiles: the least numbers with P(X ≤ low) ≥ tail and P(X > high − 1) ≤ tail. `scipy.stats` has them, too,
-    but takes longer to import than all else that is needed here.
+    They are binomial quantiles: the least numbers with P(X ≤ low) ≥ tail and P(X > high − 1) ≤ tail. `scipy.stats` has them,
+    too, but takes longer to import than all else that is needed here.
     """
     sizes, number = compact(runs)
     tail = (1 - LEVEL) / 2

@@ -11,10 +11,17 @@ from numpy.typing import NDArray
 from pipeline.stats.arrays import Booleans, Floats, Integers, evenly
 from pipeline.stats.sample import NESTED, Sample
 
-Curves = Sequence[tuple[NDArray[np.int64], Floats]]  # (epochs, errors) of each run, in the order of the results
+Curve = tuple[NDArray[np.int64], Floats]  # the epochs and the errors of a run
 
 SHARES = {"q5": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 MOST_CURVES, MOST_RUNS = 200, 20_000  # that quantiles of errors (of one axis value) and of weights are taken from
+
+
+class Curves(Protocol):
+    """The error curves of R runs, in the order of the results."""
+
+    def of(self, runs: Integers) -> Sequence[Curve]:
+        """Those of these runs."""
 
 
 class AllWeights(Protocol):
@@ -69,7 +76,7 @@ def error_bands(sample: Sample, curves: Curves, axis: str | None = None, values:
     parts = []
     for value in [None] if axis is None else sample.values(axis) if values is None else values:
         rows = chosen_runs(sample, axis, value)
-        own = [curves[row] for row in rows]
+        own = curves.of(rows)
         epochs = max((epochs for epochs, _ in own), key=lambda epochs: int(epochs[-1]))
         errors = at_epochs(own, diverged[rows], epochs)
         table = pd.DataFrame({"epochs": epochs, "runs": len(rows), "least": errors.min(axis=0)})
@@ -79,7 +86,7 @@ def error_bands(sample: Sample, curves: Curves, axis: str | None = None, values:
     return pd.concat(parts, ignore_index=True)
 
 
-def at_epochs(curves: Curves, diverged: Booleans, epochs: NDArray[np.int64]) -> Floats:
+def at_epochs(curves: Sequence[Curve], diverged: Booleans, epochs: NDArray[np.int64]) -> Floats:
     """The errors (runs, epochs) of curves: the last one measured up to each epoch."""
     errors = np.empty((len(curves), len(epochs)))
     for run, (own, error) in enumerate(curves):
@@ -89,7 +96,7 @@ def at_epochs(curves: Curves, diverged: Booleans, epochs: NDArray[np.int64]) -> 
     return np.where(np.isnan(errors), np.inf, errors)
 
 
-def best_so_far(curve: tuple[NDArray[np.int64], Floats]) -> Floats:
+def best_so_far(curve: Curve) -> Floats:
     """The lowest error (K,) up to each kept point of a curve; what is no number is infinite."""
     errors = curve[1]
     return np.minimum.accumulate(np.where(np.isnan(errors), np.inf, errors))

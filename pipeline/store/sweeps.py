@@ -1,7 +1,6 @@
 """Sweeps read from an MLflow store: those with a parent run, and runs without one."""
 
 import math
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.backprop.status import STATUSES
 from pipeline.errors import ConfigError
 from pipeline.results.columns import HELD_OUT, NO_AXES
-from pipeline.results.run_result import Curve
+from pipeline.results.run_result import Curves
 from pipeline.results.sweep_results import FILE, MOST_EPOCHS, SweepResults
 from pipeline.store.failures import store_errors_as_config_errors
 from pipeline.store.files import read_table, read_yaml
@@ -73,7 +72,7 @@ def results_of(client: MlflowClient, parent: Run) -> SweepResults:
     return results
 
 
-class RecordedCurves(Sequence[Curve]):
+class RecordedCurves(Curves):
     """The error curve of each row of a sweep's results, read when it is used. Raises ConfigError if none was kept."""
 
     def __init__(self, tracking: Tracking, sweep: SweepResults) -> None:

@@ -1,7 +1,8 @@
 """The artifacts of a sweep's parent run: results.parquet, tables, figures, a report, the configuration."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 RESULTS, JOBS = FILE, "jobs.json"
 NO_RUN = b""
-MOST_BESIDE = 2_000_000  # trials of which tables are made while figures are drawn: of more both would take too much memory
+MOST_BESIDE = 2_000_000  # trials of which results, tables and figures are made at once: of more that would take too much memory
 MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
 KEYS = ("run_id", "key", "digest", "cause_digest")  # not read by the statistics, unless an axis has no effect
 UNREAD = ("gradient_norm", "lambda_min")
@@ -49,30 +50,32 @@ def write_artifacts(
 
     with phase("results"):
         scores = all_scores(plan, rows)
-        runs = Runs(rows, len(plan), plan.inputs)
-        steps = first_steps_of(runs, partial(steps_of, plan)) if has_batch_updates(plan) else None
-        summary = Summary(observations(plan, rows, run_ids, scores), properties_of(runs), steps)
     results = partial(write_results, folder / RESULTS, plan, rows, run_ids, scores)
-    tables = partial(write_tables, summary, folder, **description.origin)
-    pictures = partial(write_pictures, folder, plan, description, runs, summary)
-    if len(plan) > MOST_BESIDE:
+    few = len(plan) <= MOST_BESIDE
+    with beside(results) if few else before("results", results):
         with phase("results"):
-            results()
-        with phase("tables"):
-            tables()
-        with phase("figures"):
-            pictures()
-    else:
-        with phase("figures"), beside(results), beside(tables):
-            pictures()
+            runs = Runs(rows, len(plan), plan.inputs, plan.curves)
+            steps = first_steps_of(runs, partial(steps_of, plan)) if has_batch_updates(plan) else None
+            summary = Summary(observations(plan, rows, run_ids, scores), properties_of(runs), steps)
+        tables = partial(write_tables, summary, folder, **description.origin)
+        with beside(tables) if few else before("tables", tables), phase("figures"):
+            write_pictures(folder, plan, description, runs, summary)
     with phase("files"):
         for name, text in {**description.files, JOBS: description.jobs.json}.items():
             (folder / name).write_text(text, encoding="utf-8")
         if description.tracking.curves:
-            write_curves(rows, folder / "curves.parquet")
+            write_curves(map(plan.with_curves, rows), folder / "curves.parquet")
         if description.tracking.weights:
             write_weights(rows, folder / "weights")
     return summary
+
+
+@contextmanager
+def before(name: str, work: Callable[[], object]) -> Iterator[None]:
+    """Work that is done first, in a phase of its own: in place of `beside`."""
+    with phase(name):
+        work()
+    yield
 
 
 def prepare() -> None:

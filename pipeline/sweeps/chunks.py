@@ -62,12 +62,13 @@ NO_PATTERNS: Patterns = (np.empty((0, 0)), np.empty((0, 0)))
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Trials by their indices in the sweep, as a batch; the engine that trains them, and whether causes are found."""
+    """Trials by their indices in the sweep, as a batch; the engine that trains them, whether causes are found, curves kept."""
 
     indices: "Indices"
     batch: Batch
     engine: str
     with_causes: bool = True
+    with_curves: bool = True
 
     def train(
         self, progress: Progress | None = None, threads: int | None = None, result: BatchResult | None = None
@@ -83,7 +84,7 @@ class Chunk:
         """The rows of the trials that have ended."""
         from pipeline.results.rows import RunRows, run_table
 
-        return RunRows(run_table(self.indices, result, self.engine, self.causes(result)))
+        return RunRows(run_table(self.indices, result, self.engine, self.causes(result), self.with_curves))
 
     @property
     def is_quick(self) -> bool:

@@ -12,7 +12,7 @@ from pipeline.results.rows import Indices
 from pipeline.sweeps.chunks import row_bytes
 from pipeline.sweeps.plan import Plan
 from pipeline.trials.memory import GIB, free_memory
-from pipeline.trials.settings import RECORDED_BY_DEFAULT, Settings
+from pipeline.trials.settings import RECORDED_BY_DEFAULT, Settings, Tracking
 
 # Bytes, measured, and a seventh more; tests/sweeps/test_estimate.py compares them with what sweeps really take.
 PROGRAM = 660 * 2**20  # Python with all that is imported
@@ -21,6 +21,9 @@ COPIES = 6  # of a chunk: the next one, in training, as rows, and on its way to 
 ROW_OF_RESULTS = 280
 RUN_IN_STORE, POINT_IN_STORE, FILES_OF_RUN = 9_000, 200, 12_288
 REPORT = 8 * 2**20
+# Curves take most of the disk, and the time to write it. Of so many runs, those that figures show, a few thousand, are trained
+# again for a hundredth of the time.
+MANY = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ def estimate(plan: Plan, pieces: Sequence[Indices], settings: Settings) -> Estim
     trials, choice = len(plan), settings.executor
     row = max(row_bytes(trial.batch_key, settings.curve_points) for trial in plan.groups)
     points = max(min(settings.curve_points, trial.batch_key.max_epochs + 1) for trial in plan.groups)
+    on_disk = row if keeps_curves(settings.tracking, trials) else row - 8 * points
     run = RUN_IN_STORE + POINT_IN_STORE * points + FILES_OF_RUN
     workers = choice.workers if choice.name == "dask" and not choice.address else 1
     return Estimate(
@@ -53,7 +57,7 @@ def estimate(plan: Plan, pieces: Sequence[Indices], settings: Settings) -> Estim
         trainings=sum(int(trainings.max()) + 1 for _, _, trainings in plan.batches),
         chunks=len(pieces),
         memory=PROGRAM * workers + trials * TRIAL_IN_MEMORY + COPIES * max(map(len, pieces)) * row * workers,
-        disk=trials * (row + ROW_OF_RESULTS) + runs_recorded(settings.tracking.runs, trials) * run + REPORT,
+        disk=trials * (on_disk + ROW_OF_RESULTS) + runs_recorded(settings.tracking.runs, trials) * run + REPORT,
     )
 
 
@@ -62,6 +66,11 @@ def runs_recorded(runs: str | int | None, trials: int) -> int:
     if runs is None:
         return trials if trials <= RECORDED_BY_DEFAULT else 0
     return {"all": trials, "none": 0}[runs] if isinstance(runs, str) else min(runs, trials)
+
+
+def keeps_curves(tracking: Tracking, trials: int) -> bool:
+    """Whether the error curve of each run is kept on disk until all is recorded."""
+    return trials < MANY or tracking.curves or runs_recorded(tracking.runs, trials) > 0
 
 
 def check_number(trials: int, limit: float | None) -> None:

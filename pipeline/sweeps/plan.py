@@ -13,8 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override, as_overrides
-from pipeline.results.rows import Indices
+from pipeline.results.rows import CURVE, Indices, RunRows
+from pipeline.results.run_result import Curve
 from pipeline.sweeps.axes import Product, Swept
 from pipeline.sweeps.chunks import Chunk, chunk_trainings
 from pipeline.trials.batching import Column, batch_of, columns_of, distinct, make_batch, network_of, trainings, trials_of
@@ -126,9 +128,28 @@ class Plan:
         """These trials."""
         return trials_of(self.fields(indices))
 
-    def chunk(self, indices: Indices, settings: Settings) -> Chunk:
+    def chunk(self, indices: Indices, settings: Settings, with_curves: bool = True) -> Chunk:
         """These trials, which have one batch key, as a chunk."""
-        return Chunk(indices, batch_of(self.fields(indices), settings.curve_points), settings.engine, settings.causes)
+        batch = batch_of(self.fields(indices), settings.curve_points)
+        return Chunk(indices, batch, settings.engine, settings.causes, with_curves)
+
+    def curves(self, indices: Indices, curve_points: int, engine_name: str) -> list[Curve]:
+        """The error curves of these trials, which are trained for them."""
+        found: dict[int, Curve] = {}
+        batch_key = self.field("batch_key", indices)[1]
+        for code in np.unique(batch_key).tolist():
+            own = indices[batch_key == code]
+            result = engine(engine_name)(batch_of(self.fields(own), curve_points))
+            found.update(zip(own.tolist(), map(result.curve, range(len(own))), strict=True))
+        return [found[index] for index in indices.tolist()]
+
+    def with_curves(self, rows: RunRows) -> RunRows:
+        """These rows with their error curves, for which the trials are trained again where they were not kept."""
+        if rows.has_curves:
+            return rows
+        curves = self.curves(rows.indices, rows.curve_points, rows.engine)
+        column = pa.array([errors[:-1] for _, errors in curves], pa.list_(pa.float64()))  # a row has its end already
+        return RunRows(rows.table.append_column(CURVE, column))
 
     def cut(self, curve_points: int, size: int | None = None) -> list[Indices]:
         """All trials, cut into chunks of about `size`; those that differ in the threshold alone stay together."""

@@ -123,7 +123,8 @@ class Recorder:
         if not wanted.any():
             return
         indices = rows.indices[wanted]
-        runs = records(self.plan.trials(indices), RunRows(rows.table.filter(wanted)), self.plan.names(indices))
+        some = self.plan.with_curves(RunRows(rows.table.filter(wanted)))
+        runs = records(self.plan.trials(indices), some, self.plan.names(indices))
         for index, run_id in zip(indices, self.store.record_all(runs, self.parent, self._check), strict=True):
             self.run_ids[index] = run_id
             self.recorded += 1

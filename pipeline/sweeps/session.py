@@ -26,6 +26,7 @@ from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TA
 from pipeline.sweeps.artifacts import RESULTS, all_scores, prepare, write_artifacts, write_results
 from pipeline.sweeps.chunks import FEW_TRIALS, Work
 from pipeline.sweeps.description import SweepDescription
+from pipeline.sweeps.estimate import keeps_curves
 from pipeline.sweeps.executors import Executor
 from pipeline.sweeps.executors.overlap import ahead, behind
 from pipeline.sweeps.plan import Plan
@@ -171,7 +172,8 @@ class SweepSession:
         """The chunks of the trials that are not trained yet, each made while the one before is trained."""
         missing = self.spool.missing(len(self.plan))
         remaining = (piece[missing[piece]] for piece in pieces)
-        return ahead(self.plan.chunk(indices, settings) for indices in remaining if len(indices))
+        with_curves = keeps_curves(settings.tracking, len(self.plan))
+        return ahead(self.plan.chunk(indices, settings, with_curves) for indices in remaining if len(indices))
 
     def _train(self, executor: Executor, work: Iterable[Work], recorder: Recorder) -> None:
         """Trains chunk by chunk; writes each result to the spool at once, and has it recorded."""

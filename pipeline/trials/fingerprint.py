@@ -15,14 +15,16 @@ float64). It is not part of the digest.
 import hashlib
 import json
 from binascii import hexlify
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.batch import Batch, BatchResult
+from pipeline.backprop.batch import Batch, BatchResult, as_slice
 from pipeline.backprop.causes.of_batch import Causes
 from pipeline.backprop.causes.rules import Cause
 from pipeline.backprop.status import STATUSES
@@ -72,13 +74,10 @@ def keys(batch: Batch) -> list[str]:
 
 def key_sums(batch: Batch) -> Sums:
     """The keys as bytes."""
-    trainings = np.vstack([batch.learning_rate, batch.momentum, batch.initial_parameters])
-    common, found = hashlib.sha256(header(batch).encode()), []
-    for row in rows_as_bytes(np.vstack([batch.threshold, trainings[:, batch.training]])):
-        sha = common.copy()
-        sha.update(row)
-        found.append(sha.digest())
-    return as_array(found)
+    training = as_slice(batch.training)
+    of_training = batch.learning_rate[:, training], batch.momentum[training], batch.initial_parameters[:, training]
+    rows = rows_as_bytes(np.vstack([batch.threshold, *of_training]))
+    return sums([header(batch)], repeat(0, len(rows)), rows)
 
 
 def digests(result: BatchResult) -> list[str]:
@@ -93,10 +92,10 @@ def result_digests(status: NDArray[Any], epochs: NDArray[np.int64], final_error:
 
 def result_sums(status: NDArray[Any], epochs: NDArray[np.int64], final_error: Array, parameters: Array) -> Sums:
     """The digests as bytes."""
+    heads = [f"{DIGEST_HEADER}\n{word}\n" for word in STATUSES]
+    lines = {epoch: b"%d\n" % epoch for epoch in set(epochs.tolist())}
     rows = rows_as_bytes(np.vstack([final_error, parameters]))
-    heads = [f"{DIGEST_HEADER}\n{word}\n".encode() for word in STATUSES]
-    ends = zip(status.tolist(), epochs.tolist(), rows, strict=True)
-    return as_array([hashlib.sha256(b"%b%d\n%b" % (heads[code], epoch, row)).digest() for code, epoch, row in ends])
+    return sums(heads, status.tolist(), map(add, map(lines.__getitem__, epochs.tolist()), rows))
 
 
 def cause_digests(found: Causes) -> list[str | None]:
@@ -107,22 +106,27 @@ def cause_digests(found: Causes) -> list[str | None]:
 
 def cause_sums(found: Causes) -> Sums:
     """The digests of the causes that there are, as bytes: a row for each trial that has one."""
-    heads = {int(one): f"{CAUSE_HEADER}\n{one.word}\n".encode() for one in Cause}
+    heads = [f"{CAUSE_HEADER}\n{one.word}\n" for one in Cause]
     trials = np.flatnonzero(found.code)
     rows = rows_as_bytes(np.vstack([found.number, found.goal, found.rho, found.lambda_min, found.k_star])[:, trials])
-    codes = found.code[trials].tolist()
-    return as_array([hashlib.sha256(heads[code] + row).digest() for code, row in zip(codes, rows, strict=True)])
+    return sums(heads, found.code[trials].tolist(), rows)
 
 
-def rows_as_bytes(columns: Array) -> Iterator[bytes]:
-    """The numbers (N, R) of each trial as little-endian float64."""
-    data, width = little_endian(columns.T).tobytes(), 8 * len(columns)
-    return (data[start : start + width] for start in range(0, len(data), width))
-
-
-def as_array(found: list[bytes]) -> Sums:
-    """Sums, a row each."""
+def sums(heads: Sequence[str], codes: Iterable[int], rows: Iterable[bytes]) -> Sums:
+    """SHA-256 of each row after the head that its code says."""
+    begun = [hashlib.sha256(head.encode()).copy for head in heads]
+    found = []
+    for code, row in zip(codes, rows, strict=True):
+        sha = begun[code]()
+        sha.update(row)
+        found.append(sha.digest())
     return np.frombuffer(b"".join(found), np.uint8).reshape(-1, SUM)
+
+
+def rows_as_bytes(columns: Array) -> list[bytes]:
+    """The numbers (N, R) of each trial as little-endian float64."""
+    rows: list[bytes] = little_endian(columns.T).view(f"V{8 * len(columns)}").ravel().tolist()
+    return rows
 
 
 def hexadecimal(found: Sums) -> bytes:

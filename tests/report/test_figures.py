@@ -22,7 +22,7 @@ from pipeline.report.tables import report
 from pipeline.stats.sample import Sample
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import at_epochs, chosen_weights, error_bands, quantile, weight_quantiles
-from tests.designs import USUAL, curves_of, sweep, weights_of
+from tests.designs import USUAL, Listed, curves_of, sweep, weights_of
 
 EPOCHS = np.array([0, 1, 10, 100])
 EDGES = {
@@ -453,6 +453,6 @@ def test_a_million_runs_are_drawn_within_20_seconds(tmp_path: Path):
     assert len(results) == 1_000_000
     one = (np.arange(100), np.geomspace(0.3, 1e-3, 100))
     started = time.perf_counter()
-    captions = figures.write_figures(Summary(results), tmp_path / "figures", [one] * len(results))
+    captions = figures.write_figures(Summary(results), tmp_path / "figures", Listed([one] * len(results)))
     assert time.perf_counter() - started < 20
     assert "evenly chosen runs" in next(caption for path, caption in captions.items() if path.stem == "error_curves")

@@ -20,7 +20,7 @@ from pipeline.report.page.glossary import MEANINGS
 from pipeline.report.page.pictures import MOST_TOGETHER, heading, images, size
 from pipeline.report.page.tables import MOST_ROWS, order, sortable
 from pipeline.stats.summary import Summary
-from tests.designs import CONFIGURATION, HOSTILE, USUAL, curves_of, sweep
+from tests.designs import CONFIGURATION, HOSTILE, USUAL, Listed, curves_of, sweep
 
 VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
 
@@ -320,7 +320,7 @@ def test_a_large_sweep_keeps_few_cells_and_few_curves():
     results = sweep(learning_rate=range(1, 61), momentum=range(40), **{"initial.range": [1, 2]}, seed=range(3))
     summary = Summary(results)
     curve = np.arange(500), np.linspace(1, 0.1, 500)
-    data = explorer(summary, [curve] * len(results), True)["data"]
+    data = explorer(summary, Listed([curve] * len(results)), True)["data"]
     assert sum(len(cells["runs"]) for cells in data["groupings"].values()) <= MOST_CELLS
     assert 100 < len(data["curves"]) <= MOST_CURVES
     assert max(len(one["x"]) for one in data["curves"]) <= MOST_POINTS
@@ -345,7 +345,7 @@ def test_a_cells_curves_are_its_own_and_measured(usual):
 def test_curves_have_only_points_that_logarithmic_axes_can_show():
     results = sweep(learning_rate=[1.0, 2.0])
     curve = np.array([0, 1, 2, 3, 4]), np.array([0.5, 0.25, np.inf, np.nan, 0.0])
-    [one, _] = explorer(Summary(results), [curve] * 2, True)["data"]["curves"]
+    [one, _] = explorer(Summary(results), Listed([curve] * 2), True)["data"]["curves"]
     assert (one["x"], one["y"]) == ([1], [0.25])
 
 

@@ -24,9 +24,9 @@ def batch_of(indices, points=20, **changes):
     return make_batch([trial_of(**{**CHANGES, "seed": int(index), **changes}) for index in indices], points)
 
 
-def table_of(indices=(2, 3, 5), points=20, with_causes=True, **changes):
+def table_of(indices=(2, 3, 5), points=20, with_causes=True, with_curves=True, **changes):
     result = train(batch_of(indices, points, **changes))
-    return run_table(np.array(indices), result, "numpy", causes(result) if with_causes else None)
+    return run_table(np.array(indices), result, "numpy", causes(result) if with_causes else None, with_curves)
 
 
 def verified(table, free=None, **changes):
@@ -68,10 +68,10 @@ TRAINED = [{}, {"max_epochs": 0}, {"max_epochs": 1}, {"max_epochs": 15}, DIVERGI
 
 @pytest.mark.parametrize("changes", TRAINED, ids=str)
 @pytest.mark.parametrize("points", [2, 20, 100])
-@pytest.mark.parametrize("with_causes", [True, False])
-def test_what_the_trainer_gave_is_believed(changes, points, with_causes):
-    table = table_of(points=points, with_causes=with_causes, **changes)
-    assert table.schema.remove_metadata().equals(schema(10, with_causes), check_metadata=True)
+@pytest.mark.parametrize(("with_causes", "with_curves"), [(True, True), (False, True), (True, False)])
+def test_what_the_trainer_gave_is_believed(changes, points, with_causes, with_curves):
+    table = table_of(points=points, with_causes=with_causes, with_curves=with_curves, **changes)
+    assert table.schema.remove_metadata().equals(schema(10, with_causes, with_curves), check_metadata=True)
     verify_form(table)
     verify_trials(RunRows(table), lambda indices, points: batch_of(indices, points, **changes), np.ones(TRIALS, bool))
 
@@ -118,10 +118,13 @@ WRONG_CAUSES = {
 }
 
 
-@pytest.mark.parametrize("wrong", [*WRONG, *WRONG_CAUSES])
-def test_anything_else_is_not(wrong):
+@pytest.mark.parametrize(
+    ("wrong", "with_curves"),
+    [*((wrong, True) for wrong in (*WRONG, *WRONG_CAUSES)), *((wrong, False) for wrong in WRONG if "curve" not in wrong)],
+)
+def test_anything_else_is_not(wrong, with_curves):
     how = FAILING if wrong in WRONG_CAUSES else {}
-    table = table_of(**how)
+    table = table_of(with_curves=with_curves, **how)
     verified(table, **how)
     changed = {**WRONG, **WRONG_CAUSES}[wrong](table)
     assert not changed.equals(table, check_metadata=True)

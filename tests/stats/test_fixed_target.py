@@ -7,6 +7,7 @@ import pytest
 import pipeline as bp
 from pipeline.stats.sample import Sample
 from pipeline.stats.views.fixed_target import crossings, fixed_target
+from tests.designs import Listed
 
 
 def test_a_crossing_is_at_the_later_kept_point_and_one_epoch_after_the_earlier_at_the_earliest():
@@ -22,7 +23,7 @@ def test_two_runs_by_hand():
         {"seed": [0, 1], "status": ["converged", "exhausted"], "epochs": [20, 100], "final_error": [0.01, 0.3]}
     )
     curves = [(np.array([0, 5, 20]), np.array([0.4, 0.2, 0.01])), (np.array([0, 5, 100]), np.array([0.4, np.nan, 0.3]))]
-    table = fixed_target(Sample(results), curves)
+    table = fixed_target(Sample(results), Listed(curves))
     assert table["target"].iloc[[0, -1]].tolist() == [0.4, 0.01]
     half = table[table["target"].between(0.2, 0.29)].iloc[0]
     assert (half["reached"], half["ert"], half["ert_from"]) == (1, 105, 101)

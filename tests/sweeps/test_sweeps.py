@@ -418,6 +418,55 @@ def test_curves_and_weights_are_in_files_if_asked_for(store, command):
             assert (recorded[name] == weights[place][name]).all()
 
 
+@pytest.fixture
+def without_curves(monkeypatch):
+    """Sweeps of any size that keep no curves unless they are to be recorded."""
+    monkeypatch.setattr(estimate, "MANY", 2)
+
+
+def test_a_sweep_that_keeps_no_curves_has_the_same_artifacts(store, command, without_curves, monkeypatch):
+    sweep = (*SWEEP, "network.hidden=[2],[3]", "executor.chunk=3", "tracking.runs=none")
+    columns = []
+    add = Spool.add
+    monkeypatch.setattr(Spool, "add", lambda self, table: columns.append(table.column_names) or add(self, table))
+    assert command("train", *sweep).code == 0
+    assert not any("curve" in names for names in columns)
+    monkeypatch.setattr(estimate, "MANY", 10**9)
+    columns.clear()
+    assert command("train", *sweep).code == 0
+    assert all("curve" in names for names in columns)
+    first, second = parents_of(store)
+    assert "figures/error_curves.svg" in files_of(first)
+    assert files_of(first) == files_of(second)
+    assert results_of(first).equals(results_of(second))
+    assert (artifacts(first) / "report.html").read_bytes() == (artifacts(second) / "report.html").read_bytes()
+
+
+@pytest.mark.usefixtures("without_figures", "without_curves")
+def test_curves_that_were_not_kept_are_recorded_where_the_sweep_goes_on_with_runs(store, command, interrupted_after):
+    sweep = (*SWEEP, "executor.chunk=4", "curve_points=20")
+    assert command("train", *sweep).code == 0
+    interrupted_after(8)
+    assert command("train", *sweep, "tracking.runs=none").code == 130
+    interrupted_after(0)
+    ended = command("train", *sweep, "tracking.curves=true")
+    assert f"8 of {TRIALS} trials are trained" in ended.out
+    first, second = parents_of(store)
+    assert_as_if_never_interrupted(store, first, second)
+    client, kept = MlflowClient(tracking_uri=f"sqlite:///{store}"), pd.read_parquet(artifacts(second) / "curves.parquet")
+    curves = [
+        {
+            int(run.data.tags["trial.place"]): client.get_metric_history(run.info.run_id, "error")
+            for run in children_of(store, one)
+        }
+        for one in (first, second)
+    ]
+    for place in range(TRIALS):
+        one, other = ([(point.step, point.value) for point in each[place]] for each in curves)
+        mine = kept[kept["place"] == place]
+        assert one == other == list(zip(mine["epoch"], mine["error"], strict=True))
+
+
 @pytest.mark.usefixtures("without_figures")
 def test_results_are_written_in_pieces_in_the_order_of_the_trials(store, command, monkeypatch):
     assert command("train", *SWEEP).code == 0

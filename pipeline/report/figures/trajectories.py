@@ -69,11 +69,11 @@ def error_curves(
     for plot, (value, label, _) in zip(plots, shown, strict=True):
         rows, table = trajectories.chosen_runs(summary, axis, value), rows_of(bands, axis, value)
         used += len(rows)
-        first = np.array([curves[row][1][0] for row in rows])
+        own = curves.of(rows)
+        first = np.array([errors[0] for _, errors in own])
         high = max(high, float(trajectories.quantile(np.where(np.isnan(first), np.inf, first), 0.95)))
-        for row in rows[evenly(len(rows), THIN_CURVES)]:
-            own, error = curves[row]
-            plot.plot(own, positive(error), color="0.6", linewidth=0.4, alpha=0.6, rasterized=True)
+        for number in evenly(len(rows), THIN_CURVES).tolist():
+            plot.plot(own[number][0], positive(own[number][1]), color="0.6", linewidth=0.4, alpha=0.6, rasterized=True)
         epochs = table["epochs"].to_numpy()
         five, quarter, middle, three, most = (positive(table[name].to_numpy()) for name in SHARES)
         plot.fill_between(epochs, five, most, color=BLUE, alpha=0.15, linewidth=0, label="90 % of runs")

@@ -39,11 +39,11 @@ def sample(summary: Summary, cube: Cube, curves: Curves | None) -> list[dict[str
             "label": ", ".join(map(assigned, named, start)),
             "end": f"{status} after {count(int(epochs), 'epoch')}{reason}",
             "converged": status == "converged",
-            **thinned(*curves[row]),
+            **thinned(*curve),
             **tail,
         }
-        for row, own, start, status, epochs, reason, tail in zip(
-            rows.tolist(),
+        for curve, own, start, status, epochs, reason, tail in zip(
+            curves.of(rows),
             zip(*codes, strict=True) if axes else [()] * len(rows),
             some[named].itertuples(index=False, name=None) if named else [()] * len(rows),
             some["status"],

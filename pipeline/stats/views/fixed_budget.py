@@ -24,7 +24,7 @@ def fixed_budget(sample: Sample, curves: Curves, axis: str | None = None, values
         rows = chosen_runs(sample, axis, value)
         if not len(rows):
             continue
-        own = [(curves[row][0], best_so_far(curves[row])) for row in rows]
+        own = [(curve[0], best_so_far(curve)) for curve in curves.of(rows)]
         epochs = max((epochs for epochs, _ in own), key=lambda epochs: int(epochs[-1]))
         best = at_epochs(own, np.zeros(len(own), bool), epochs)
         table = pd.DataFrame({"epochs": epochs, "runs": len(rows)})

@@ -28,7 +28,8 @@ def fixed_target(sample: Sample, curves: Curves, axis: str | None = None, values
     asked = [None] if axis is None else sample.values(axis) if values is None else values
     chosen = [chosen_runs(sample, axis, value, MOST_RUNS) for value in asked]
     rows = np.concatenate(chosen)
-    best = {row: best_so_far(curves[row]) for row in rows.tolist()}
+    kept = dict(zip(rows.tolist(), curves.of(rows), strict=True))
+    best = {row: best_so_far(curve) for row, curve in kept.items()}
     first = float(np.median([errors[0] for errors in best.values()])) if best else np.inf
     ends = np.array([best[row][-1] for row in rows.tolist()])
     last = float(ends[sample.event[rows]].max()) if sample.event[rows].any() else float(ends.min(initial=np.inf))
@@ -41,7 +42,7 @@ def fixed_target(sample: Sample, curves: Curves, axis: str | None = None, values
     for value, own in zip(asked, chosen, strict=True):
         spent, earliest, reached = np.zeros((3, len(targets)))
         for row in own.tolist():
-            late, early, there = crossings(curves[row][0], best[row], targets)
+            late, early, there = crossings(kept[row][0], best[row], targets)
             spent, earliest, reached = spent + late, earliest + early, reached + there
         table = pd.DataFrame({"target": targets, "runs": len(own), "reached": reached.astype(int)})
         table["ert"], table["ert_from"] = (expected_running_time(epochs, reached) for epochs in (spent, earliest))
