@@ -1,7 +1,8 @@
 """How long do small commands take, from prompt to prompt? `python -m benchmarks.commands`.
 
-The worked example as a tracked run, its help, a key that is misspelt, a value that is refused, and a sweep of four runs, by
-turns, each a process of its own in one folder whose store is there. What is compiled once is compiled before.
+The worked example as a tracked run, its help, a key that is misspelt, a value that is refused, a sweep of four runs, and one of
+a million that is read, checked, cut into chunks, and then refused for its size: by turns, each a process of its own in one
+folder whose store is there. What is compiled once is compiled before.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from statistics import median
 from benchmarks.timing import show
 
 ROUNDS = 10
+XOR = ("task=xor", "network=trained", "initial=uniform")
 COMMANDS = {
     "one run": ((), 0),
     "help": (("--help",), 0),
     "misspelt key": (("learning_rat=1",), 2),
     "refused value": (("learning_rate=-1",), 2),
     "sweep of 4 runs": (("-m", "initial=uniform", "seed=range(4)", "resume=never"), 0),
+    "refused million": (("-m", *XOR, "learning_rate=1,2,3,4", "seed=range(250000)", "limits.disk=0.1"), 2),
 }
 HERE = Path(__file__).parent.parent
 

@@ -80,7 +80,7 @@ def before(name: str, work: Callable[[], object]) -> Iterator[None]:
 
 def prepare() -> None:
     """Has what makes tables, figures and the report imported, and what is alike in all reports made, while runs are trained."""
-    from pipeline.report import metrics, note, tables  # noqa: F401
+    from pipeline.report import metrics, note, page, tables  # noqa: F401
     from pipeline.report.figures import files  # noqa: F401
     from pipeline.report.page.explorer import bokeh_script, models
 

@@ -66,6 +66,37 @@ def test_threads_that_have_nothing_to_do_take_no_time_of_a_processor():
     assert float(ended.stdout) < 0.02
 
 
+BOTH = """
+import sys, time
+from threading import Event, Thread
+from pipeline.report import metrics, note, tables
+from pipeline.report.figures import files
+from pipeline.sweeps.artifacts import prepare
+begun = Event()
+class Slow:
+    def find_spec(self, name, path, target=None):
+        if name == "pipeline.report.page.contents":
+            begun.set()
+            time.sleep(0.3)
+sys.meta_path.insert(0, Slow())
+def report():
+    from pipeline.report.page import write_report
+    print("imported", flush=True)
+other = Thread(target=report)
+other.start()
+begun.wait()
+prepare()
+other.join()
+"""
+
+
+@pytest.mark.slow
+def test_the_report_is_imported_by_two_threads_at_once():
+    """By the one that prepares it while runs are trained, and by the one that has trained them."""
+    ended = subprocess.run([sys.executable, "-c", BOTH], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "imported\n"), ended.stderr
+
+
 def test_help_says_what_the_statuses_mean(command):
     shown = command("train", "--help").out
     for status in Status:
