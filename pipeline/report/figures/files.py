@@ -117,17 +117,16 @@ def drawings(
 def save(figure: Figure, path: Path, png: bool = True) -> None:
     """An SVG of that name and a PNG beside it; the same figure is the same bytes.
 
-    It is laid out once and drawn once for each file: `Figure.savefig` draws it twice, where a layout engine is set.
+    It is laid out once and drawn once for each file: `Figure.savefig` draws it twice, where a layout engine is set. It is laid
+    out as a PNG, so that a text is measured once for both.
     """
-    if layout := figure.get_layout_engine():
-        layout.execute(figure)
-    figure.set_layout_engine("none")
-    svg: Any = FigureCanvasSVG(figure)
+    dpi = min(130, WIDEST / figure.get_figwidth()) if path.stem in PICTURES else 130
     agg: Any = FigureCanvasAgg(figure)
+    figure.set_dpi(dpi)
     with matplotlib.rc_context(STYLE):
-        figure.set_dpi(130)
-        svg.print_svg(path, metadata={"Date": None, "Creator": None})
+        if layout := figure.get_layout_engine():
+            layout.execute(figure)
+        figure.set_layout_engine("none")
         if png:
-            widest = WIDEST if path.stem in PICTURES else np.inf
-            figure.set_dpi(min(130, widest / figure.get_figwidth()))  # again: an SVG has 72 to the inch
-            agg.print_png(path.with_suffix(".png"), metadata={"Software": None})
+            agg.print_png(path.with_suffix(".png"), metadata={"Software": None}, pil_kwargs={"compress_level": 3})
+        FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None, "Creator": None})
