@@ -3,21 +3,18 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import inf
 from pathlib import Path
-from typing import Any
 
-import matplotlib
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-
-from pipeline.report.figures.drawing import RANGE, STYLE, Picture, styled
+from pipeline.report.figures.drawing import RANGE, Picture
 from pipeline.report.figures.heat_maps import median_map, rate_map
 from pipeline.report.figures.main_causes import main_causes
 from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
+from pipeline.report.figures.saving import save
+from pipeline.report.figures.saving_process import SavingProcess
 from pipeline.report.figures.starts.effects import start_effects
 from pipeline.report.figures.starts.outcomes import start_outcomes
+from pipeline.report.figures.style import styled
 from pipeline.report.figures.trajectories import error_curves, final_weights
 from pipeline.report.figures.views.fixed_budget import fixed_budget
 from pipeline.report.figures.views.fixed_target import fixed_target
@@ -40,17 +37,21 @@ def write_figures(
     weights: AllWeights | None = None,
     error_goals: bool = True,
     axes: Sequence[str] = (),
+    process: SavingProcess | None = None,
 ) -> dict[Path, str]:
     """All figures that this sweep's design allows, as SVG and PNG; gives the caption of each SVG.
 
     `error_goals`: thresholds are values of the total error, not of another criterion; `axes`: what they are over, where they
-    can be, or else the most telling ones.
+    can be, or else the most telling ones; `process`: saves them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     captions: dict[Path, str] = {}
     for name, picture in pictures(summary, curves, weights, error_goals, axes):
-        captions[folder / f"{name}.svg"] = picture.caption
-        save(picture.figure, folder / f"{name}.svg")
+        path = folder / f"{name}.svg"
+        captions[path] = picture.caption
+        (process.save if process else save)(picture.figure, path, widest=WIDEST if name in PICTURES else inf)
+    if process:
+        process.finish()
     return captions
 
 
@@ -112,21 +113,3 @@ def drawings(
         "weights": None if weights is None else lambda summary, axes=None: final_weights(summary, weights),
     }
     return {name: function for name, function in draw.items() if function}
-
-
-def save(figure: Figure, path: Path, png: bool = True) -> None:
-    """An SVG of that name and a PNG beside it; the same figure is the same bytes.
-
-    It is laid out once and drawn once for each file: `Figure.savefig` draws it twice, where a layout engine is set. It is laid
-    out as a PNG, so that a text is measured once for both.
-    """
-    dpi = min(130, WIDEST / figure.get_figwidth()) if path.stem in PICTURES else 130
-    agg: Any = FigureCanvasAgg(figure)
-    figure.set_dpi(dpi)
-    with matplotlib.rc_context(STYLE):
-        if layout := figure.get_layout_engine():
-            layout.execute(figure)
-        figure.set_layout_engine("none")
-        if png:
-            agg.print_png(path.with_suffix(".png"), metadata={"Software": None}, pil_kwargs={"compress_level": 3})
-        FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None, "Creator": None})
