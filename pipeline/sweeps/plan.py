@@ -167,7 +167,12 @@ class Plan:
 
     def axis_columns(self, indices: Indices) -> dict[str, pa.Array]:
         """The values of the axes that vary, as columns of a table."""
-        return {name: taken(axis.values, self.digit(axis, indices)) for name, axis in self.axes.items()}
+        return {name: self._axis_cells[name].take(pa.array(self.digit(axis, indices))) for name, axis in self.axes.items()}
+
+    @cached_property
+    def _axis_cells(self) -> dict[str, pa.Array]:
+        """The values of the axes that vary, as cells of a column each."""
+        return {name: pa.array(axis_cells(axis.values), from_pandas=False) for name, axis in self.axes.items()}
 
     @cached_property
     def idle_axes(self) -> list[str]:
