@@ -1,7 +1,7 @@
 """The artifacts of a sweep's parent run: results.parquet, tables, figures, a report, the configuration."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.report.figures.saving_process import SavingProcess
+    from pipeline.report.page.pictures import Image
     from pipeline.stats.summary import Summary
 
 RESULTS, JOBS = FILE, "jobs.json"
@@ -152,8 +153,18 @@ def write_pictures(
     captions = write_figures(
         summary, folder / "figures", runs, KeptWeights(runs) if small else None, error_goals, process=process
     )
-    made = description.configuration, captions, environment_tags(), description.command, description.study
+    shown = images_of(captions, process)
+    made = description.configuration, shown, environment_tags(), description.command, description.study
     write_report(folder / "report.html", summary, *made, curves=runs)
+
+
+def images_of(captions: Mapping[Path, str], process: "SavingProcess | None") -> "Iterator[Image]":
+    """The figures in the report, when one first looks at them: the process may then still be at work."""
+    from pipeline.report.page.pictures import images
+
+    if process:
+        process.finish()
+    yield from images(captions)
 
 
 def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_], scores: Scores) -> None:

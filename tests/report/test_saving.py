@@ -46,6 +46,8 @@ def drawn(folder: Path, process: SavingProcess | None = None) -> dict[str, bytes
     """The files of all figures of the usual sweep."""
     results = sweep(**USUAL)
     files.write_figures(Summary(results), folder, curves_of(results), weights_of(results), process=process)
+    if process:
+        process.finish()
     return contents(folder)
 
 

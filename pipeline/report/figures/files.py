@@ -42,7 +42,7 @@ def write_figures(
     """All figures that this sweep's design allows, as SVG and PNG; gives the caption of each SVG.
 
     `error_goals`: thresholds are values of the total error, not of another criterion; `axes`: what they are over, where they
-    can be, or else the most telling ones; `process`: saves them.
+    can be, or else the most telling ones; `process`: saves them, and has to `finish`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     captions: dict[Path, str] = {}
@@ -50,8 +50,6 @@ def write_figures(
         path = folder / f"{name}.svg"
         captions[path] = picture.caption
         (process.save if process else save)(picture.figure, path, widest=WIDEST if name in PICTURES else inf)
-    if process:
-        process.finish()
     return captions
 
 
