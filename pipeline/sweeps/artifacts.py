@@ -40,7 +40,7 @@ KEYS = ("run_id", "key", "digest", "cause_digest")  # not read by the statistics
 UNREAD = ("gradient_norm", "lambda_min")
 WORDS = ["status", "cause"]  # columns of few texts
 Scores = dict[str, NDArray[np.float64]]  # of HELD_OUT, (trials,)
-# Columns whose values are all different: a dictionary of them, or compression, would take time and gain nothing.
+# Columns whose values are all different: a dictionary, compression or statistics of them would take time and gain nothing.
 DIFFERENT = ("final_error", "gradient_norm", "key", "digest", *CAUSE_NUMBERS, "cause_digest")
 
 
@@ -174,7 +174,8 @@ def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDAr
     names = first.column_names
     alike = [name for name in names if name not in DIFFERENT]
     compression = {name: "snappy" if name in alike else "none" for name in names}
-    with pq.ParquetWriter(path, first.schema, use_dictionary=alike, compression=compression) as writer:
+    options = {"use_dictionary": alike, "compression": compression, "write_statistics": alike}
+    with pq.ParquetWriter(path, first.schema, **options) as writer:
         writer.write_table(first)
         for table in ahead(tables):
             writer.write_table(table)
