@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from pipeline.backprop.activations import ACTIVATIONS
-from pipeline.report.figures.drawing import BLUE, ORANGE, styled
+from pipeline.report.figures.drawing import BLUE, ORANGE
+from pipeline.report.figures.style import styled
 from pipeline.walkthrough.layout import RADIUS, Board, short
 from pipeline.walkthrough.numbers import Walkthrough, bias_name, unit_name, weight_name
 

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.causes.rules import FAR, Cause
 from pipeline.backprop.status import Status
-from pipeline.report.figures.drawing import BLUE, GREY, ORANGE, epochs_axis, log_axis, styled, title
+from pipeline.report.figures.drawing import BLUE, GREY, ORANGE, epochs_axis, log_axis, title
+from pipeline.report.figures.style import styled
 from pipeline.report.figures.trajectories import FAR_ABOVE, positive
 from pipeline.report.numbers import count
 from pipeline.walkthrough.end import RunEnd

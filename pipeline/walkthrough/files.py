@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from matplotlib.figure import Figure
 
 from pipeline.errors import ConfigError
-from pipeline.report.figures.files import save
+from pipeline.report.figures.saving import save
 from pipeline.results.whole_file import write_output
 from pipeline.walkthrough.text import Block
 

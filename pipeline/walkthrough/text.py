@@ -370,7 +370,7 @@ FORMATS = {"text": plain_text, "markdown": markdown}
 
 def with_pictures(blocks: Iterable[Block], walk: Walkthrough, output: Path) -> Iterator[Block]:
     """The blocks with the network, if it is not too large, drawn below each step's heading, as SVG files beside `output`."""
-    from pipeline.report.figures.files import save
+    from pipeline.report.figures.saving import save
     from pipeline.walkthrough.board import draw
 
     for block in blocks:

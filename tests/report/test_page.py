@@ -15,7 +15,7 @@ from pipeline.report.page import sections, write_report
 from pipeline.report.page.cells import MOST_CELLS, choices, labels
 from pipeline.report.page.configuration import flat, values
 from pipeline.report.page.curves import MOST_CURVES, MOST_POINTS
-from pipeline.report.page.explorer import bokeh_script, explorer, ink, luminance, models, palette
+from pipeline.report.page.explorer import bokeh_script, explorer, ink, luminance, models, new_models, palette
 from pipeline.report.page.glossary import MEANINGS
 from pipeline.report.page.pictures import MOST_TOGETHER, heading, images, size
 from pipeline.report.page.tables import MOST_ROWS, order, sortable
@@ -67,6 +67,7 @@ def written(folder: Path, results: pd.DataFrame, **changes) -> str:
         "title": "xor",
         **changes,
     }
+    arguments["figures"] = images(arguments["figures"])
     write_report(folder / "report.html", Summary(results), **arguments)
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -364,8 +365,25 @@ def test_thresholds_of_another_criterion_are_not_drawn_on_the_error_axis():
 
 
 def test_the_models_do_not_depend_on_what_was_drawn_before():
-    models.cache_clear()
-    first = json.dumps(models())
-    models.cache_clear()
-    assert json.dumps(models()) == first
+    first = json.dumps(new_models())
+    assert json.dumps(new_models()) == first
     assert '"CustomJS' not in first
+
+
+def test_the_models_are_made_once_for_all_reports_and_again_where_the_kept_ones_are_damaged(tmp_path, monkeypatch):
+    monkeypatch.setenv("BACKPROP_CACHE_DIR", str(tmp_path))
+    made = []
+    monkeypatch.setattr("pipeline.report.page.explorer.new_models", lambda: made.append(1) or {"map": 0.1})
+    try:
+        for damaged, times in ((False, 1), (False, 1), (True, 2), (False, 2)):
+            for file in tmp_path.rglob("*.models") if damaged else ():
+                file.write_bytes(file.read_bytes()[:-1])
+            models.cache_clear()
+            assert models() == {"map": 0.1}
+            assert len(made) == times
+        monkeypatch.setattr("bokeh.__version__", "another")
+        models.cache_clear()
+        assert models() == {"map": 0.1}
+        assert len(made) == 3
+    finally:
+        models.cache_clear()

@@ -87,7 +87,7 @@ def test_a_large_network_is_not_drawn_and_an_unknown_step_is_refused(example):
 def test_the_same_walk_is_the_same_picture(example):
     import matplotlib
 
-    from pipeline.report.figures.drawing import STYLE
+    from pipeline.report.figures.style import STYLE
 
     files = []
     for _ in range(2):

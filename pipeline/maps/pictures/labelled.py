@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from pipeline.maps.axis import Axis
 from pipeline.maps.pictures.axis_labels import marks
 from pipeline.maps.pictures.layers import Entry, Layer
-from pipeline.report.figures.drawing import Picture, plain, styled
+from pipeline.report.figures.drawing import Picture, plain
+from pipeline.report.figures.style import styled
 
 DPI = 100
 SMALLEST, LARGEST = 512, 1024  # pixels of the picture's longer side

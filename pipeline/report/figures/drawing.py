@@ -1,10 +1,10 @@
-"""What all figures share: a style, labels, scales, and the axes of a sweep that are drawn."""
+"""What all figures share: labels, scales, and the axes of a sweep that are drawn."""
 
 import functools
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import matplotlib
 import numpy as np
@@ -21,18 +21,11 @@ from pipeline.stats.arrays import evenly
 from pipeline.stats.sample import REPLICATES, is_number
 from pipeline.stats.summary import Summary
 
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "backpropagation",  # the same figure is the same file
-    "font.family": "DejaVu Sans", "font.size": 10, "axes.titlesize": 10, "figure.titlesize": 12,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
-    "grid.color": "0.9", "grid.linewidth": 0.6, "legend.frameon": False, "hatch.linewidth": 0.6,
-}  # fmt: skip
 # Okabe & Ito (2008), without yellow, which is hard to see as a line
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 BLUE, ORANGE, GREY = COLOURS[0], COLOURS[1], "0.55"
 RANGE = "initial.range"  # the axis that says from which initial weights: drawn first
 LINES, PANELS = 7, 3  # values of an axis that colours distinguish, thresholds that have a panel to themselves
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -42,19 +35,6 @@ class Picture:
 
     figure: Figure
     caption: str
-
-
-def styled(draw: Callable[P, T]) -> Callable[P, T]:
-    """A function that draws, in the style of this project's figures, whatever the user's own is."""
-
-    @functools.wraps(draw)
-    def drawn(*arguments: P.args, **named: P.kwargs) -> T:
-        with matplotlib.rc_context():
-            matplotlib.rcdefaults()
-            matplotlib.rcParams.update(STYLE)
-            return draw(*arguments, **named)
-
-    return drawn
 
 
 @functools.cache

@@ -3,21 +3,18 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import inf
 from pathlib import Path
-from typing import Any
 
-import matplotlib
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-
-from pipeline.report.figures.drawing import RANGE, STYLE, Picture, styled
+from pipeline.report.figures.drawing import RANGE, Picture
 from pipeline.report.figures.heat_maps import median_map, rate_map
 from pipeline.report.figures.main_causes import main_causes
 from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
+from pipeline.report.figures.saving import save
+from pipeline.report.figures.saving_process import SavingProcess
 from pipeline.report.figures.starts.effects import start_effects
 from pipeline.report.figures.starts.outcomes import start_outcomes
+from pipeline.report.figures.style import styled
 from pipeline.report.figures.trajectories import error_curves, final_weights
 from pipeline.report.figures.views.fixed_budget import fixed_budget
 from pipeline.report.figures.views.fixed_target import fixed_target
@@ -40,17 +37,19 @@ def write_figures(
     weights: AllWeights | None = None,
     error_goals: bool = True,
     axes: Sequence[str] = (),
+    process: SavingProcess | None = None,
 ) -> dict[Path, str]:
     """All figures that this sweep's design allows, as SVG and PNG; gives the caption of each SVG.
 
     `error_goals`: thresholds are values of the total error, not of another criterion; `axes`: what they are over, where they
-    can be, or else the most telling ones.
+    can be, or else the most telling ones; `process`: saves them, and has to `finish`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     captions: dict[Path, str] = {}
     for name, picture in pictures(summary, curves, weights, error_goals, axes):
-        captions[folder / f"{name}.svg"] = picture.caption
-        save(picture.figure, folder / f"{name}.svg")
+        path = folder / f"{name}.svg"
+        captions[path] = picture.caption
+        (process.save if process else save)(picture.figure, path, widest=WIDEST if name in PICTURES else inf)
     return captions
 
 
@@ -112,22 +111,3 @@ def drawings(
         "weights": None if weights is None else lambda summary, axes=None: final_weights(summary, weights),
     }
     return {name: function for name, function in draw.items() if function}
-
-
-def save(figure: Figure, path: Path, png: bool = True) -> None:
-    """An SVG of that name and a PNG beside it; the same figure is the same bytes.
-
-    It is laid out once and drawn once for each file: `Figure.savefig` draws it twice, where a layout engine is set.
-    """
-    if layout := figure.get_layout_engine():
-        layout.execute(figure)
-    figure.set_layout_engine("none")
-    svg: Any = FigureCanvasSVG(figure)
-    agg: Any = FigureCanvasAgg(figure)
-    with matplotlib.rc_context(STYLE):
-        figure.set_dpi(130)
-        svg.print_svg(path, metadata={"Date": None, "Creator": None})
-        if png:
-            widest = WIDEST if path.stem in PICTURES else np.inf
-            figure.set_dpi(min(130, widest / figure.get_figwidth()))  # again: an SVG has 72 to the inch
-            agg.print_png(path.with_suffix(".png"), metadata={"Software": None})

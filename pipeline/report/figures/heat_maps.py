@@ -11,7 +11,8 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patches import Rectangle
 
 from pipeline.report.figures.cell_grid import CellGrid
-from pipeline.report.figures.drawing import Picture, log_axis, plain, pooled, readable_on, styled, title
+from pipeline.report.figures.drawing import Picture, log_axis, plain, pooled, readable_on, title
+from pipeline.report.figures.style import styled
 from pipeline.report.numbers import in_short
 from pipeline.stats.sample import NESTED
 from pipeline.stats.summary import Summary

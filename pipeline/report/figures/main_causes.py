@@ -10,7 +10,8 @@ from matplotlib.patches import Patch
 
 from pipeline.backprop.causes.rules import Cause
 from pipeline.report.figures.cell_grid import CellGrid
-from pipeline.report.figures.drawing import Picture, plain, pooled, readable_on, styled, title
+from pipeline.report.figures.drawing import Picture, plain, pooled, readable_on, title
+from pipeline.report.figures.style import styled
 from pipeline.report.numbers import percent
 from pipeline.stats.arrays import Integers
 from pipeline.stats.sample import NESTED, WORDS

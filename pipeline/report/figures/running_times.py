@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from pipeline.report.figures import drawing
-from pipeline.report.figures.drawing import BLUE, ORANGE, PANELS, Picture, plain, pooled, rows_of, spread, styled, title
+from pipeline.report.figures.drawing import BLUE, ORANGE, PANELS, Picture, plain, pooled, rows_of, spread, title
+from pipeline.report.figures.style import styled
 from pipeline.report.numbers import count
 from pipeline.stats.arrays import Floats
 from pipeline.stats.sample import NESTED, is_number

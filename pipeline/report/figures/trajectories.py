@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from pipeline.report.figures import drawing
-from pipeline.report.figures.drawing import BLUE, GREY, ORANGE, Picture, log_axis, plain, pooled, rows_of, spread, styled, title
+from pipeline.report.figures.drawing import BLUE, GREY, ORANGE, Picture, log_axis, plain, pooled, rows_of, spread, title
+from pipeline.report.figures.style import styled
 from pipeline.report.numbers import count, tick
 from pipeline.results.runs import Runs
 from pipeline.stats import trajectories

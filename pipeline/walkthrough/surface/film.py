@@ -8,7 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pipeline.report.figures.drawing import BLUE, ORANGE, epochs_axis, log_axis, plain, styled
+from pipeline.report.figures.drawing import BLUE, ORANGE, epochs_axis, log_axis, plain
+from pipeline.report.figures.style import styled
 from pipeline.report.figures.trajectories import FAR_ABOVE, positive
 from pipeline.walkthrough.layout import short
 from pipeline.walkthrough.surface.course import Course

@@ -8,7 +8,8 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.report.figures.drawing import BLUE, COLOURS, ORANGE, plain, styled, title
+from pipeline.report.figures.drawing import BLUE, COLOURS, ORANGE, plain, title
+from pipeline.report.figures.style import styled
 from pipeline.walkthrough.layout import short
 from pipeline.walkthrough.surface.course import Course
 from pipeline.walkthrough.surface.plane import Plane, class_of

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
-from pipeline.backprop import trainer
+from pipeline.backprop import cache_folder, trainer
 from pipeline.backprop.activations import ACTIVATIONS
 from pipeline.backprop.engines import compiled as engine
 from pipeline.backprop.engines.compiled import machine_code as compiled
@@ -146,7 +146,7 @@ def test_the_cache_folder_is_named_by_the_environment(set_to: dict[str, str], mo
     monkeypatch.delenv("BACKPROP_CACHE_DIR", raising=False)
     for name, folder in set_to.items():
         monkeypatch.setenv(name, folder)
-    assert compiled.cache_folder() == Path("ours") / compiled.CACHE_NAME
+    assert cache_folder.cache_folder() == Path("ours") / cache_folder.NAME
 
 
 def test_short_work_is_left_to_numpy_and_long_work_is_compiled(

@@ -1,8 +1,7 @@
 """From a kernel, or the lanes, to machine code in memory, with a cache on disk.
 
-Compiled code is kept as one file for each of them and processor, named by a hash of everything that shaped it. A file is
-written under another name and then moved into place, so any number of processes may share the folder; where it cannot
-be written, each process compiles anew.
+Compiled code is kept as one file for each of them and processor, named by a hash of everything that shaped it; where it
+cannot be written, each process compiles anew.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import tempfile
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -22,14 +20,13 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from pipeline.backprop.cache_folder import cache_folder, read_kept, write_kept
 from pipeline.backprop.engines.compiled import blocks, lanes, registers
 from pipeline.backprop.engines.compiled.kernel import Kernel
 from pipeline.backprop.engines.compiled.vectors import ALIGNMENT
 
 log = logging.getLogger("pipeline.engine")
 
-CACHE_NAME = "backpropagation-convergence"
-CHECKSUM_BYTES = 32
 SHARED = "lanes"  # the code that all kernels share
 
 
@@ -77,15 +74,6 @@ def vector_registers(machine: Any) -> tuple[int, int]:
         )
     )
     return (8, 32) if "%zmm" in assembly else (4, 16) if "%ymm" in assembly else (2, 16)
-
-
-def cache_folder() -> Path:
-    """Where compiled code is kept: BACKPROP_CACHE_DIR, or the user's cache."""
-    named = setting("CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    try:
-        return Path(named or Path.home() / ".cache") / CACHE_NAME
-    except RuntimeError:  # no home at all
-        return Path(tempfile.gettempdir()) / CACHE_NAME
 
 
 class Emitted(Protocol):
@@ -229,14 +217,14 @@ def in_words(part: Part) -> str:
 def load(part: Part) -> Compiled:
     """The machine code from the cache, or compiled now and put there."""
     file = cached_file(part)
-    code = read_cached(file)
+    code = read_kept(file)
     if code is None:
         level = logging.INFO if isinstance(part, Kernel) else logging.DEBUG
         log.log(level, "compiling %s, once for this machine", in_words(part))
         started = time.monotonic()
         code = machine_code(emit(part), passes_of(part))
         log.log(level, "compiled in %.1f s", time.monotonic() - started)
-        write_cached(file, code)
+        write_kept(file, code)
     names = functions_of(part)
     owner, addresses = link(code, names)
     return Compiled(dict(zip(names, addresses, strict=True)), owner)
@@ -248,24 +236,3 @@ def link(code: bytes, names: tuple[str, ...]) -> tuple[Any, list[int]]:
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return engine, [engine.get_function_address(name) for name in names]
-
-
-def read_cached(file: Path) -> bytes | None:
-    """The machine code in this file, or None if there is none or it is damaged."""
-    try:
-        content = file.read_bytes()
-    except OSError:
-        return None
-    code = content[CHECKSUM_BYTES:]
-    return code if hashlib.sha256(code).digest() == content[:CHECKSUM_BYTES] else None
-
-
-def write_cached(file: Path, code: bytes) -> None:
-    """Writes the machine code to this file, if that is possible."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as temporary:
-            temporary.write(hashlib.sha256(code).digest() + code)
-        os.replace(temporary.name, file)
-    except OSError as error:
-        log.debug("compiled code is not kept: %s", error)

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from pipeline.report.figures.drawing import BLUE, GREY, ORANGE, Picture, styled, title
-from pipeline.report.numbers import count
+from pipeline.report.figures.drawing import BLUE, GREY, ORANGE, Picture, title
+from pipeline.report.figures.style import styled
+from pipeline.report.numbers import count, tick
 from pipeline.report.starts.effects import LABELS, starts_in_words
 from pipeline.stats.summary import Summary
 
@@ -34,7 +35,7 @@ def start_effects(summary: Summary, axes: Sequence[str] | None = None) -> Pictur
     ticks = [value for value in (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0) if limits[0] <= value <= limits[1]]
     left.set(xscale="log", xlim=limits, ylim=(-0.6, len(table) - 0.4), xlabel="odds of converging × …")
     left.xaxis.set_major_locator(FixedLocator(ticks))
-    left.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    left.xaxis.set_major_formatter(FuncFormatter(tick))
     left.xaxis.set_minor_locator(NullLocator())
     left.set_yticks(y, [LABELS.get(name, name) for name in table["property"]])
     right.hlines(y, table["auc_low"], table["auc_high"], color=BLUE, linewidth=1.6)

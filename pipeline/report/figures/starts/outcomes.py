@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.colors import Normalize
 
 from pipeline.report.figures import drawing
-from pipeline.report.figures.drawing import RANGE, Picture, plain, spread, styled, title
+from pipeline.report.figures.drawing import RANGE, Picture, plain, spread, title
+from pipeline.report.figures.style import styled
 from pipeline.report.numbers import count
 from pipeline.stats.sample import REPLICATES
 from pipeline.stats.starts.outcomes import MOST_SHOWN

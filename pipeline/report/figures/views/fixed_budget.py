@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.report.figures import drawing
-from pipeline.report.figures.drawing import GREY, Picture, plain, pooled, rows_of, styled, title
+from pipeline.report.figures.drawing import GREY, Picture, plain, pooled, rows_of, title
+from pipeline.report.figures.style import styled
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import MOST_CURVES, Curves, of_lowest_threshold
 from pipeline.stats.views import fixed_budget as metric

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pipeline.report.figures import drawing
-from pipeline.report.figures.drawing import BLUE, ORANGE, Picture, plain, spread, styled, title
+from pipeline.report.figures.drawing import BLUE, ORANGE, Picture, plain, spread, title
 from pipeline.report.figures.running_times import positions, value_axis
+from pipeline.report.figures.style import styled
 from pipeline.report.numbers import count
 from pipeline.stats.summary import Summary
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.report.figures import drawing
-from pipeline.report.figures.drawing import PANELS, Picture, plain, rows_of, spread, styled, title
+from pipeline.report.figures.drawing import PANELS, Picture, plain, rows_of, spread, title
+from pipeline.report.figures.style import styled
 from pipeline.report.numbers import count
 from pipeline.stats.costs.restarts import ert_by_cutoff
 from pipeline.stats.sample import NESTED
