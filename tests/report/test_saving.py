@@ -19,7 +19,7 @@ from pipeline.report.figures.drawing import epochs_axis
 from pipeline.report.figures.saving import save
 from pipeline.report.figures.saving_process import LENGTH, SavingProcess
 from pipeline.stats.summary import Summary
-from tests.designs import USUAL, curves_of, sweep, weights_of
+from tests.designs import curves_of, sweep, weights_of
 
 PARENT = """
 import sys, time
@@ -43,8 +43,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def drawn(folder: Path, process: SavingProcess | None = None) -> dict[str, bytes]:
-    """The files of all figures of the usual sweep."""
-    results = sweep(**USUAL)
+    """The files of all figures of a sweep."""
+    results = sweep(learning_rate=[0.1, 1.0, 10.0], momentum=[0.0, 0.5], seed=range(5))
     files.write_figures(Summary(results), folder, curves_of(results), weights_of(results), process=process)
     if process:
         process.finish()
