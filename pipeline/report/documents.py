@@ -243,7 +243,6 @@ def html(contents: Contents) -> str:
     """A report on the sweeps in one HTML file."""
     from pipeline.report.figures.files import write_figures
     from pipeline.report.page import render, sections
-    from pipeline.report.page.pictures import images
 
     sweeps, summary = contents.chosen, contents.summary
     first = sweeps[0]
@@ -253,7 +252,7 @@ def html(contents: Contents) -> str:
     with tempfile.TemporaryDirectory() as folder:
         figures = write_figures(summary, Path(folder), axes=contents.by)
         notes = contents.headings[len(sweeps) :]
-        shown = sections(summary, same, images(figures), first.environment, command, notes=notes, by=contents.by)
+        shown = sections(summary, same, figures, first.environment, command, notes=notes, by=contents.by)
     return render(" and ".join(sweep.name for sweep in sweeps), shown)
 
 

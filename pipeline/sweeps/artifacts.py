@@ -1,8 +1,8 @@
 """The artifacts of a sweep's parent run: results.parquet, tables, figures, a report, the configuration."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,14 +25,11 @@ from pipeline.sweeps.plan import Plan
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.report.figures.saving_process import SavingProcess
-    from pipeline.report.page.pictures import Image
     from pipeline.stats.summary import Summary
 
 RESULTS, JOBS = FILE, "jobs.json"
 NO_RUN = b""
 MOST_BESIDE = 2_000_000  # trials of which results, tables and figures are made at once: of more that would take too much memory
-MANY_TRIALS = 200_000  # are trained for seconds: a second process saves their figures; its start takes 0.4 s of a processor
 MOST_WEIGHT_BYTES = 2**29  # of the figure of weights
 KEYS = ("run_id", "key", "digest", "cause_digest")  # not read by the statistics, unless an axis has no effect
 UNREAD = ("gradient_norm", "lambda_min")
@@ -46,29 +43,6 @@ def write_artifacts(
     folder: Path, plan: Plan, description: SweepDescription, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_]
 ) -> "Summary":
     """The sweep's results, tables, figures, report and configuration as files in an empty folder; gives the summary of them."""
-    from pipeline.report.figures.saving_process import SavingProcess
-
-    with closing(SavingProcess()) if len(plan) >= MANY_TRIALS else nullcontext() as process:
-        summary = write_statistics(folder, plan, description, rows, run_ids, process)
-    with phase("files"):
-        for name, text in {**description.files, JOBS: description.jobs.json}.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        if description.tracking.curves:
-            write_curves(map(plan.with_curves, rows), folder / "curves.parquet")
-        if description.tracking.weights:
-            write_weights(rows, folder / "weights")
-    return summary
-
-
-def write_statistics(
-    folder: Path,
-    plan: Plan,
-    description: SweepDescription,
-    rows: Sequence[RunRows],
-    run_ids: NDArray[np.bytes_],
-    process: "SavingProcess | None",
-) -> "Summary":
-    """The results, and the tables, figures and report of them; gives the summary of them. The process saves figures."""
     from pipeline.report.starts.first_steps import first_steps_of
     from pipeline.report.starts.properties import properties_of
     from pipeline.report.tables import write_tables
@@ -85,7 +59,14 @@ def write_statistics(
             summary = Summary(observations(plan, rows, run_ids, scores), properties_of(runs), steps)
         tables = partial(write_tables, summary, folder, **description.origin)
         with beside(tables) if few else before("tables", tables), phase("figures"):
-            write_pictures(folder, plan, description, runs, summary, process)
+            write_pictures(folder, plan, description, runs, summary)
+    with phase("files"):
+        for name, text in {**description.files, JOBS: description.jobs.json}.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        if description.tracking.curves:
+            write_curves(map(plan.with_curves, rows), folder / "curves.parquet")
+        if description.tracking.weights:
+            write_weights(rows, folder / "weights")
     return summary
 
 
@@ -142,31 +123,17 @@ def steps_of(plan: Plan, indices: NDArray[np.intp]) -> tuple[NDArray[np.float64]
     return by_layer[rate].T, np.array(momenta, float)[momentum]
 
 
-def write_pictures(
-    folder: Path, plan: Plan, description: SweepDescription, runs: Runs, summary: "Summary", process: "SavingProcess | None"
-) -> None:
-    """The figures, which the process saves, and the report that shows them."""
+def write_pictures(folder: Path, plan: Plan, description: SweepDescription, runs: Runs, summary: "Summary") -> None:
+    """The figures, and the report that shows them."""
     from pipeline.report.figures.files import write_figures  # with matplotlib, when training is over
     from pipeline.report.figures.trajectories import KeptWeights
     from pipeline.report.page import write_report
 
     small = runs.networks == 1 and len(runs) * runs.rows[0].network.size * 16 <= MOST_WEIGHT_BYTES
     error_goals = all(trial.batch_key.criterion == "total_error" for trial in plan.groups)
-    captions = write_figures(
-        summary, folder / "figures", runs, KeptWeights(runs) if small else None, error_goals, process=process
-    )
-    shown = images_of(captions, process)
-    made = description.configuration, shown, environment_tags(), description.command, description.study
+    captions = write_figures(summary, folder / "figures", runs, KeptWeights(runs) if small else None, error_goals)
+    made = description.configuration, captions, environment_tags(), description.command, description.study
     write_report(folder / "report.html", summary, *made, curves=runs)
-
-
-def images_of(captions: Mapping[Path, str], process: "SavingProcess | None") -> "Iterator[Image]":
-    """The figures in the report, when one first looks at them: the process may then still be at work."""
-    from pipeline.report.page.pictures import images
-
-    if process:
-        process.finish()
-    yield from images(captions)
 
 
 def write_results(path: Path, plan: Plan, rows: Sequence[RunRows], run_ids: NDArray[np.bytes_], scores: Scores) -> None:

@@ -67,7 +67,6 @@ def written(folder: Path, results: pd.DataFrame, **changes) -> str:
         "title": "xor",
         **changes,
     }
-    arguments["figures"] = images(arguments["figures"])
     write_report(folder / "report.html", Summary(results), **arguments)
     return (folder / "report.html").read_text(encoding="utf-8")
 

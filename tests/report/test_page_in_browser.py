@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.report.figures.files import write_figures
 from pipeline.report.page import write_report
-from pipeline.report.page.pictures import images
 from pipeline.stats.summary import Summary
 from tests.browsers import MARKS, SERIOUS
 from tests.designs import CONFIGURATION, HOSTILE, curves_of, sweep, weights_of
@@ -33,8 +32,9 @@ def report(tmp_path_factory) -> Path:
     figures = write_figures(Summary(results), folder / "figures", curves_of(results), weights_of(results))
     environment = {"version.numpy": "2.4.6", "cpu.features": "SSE " * 60}
     command = f"python -m pipeline.train -m study=xor {'momentum=0.5 ' * 20}"
-    described = CONFIGURATION, images(figures), environment, command, "A sweep"
-    write_report(folder / "report.html", Summary(results), *described, curves_of(results))
+    write_report(
+        folder / "report.html", Summary(results), CONFIGURATION, figures, environment, command, "A sweep", curves_of(results)
+    )
     return folder / "report.html"
 
 

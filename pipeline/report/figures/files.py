@@ -11,7 +11,6 @@ from pipeline.report.figures.heat_maps import median_map, rate_map
 from pipeline.report.figures.main_causes import main_causes
 from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
 from pipeline.report.figures.saving import save
-from pipeline.report.figures.saving_process import SavingProcess
 from pipeline.report.figures.starts.effects import start_effects
 from pipeline.report.figures.starts.outcomes import start_outcomes
 from pipeline.report.figures.style import styled
@@ -37,19 +36,18 @@ def write_figures(
     weights: AllWeights | None = None,
     error_goals: bool = True,
     axes: Sequence[str] = (),
-    process: SavingProcess | None = None,
 ) -> dict[Path, str]:
     """All figures that this sweep's design allows, as SVG and PNG; gives the caption of each SVG.
 
     `error_goals`: thresholds are values of the total error, not of another criterion; `axes`: what they are over, where they
-    can be, or else the most telling ones; `process`: saves them, and has to `finish`.
+    can be, or else the most telling ones.
     """
     folder.mkdir(parents=True, exist_ok=True)
     captions: dict[Path, str] = {}
     for name, picture in pictures(summary, curves, weights, error_goals, axes):
         path = folder / f"{name}.svg"
         captions[path] = picture.caption
-        (process.save if process else save)(picture.figure, path, widest=WIDEST if name in PICTURES else inf)
+        save(picture.figure, path, widest=WIDEST if name in PICTURES else inf)
     return captions
 
 

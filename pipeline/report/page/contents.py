@@ -1,6 +1,7 @@
 """The sections of a sweep's report, in the order in which one reads them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline.report.answer import answer
@@ -8,7 +9,7 @@ from pipeline.report.numbers import count
 from pipeline.report.page.configuration import TELLING, Configuration, fixed, values
 from pipeline.report.page.explorer import explorer
 from pipeline.report.page.glossary import METHOD, QUESTION, meanings
-from pipeline.report.page.pictures import Image
+from pipeline.report.page.pictures import images
 from pipeline.report.page.tables import Table, all_settings, causes, comparisons, main_tables
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves
@@ -20,7 +21,7 @@ Section = dict[str, Any]
 def sections(
     summary: Summary,
     configuration: Configuration,
-    figures: Iterable[Image],
+    figures: Mapping[Path, str],
     environment: Mapping[str, str],
     command: str,
     curves: Curves | None = None,
@@ -44,7 +45,7 @@ def sections(
         {"title": "Answer", "lead": notes, "paragraphs": answer(summary, command, configuration=configuration), "note": note},
         {"title": "Look into it", "explorer": explorer(summary, curves, error_goals)},
         {"title": "Tables", "tables": tables[0]},
-        {"title": "Figures", "figures": list(figures)},
+        {"title": "Figures", "figures": list(images(figures))},
         {"title": "Why runs did not converge", "tables": reasons},
         {"title": "Comparisons", "tables": compared},
         {"title": "All settings", "tables": whole},

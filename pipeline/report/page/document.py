@@ -1,6 +1,6 @@
 """report.html: a sweep in one file that needs no network, made of sections: dictionaries that the template shows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from pipeline.report.page.configuration import Configuration
 from pipeline.report.page.contents import Section, sections
 from pipeline.report.page.explorer import bokeh_script
 from pipeline.report.page.frame import environment, style
-from pipeline.report.page.pictures import Image
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import Curves
 
@@ -23,13 +22,13 @@ def write_report(
     path: Path,
     summary: Summary,
     configuration: Configuration,
-    figures: Iterable[Image],
+    figures: Mapping[Path, str],
     environment: Mapping[str, str],
     command: str,
     title: str,
     curves: Curves | None = None,
 ) -> None:
-    """Writes report.html: `figures` are looked at last, `environment` is versions and processor by name."""
+    """Writes report.html: `figures` are as `write_figures` gives them, `environment` is versions and processor by name."""
     parts = sections(summary, configuration, figures, environment, command, curves)
     path.write_text(render(title, parts) + "\n", encoding="utf-8")
 
