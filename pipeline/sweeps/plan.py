@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipeline.app.axis_values import RangeTexts
 from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override, as_overrides
@@ -188,8 +189,8 @@ class Plan:
         short = [part if last.count(part) == 1 else name for name, part in zip(self.axes, last, strict=True)]
         columns = []
         for name, axis in zip(short, self.axes.values(), strict=True):
-            texts = [f"{name}={text}" for text in in_short(axis.values)]
-            columns.append([texts[digit] for digit in self.digit(axis, indices)])
+            texts = in_short(axis.values)
+            columns.append([f"{name}={texts[digit]}" for digit in self.digit(axis, indices).tolist()])
         return [" ".join(parts) for parts in zip(*columns, strict=True)] if columns else ["trial"] * len(indices)
 
     def axis_columns(self, indices: Indices) -> dict[str, pa.Array]:
@@ -298,8 +299,10 @@ def keys_of(trials: Sequence[Trial]) -> list[str]:
     return [keys(make_batch([trial]))[0] for trial in trials]
 
 
-def in_short(values: Sequence[Any]) -> list[str]:
+def in_short(values: Sequence[Any]) -> Sequence[str]:
     """Values as text; long numbers have as many digits, but 6 at least, as tell these values apart."""
+    if isinstance(values, range) and max(len(str(end)) for end in (values[0], values[-1])) <= LONG:
+        return RangeTexts("", values)
     texts = as_overrides(values)
     if max(map(len, texts)) <= LONG or not all(isinstance(value, float | int) for value in values):
         return texts

@@ -18,7 +18,7 @@ from tests.stores import after, kept_folder, runs_of
 @pytest.fixture
 def without_figures(monkeypatch):
     """Sweeps that draw nothing, which takes them most of their time."""
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})
+    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_, **__: {})
 
 
 def plan_of(multirun, *arguments) -> Plan:

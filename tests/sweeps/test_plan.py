@@ -155,11 +155,12 @@ def test_a_range_with_a_wrong_seed_is_refused_as_its_values_are(multirun, values
 
 
 def test_a_range_takes_no_time_and_no_memory_for_each_of_its_values(multirun):
-    """Of 10¹² seeds the first and the last job, and the check of all."""
-    jobs = expand(*multirun(["initial=uniform", "learning_rate=0.5,2", "seed=range(1000000000000)"]))
+    """Of 10⁹ seeds the first and the last job, the check of all, and the names of a few."""
+    jobs = expand(*multirun(["initial=uniform", "learning_rate=0.5,2", "seed=range(1000000000)"]))
     plan = Plan.of_jobs(jobs, {key: jobs.bases[0][key] for key in RUN_KEYS})
-    assert plan.product[-1].overrides == ("initial=uniform", "learning_rate=2", "seed=999999999999")
-    assert [job.config["seed"] for job in (jobs[0], jobs[10**12 + 5])] == [0, 5]
+    assert plan.product[-1].overrides == ("initial=uniform", "learning_rate=2", "seed=999999999")
+    assert [job.config["seed"] for job in (jobs[0], jobs[10**9 + 5])] == [0, 5]
+    assert plan.names(np.array([3, 10**9 + 5])) == ["learning_rate=0.5 seed=3", "learning_rate=2 seed=5"]
     assert not plan.idle_axes
 
 

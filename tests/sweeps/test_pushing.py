@@ -57,7 +57,7 @@ def pragma(monkeypatch) -> Iterator[SimpleNamespace]:
 @pytest.fixture
 def without_figures(monkeypatch):
     """Sweeps that draw nothing, which takes them most of their time."""
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})
+    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_, **__: {})
 
 
 @pytest.fixture
