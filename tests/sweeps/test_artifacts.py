@@ -1,5 +1,10 @@
 """What the statistics of a sweep read is what is kept of it."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -45,3 +50,19 @@ def test_a_file_that_is_linked_replaces_what_was_there_and_outlives_its_first_na
         assert target.samefile(source) is not no_links
         source.unlink()
         assert target.read_bytes() == b"new"
+
+
+@pytest.mark.slow
+def test_an_interrupt_while_the_results_are_written_ends_the_command_as_any_other(folder, store):
+    """Arrow aborts a process that ends while it is at work."""
+    sweep = ("task=xor", "network=trained", "initial=uniform", "max_epochs=20", "learning_rate=1,2,3,4", "seed=range(100000)")
+    command = [sys.executable, "-m", "pipeline.train", "-m", *sweep, "tracking.runs=none", "resume=never"]
+    for _ in range(3):
+        before = set(folder.rglob(RESULTS))
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        while process.poll() is None and set(folder.rglob(RESULTS)) == before:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+        assert process.returncode == 130, errors
+        assert "400,000 of 400,000 runs are kept" in errors

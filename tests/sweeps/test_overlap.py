@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 
 import pytest
 
@@ -71,3 +72,23 @@ def test_turns_are_short_for_a_time():
     with short_turns():
         assert sys.getswitchinterval() < before
     assert sys.getswitchinterval() == before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_work_ends_where_what_it_is_done_beside_does(error):
+    steps, begun = [], threading.Event()
+
+    def work():
+        while True:
+            begun.set()
+            steps.append(time.sleep(0.001))
+
+    def fail():
+        begun.wait()
+        raise error
+
+    with pytest.raises(error), beside(work):
+        fail()
+    done = len(steps)
+    time.sleep(0.02)
+    assert len(steps) == done

@@ -1,5 +1,6 @@
 """Work on one item while the next is made or the one before is used, in the order of the items."""
 
+import ctypes
 import sys
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pipeline.app.interrupts import Interrupts
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 SECONDS_OF_A_TURN = 0.0005
+SECONDS_TO_END = 2.0
 
 
 @contextmanager
@@ -69,7 +71,10 @@ def behind(
 
 @contextmanager
 def beside(work: Callable[[], object]) -> Iterator[None]:
-    """Work that a thread does meanwhile; what it raises is raised at the end. An interrupt does not wait for it."""
+    """Work that a thread does meanwhile; what it raises is raised at the end.
+
+    An interrupt, or an error, ends it between two of its steps: the libraries that it calls do not outlive the interpreter.
+    """
     errors: list[BaseException] = []
 
     def done() -> None:
@@ -80,7 +85,17 @@ def beside(work: Callable[[], object]) -> Iterator[None]:
 
     thread = Thread(target=done, daemon=True)
     thread.start()
-    yield
+    try:
+        yield
+    except BaseException:
+        end(thread)
+        raise
     thread.join()
     if errors:
         raise errors[0]
+
+
+def end(thread: Thread) -> None:
+    """Raises SystemExit in a thread, where it next comes to Python's own code, and waits for that."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
+    thread.join(SECONDS_TO_END)
