@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from pipeline.report.figures import files as figures
-from pipeline.report.figures.drawing import contrast, plain, readable_on, spread
+from pipeline.report.figures.drawing import contrast, legend_below, plain, readable_on, spread
 from pipeline.report.figures.heat_maps import median_map, rate_map
 from pipeline.report.figures.running_times import cost, profiles, run_lengths, survival
 from pipeline.report.figures.starts.outcomes import start_outcomes
@@ -186,6 +187,21 @@ def test_weights_of_diverged_runs_are_left_out_and_very_large_ones_do_not_hide_t
     assert "logarithmic" in picture.caption
     low, high = (plot.transAxes.inverted().transform(plot.transData.transform((0, y)))[1] for y in (-1, 1))
     assert high - low > 0.03  # of the height: initial weights of -1 and 1 are apart
+
+
+@pytest.mark.parametrize("runs", [4_200, 826_828, 98_765_432])
+def test_a_legend_below_the_panels_is_not_cut(runs):
+    figure = Figure(figsize=(6.1, 2), layout="constrained")
+    plot = figure.subplots()
+    for name in ("initial", "final, converged", "final, not converged"):
+        plot.plot([0, 1], label=f"{name} ({runs:,})")
+    legend_below(figure, plot, 3)
+    figure.get_layout_engine().execute(figure)
+    [box] = figure.legends
+    extent = box.get_window_extent()
+    assert 0 <= extent.x0 < extent.x1 <= figure.bbox.width
+    assert [text.get_text() for text in box.get_texts()] == plot.get_legend_handles_labels()[1]
+    assert box._ncols == {4_200: 3, 826_828: 2, 98_765_432: 2}[runs]
 
 
 def test_legends_stand_beside_their_panel():

@@ -163,6 +163,16 @@ def legend(plots: Sequence[Axes], axis: str | None) -> None:
         box.set_bbox_to_anchor((1.02, 0.5), plots[-1].transAxes)
 
 
+def legend_below(figure: Figure, plot: Axes, columns: int) -> None:
+    """What is drawn in this panel, below all panels, in as many columns at most as the figure has room for."""
+    entries = plot.get_legend_handles_labels()
+    for fewer in range(columns, 0, -1):
+        box = figure.legend(*entries, loc="outside lower center", ncols=fewer, fontsize=9)
+        if fewer == 1 or box.get_window_extent().width <= figure.bbox.width:
+            break
+        box.remove()
+
+
 def rows_of(table: pd.DataFrame, axis: str | None, value: Any) -> pd.DataFrame:
     """The rows of a table that are of that value of the axis; all where there is no such axis."""
     if axis is None or axis not in table:

@@ -163,7 +163,7 @@ def cost(summary: Summary, axes: Sequence[str] | None = None) -> Picture | None:
     plots[0, 0].set(ylim=limits, yscale="log", ylabel="epochs")
     drawing.log_axis(plots[0, 0].yaxis, *limits)
     plots[1, 0].set_ylabel("share converged")
-    figure.legend(*plots[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    drawing.legend_below(figure, plots[0, 0], 3)
     behind = pooled(summary, [axis, "threshold"])
     title(figure, f"What {plain(axis)} costs", behind)
     return Picture(

@@ -96,7 +96,7 @@ def error_curves(
         plot.set_xlabel("")
     for plot in plots[::4]:
         plot.set_ylabel("total error E")
-    figure.legend(*plots[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
+    drawing.legend_below(figure, plots[0], 4)
     goal = f"those with threshold {plain(thresholds[-1])}; " if thresholds else ""
     some = f"median and bands of {used:,} evenly chosen runs" if used < lowest.sum() else "all runs"
     behind = pooled(summary, [axis, "threshold"], int(lowest.sum()))
@@ -144,7 +144,7 @@ def final_weights(summary: Summary, weights: AllWeights) -> Picture | None:
     plot.set_xticks(np.arange(len(numbers)), [plain(weights.names[number], 8) for number in numbers])
     plot.grid(False, axis="x")
     plot.set(xlabel="weight or bias", ylabel="value")
-    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    drawing.legend_below(figure, plot, 3)
     number = int(trajectories.of_lowest_threshold(summary).sum())
     some = f"{len(numbers)} of {len(weights.names):,} parameters" if len(numbers) < len(weights.names) else "all parameters"
     goal = "" if summary.thresholds == [None] else f" with threshold {plain(summary.thresholds[-1])}"
