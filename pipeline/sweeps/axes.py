@@ -206,6 +206,11 @@ class Axis:
     group: bool
     plain: bool = False
 
+    @property
+    def name(self) -> str:
+        """Its key without a prefix."""
+        return self.key.lstrip("+~")
+
     def value(self, index: int) -> Value:
         """The value of that index."""
         given = self.values[index]
@@ -252,9 +257,10 @@ def expand(
             overrides = [value.override for value in values if not value.composed]
             loader._apply_overrides_to_config(overrides, config)  # type: ignore[attr-defined]
             bases.append(plain(config))
+    refuse_given_twice(axes)
     swept = [
         Swept(
-            name=axis.key.lstrip("+~"),
+            name=axis.name,
             path=axis.path if axis.plain else None,
             values=axis.values,
             texts=axis.texts,
@@ -345,6 +351,15 @@ def compose(
         if environment and any("oc.env" in text for text in read):
             read.add("${hydra:job.env_set}")
     return compositions, read
+
+
+def refuse_given_twice(axes: Sequence[Axis]) -> None:
+    """Raises ConfigError for a key that is swept and given once more, with another prefix: one of the two says nothing."""
+    for axis in axes:
+        keys = [other.key for other in axes if other.name == axis.name]
+        if len(keys) > 1 and len(axis.values) > 1:
+            values = f"{axis.values[0]},{axis.values[1]}{',…' if len(axis.values) > 2 else ''}"
+            raise ConfigError(axis.key, values, f"is given twice, as {' and '.join(keys)}: give it once")
 
 
 def refuse_dropped_axes(master: DictConfig, config: DictConfig, axes: Sequence[Axis]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import time
 from itertools import islice, product
 
@@ -500,6 +501,18 @@ def test_a_range_has_the_decimal_numbers_from_start_to_stop_and_sorted_the_same(
     assert count(plain) == count(ordered) == len(exact)
     assert list(map(float, texts(plain))) == exact
     assert list(map(float, texts(ordered))) == sorted(exact, reverse=reverse)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first", "keys"),
+    [
+        (["++momentum=0.1", "momentum=0,0.5"], "momentum=0,0.5", "++momentum and momentum"),
+        (["seed=range(4)", "++seed=7"], "seed=0,1,…", "seed and ++seed"),
+    ],
+)
+def test_a_key_that_is_swept_and_given_once_more_is_refused(arguments, first, keys, multirun):
+    with pytest.raises(ConfigError, match=re.escape(f"{first}: is given twice, as {keys}: give it once")):
+        expand(*multirun(arguments))
 
 
 @pytest.mark.parametrize("values", ["range(1,5,0)", "range(0.0,1.0,0.0)", "range(0,inf)", "range(nan,1)"])
