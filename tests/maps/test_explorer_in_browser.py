@@ -54,7 +54,7 @@ def page(request, browser, link) -> Iterator:
 
 def until(page, condition: str) -> None:
     """Waits until this is true: playwright's own way would need text to become code, which the page does not allow."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not page.evaluate(condition):
         assert time.monotonic() < deadline, condition
         time.sleep(0.02)
