@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from pipeline.results.run_result import Curves
 from pipeline.stats.trajectories import Weights
 
 USUAL = {"learning_rate": [0.1, 0.5, 5.0], "initial.range": [0.5, 2.0], "seed": range(5), "threshold": [1e-2, 1e-3]}
@@ -29,12 +30,8 @@ def sweep(_number=0, **axes) -> pd.DataFrame:
     )  # fmt: skip
 
 
-class Listed(list):
+class Listed(list, Curves):
     """The error curves of runs, in a list."""
-
-    def of(self, runs) -> list:
-        """Those of these runs."""
-        return [self[run] for run in runs.tolist()]
 
 
 def curves_of(results) -> Listed:

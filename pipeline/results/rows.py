@@ -42,15 +42,14 @@ def run_table(
         "initial": rows_of(batch.initial_parameters[:, training]),
         "parameters": rows_of(results[3]),
     }
-    columns |= {CURVE: curve_column(result, ended)} if with_curves else {}
+    columns |= {CURVE: curve_column(result, ended, training)} if with_curves else {}
     columns |= cause_columns(found, ended) if found else {}
     return pa.table(columns, metadata=metadata(batch.network, result.curve_epochs, engine))
 
 
-def curve_column(result: BatchResult, ended: Any) -> pa.ListArray:
-    """The error curve of each of these trials, up to the last kept point before its end."""
+def curve_column(result: BatchResult, ended: Any, training: Any) -> pa.ListArray:
+    """The error curve of each trial that has ended, from its training, up to the last kept point before its end."""
     before = np.searchsorted(result.curve_epochs, result.epochs[ended])
-    training = as_slice(result.batch.training[ended])
     kept = result.curve_errors[:, training].T[np.arange(len(result.curve_epochs)) < before[:, None]]
     return pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(before)]).astype(np.int32), pa.array(kept))
 

@@ -43,10 +43,11 @@ class Runs(Curves):
 
     def of(self, runs: NDArray[np.intp]) -> list[Curve]:
         """The curves of the runs of these trials; the figures look at some of them again and again."""
-        if len(self._curves) + len(runs) > MOST_CURVES:
+        missing = set(runs.tolist()) - self._curves.keys()
+        if len(self._curves) + len(missing) > MOST_CURVES:
             self._curves.clear()
-        missing = np.array([run for run in np.unique(runs).tolist() if run not in self._curves], np.int64)
-        self._curves.update(zip(missing.tolist(), self._read(missing), strict=True))
+            missing = set(runs.tolist())
+        self._curves.update(zip(missing, self._read(np.array([*missing], np.int64)), strict=True))
         return [self._curves[run] for run in runs.tolist()]
 
     def _read(self, runs: Indices) -> Sequence[Curve]:

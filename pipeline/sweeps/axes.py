@@ -223,7 +223,7 @@ class Axis:
         return self.hydra or (self.group and not any(isinstance(value, dict) for value in self.values))
 
     @property
-    def words(self) -> Sequence[Any]:
+    def no_numbers(self) -> Sequence[Any]:
         """Its values that are no numbers."""
         if isinstance(self.values, range):
             return ()
@@ -305,13 +305,13 @@ def parse(key: str, values: Sequence[str] | range, first: Override) -> tuple[Seq
 
 def is_plain(axis: Axis, axes: Sequence[Axis]) -> bool:
     """Whether the values of an axis are numbers and words that replace what stands at their key, whatever others do."""
-    words = axis.words
+    others = axis.no_numbers
     return (
         len(axis.values) > 1
         and axis.parsed[0].type is OverrideType.CHANGE
         and not (axis.hydra or axis.group)
-        and not any(isinstance(value, dict | list) for value in words)
-        and not any(interpolations(words))
+        and not any(isinstance(value, dict | list) for value in others)
+        and not any(interpolations(others))
         and (axis.path.startswith(OPEN) or not any(name[:1].isdigit() for name in axis.path.split(".")))  # no list's element
         and not any(
             f"{axis.path}.".startswith(f"{other.path}.") or f"{other.path}.".startswith(f"{axis.path}.")
@@ -335,7 +335,7 @@ def compose(
     loader: ConfigLoader, master: DictConfig, axes: Sequence[Axis]
 ) -> tuple[dict[tuple[str, ...], DictConfig], set[str]]:
     """What Hydra composes from each combination of choices, without its own node; and all interpolations, also of values."""
-    read = {text for axis in axes for text in interpolations(axis.words)}
+    read = {text for axis in axes for text in interpolations(axis.no_numbers)}
     compositions: dict[tuple[str, ...], DictConfig] = {}
     for values in combinations(axes):
         chosen = choices(values)

@@ -20,7 +20,17 @@ from pipeline.results.rows import CURVE, Indices, RunRows
 from pipeline.results.run_result import Curve
 from pipeline.sweeps.axes import Product, Swept
 from pipeline.sweeps.chunks import Chunk, chunk_trainings
-from pipeline.trials.batching import Column, batch_of, columns_of, distinct, make_batch, network_of, trainings, trials_of
+from pipeline.trials.batching import (
+    Column,
+    batch_of,
+    columns_of,
+    distinct,
+    make_batch,
+    make_batches,
+    network_of,
+    trainings,
+    trials_of,
+)
 from pipeline.trials.configuration import TRIAL_KEYS, fixed_keys, read_independent, read_trial
 from pipeline.trials.equal_units import warnings_of_equal_units
 from pipeline.trials.fingerprint import keys
@@ -137,12 +147,10 @@ class Plan:
     def curves(self, indices: Indices, curve_points: int, engine_name: str) -> list[Curve]:
         """The error curves of these trials, which are trained for them."""
         found: dict[int, Curve] = {}
-        batch_key = self.field("batch_key", indices)[1]
-        for code in np.unique(batch_key).tolist():
-            own = indices[batch_key == code]
-            result = engine(engine_name)(batch_of(self.fields(own), curve_points))
-            found.update(zip(own.tolist(), map(result.curve, range(len(own))), strict=True))
-        return [found[index] for index in indices.tolist()]
+        for own, batch in make_batches(self.trials(indices), curve_points):
+            result = engine(engine_name)(batch)
+            found.update(zip(own, map(result.curve, range(len(own))), strict=True))
+        return [found[number] for number in range(len(indices))]
 
     def with_curves(self, rows: RunRows) -> RunRows:
         """These rows with their error curves, for which the trials are trained again where they were not kept."""

@@ -21,11 +21,11 @@ def save(figure: Figure, path: Path, png: bool = True, widest: float = float("in
     out in the resolution of the PNG, so that its texts are measured once for both.
     """
     agg: Any = FigureCanvasAgg(figure)
-    svg: Any = FigureCanvasSVG
     figure.set_dpi(min(DPI, widest / figure.get_figwidth()))
     if layout := figure.get_layout_engine():
         layout.execute(figure)
     figure.set_layout_engine("none")
     if png:
         agg.print_png(path.with_suffix(".png"), metadata={"Software": None}, pil_kwargs={"compress_level": COMPRESSION})
-    svg(figure).print_svg(path, metadata={"Date": None, "Creator": None})
+    svg: Any = FigureCanvasSVG(figure)
+    svg.print_svg(path, metadata={"Date": None, "Creator": None})
