@@ -3,11 +3,12 @@
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from pipeline.app.interrupts import Interrupts
-from pipeline.sweeps.executors.overlap import ahead, behind, beside, short_turns
+from pipeline.sweeps.executors.overlap import MOST_BEHIND, ahead, behind, beside, short_turns
 
 
 def large(item):
@@ -39,14 +40,40 @@ def test_the_next_item_is_made_while_one_is_worked_on():
 
 
 def test_what_was_made_before_an_interrupt_is_not_lost():
+    may_begin = threading.Event()
+
     def items():
-        yield from (0, 1)
+        yield from range(MOST_BEHIND)
+        may_begin.set()
         raise KeyboardInterrupt
 
-    results = behind(items(), lambda item: 10 * item, large, Interrupts())
-    assert [next(results), next(results)] == [0, 10]
+    results = behind(items(), lambda item: may_begin.wait(10) and 10 * item, large, Interrupts())
+    assert [next(results) for _ in range(MOST_BEHIND)] == [10 * item for item in range(MOST_BEHIND)]
     with pytest.raises(KeyboardInterrupt):
         next(results)
+
+
+def test_items_are_made_although_work_is_behind_but_not_all_of_them():
+    may_begin, made, all_made = threading.Event(), [], threading.Event()
+
+    def items():
+        for number in range(20):
+            made.append(number)
+            if len(made) > MOST_BEHIND:
+                all_made.set()
+            yield number
+
+    def work(item):
+        may_begin.wait(10)
+        return item
+
+    results = behind(items(), work, lambda item: item == 17, Interrupts())
+    first = ThreadPoolExecutor(1).submit(next, results)
+    assert all_made.wait(10)
+    time.sleep(0.02)
+    assert made == list(range(MOST_BEHIND + 1))
+    may_begin.set()
+    assert [first.result(), *results] == list(range(20))
 
 
 def test_what_work_raises_is_raised():

@@ -1,7 +1,8 @@
-"""Work on one item while the next is made or the one before is used, in the order of the items."""
+"""Work on one item while the next is made or those before are used, in the order of the items."""
 
 import ctypes
 import sys
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pipeline.app.interrupts import Interrupts
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 SECONDS_OF_A_TURN = 0.0005
+MOST_BEHIND = 2
 SECONDS_TO_END = 2.0
 
 
@@ -39,34 +41,35 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
 def behind(
     items: Iterator[Item], work: Callable[[Item], Result], is_small: Callable[[Item], bool], interrupts: Interrupts
 ) -> Generator[Result, None, None]:
-    """What the work gives for each item, done by a thread while the next is made; for small items at once.
+    """What the work gives for each item, done by a thread while the next ones are made; for small items at once.
 
-    Where making an item is interrupted, those made before come first. Closing it waits for what is being done.
+    It may be MOST_BEHIND items behind: where it takes as long as to make an item, now and then longer, the next is made all the
+    same. Where making an item is interrupted, those made before come first. Closing it waits for what is being done.
     """
-    waiting: Future[Result] | None = None
+    waiting: deque[Future[Result]] = deque()
 
-    def done() -> Iterator[Result]:
-        nonlocal waiting
-        if waiting:
+    def done(most: int) -> Iterator[Result]:
+        """What is done, and what else there is until at most so many wait."""
+        while len(waiting) > most or (waiting and waiting[0].done()):
             with interrupts.deferred():
-                last, waiting = waiting.result(), None
-            yield last
+                first = waiting.popleft().result()
+            yield first
 
     with ThreadPoolExecutor(1) as pool:
         try:
             for item in items:
-                before = list(done())
-                if not is_small(item):
-                    waiting = pool.submit(work, item)
-                yield from before
-                if not waiting:
+                if is_small(item):
+                    yield from done(0)
                     with interrupts.deferred():
                         result = work(item)
                     yield result
+                else:
+                    waiting.append(pool.submit(work, item))
+                    yield from done(MOST_BEHIND)
         except KeyboardInterrupt:
-            yield from done()
+            yield from done(0)
             raise
-        yield from done()
+        yield from done(0)
 
 
 @contextmanager
