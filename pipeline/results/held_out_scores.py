@@ -29,13 +29,19 @@ def held_out_scores(rows: "RunRows | BatchRows", trial: Trial) -> dict[str, Arra
     return scores(rows.network, np.ascontiguousarray(rows.column("parameters").T), task) if task.held_out else {}
 
 
+def score_names(task: Task) -> tuple[str, ...]:
+    """Those of HELD_OUT that runs of this task have."""
+    return HELD_OUT[: (3 if task.held_out.classes else 1) if task.held_out else 0]
+
+
 @np.errstate(all="ignore")  # a run that has diverged is a result
 def scores(network: Network, parameters: Array, task: Task) -> dict[str, Array]:
     """The same of networks with these parameters (N, R), some runs at a time."""
     held_out = task.held_out
     if held_out is None:
         return {}
-    columns = np.empty((3 if held_out.classes else 1, parameters.shape[1]))
+    names = score_names(task)
+    columns = np.empty((len(names), parameters.shape[1]))
     for some in pieces(parameters.shape[1], max(len(task.inputs), len(held_out.inputs)) * network.units[-1]):
         outputs = last_outputs(network, parameters[:, some], held_out.inputs)
         columns[0, some] = total_error(outputs, held_out.targets)
@@ -43,7 +49,7 @@ def scores(network: Network, parameters: Array, task: Task) -> dict[str, Array]:
             trained = last_outputs(network, parameters[:, some], task.inputs)
             columns[1, some] = are_right(trained, task.targets, held_out.classes).mean(axis=0)
             columns[2, some] = are_right(outputs, held_out.targets, held_out.classes).mean(axis=0)
-    return dict(zip(HELD_OUT, columns, strict=False))
+    return dict(zip(names, columns, strict=True))
 
 
 def last_outputs(network: Network, parameters: Array, inputs: Array) -> Array:

@@ -44,7 +44,7 @@ def run_table(
     }
     columns |= {CURVE: curve_column(result, ended, training)} if with_curves else {}
     columns |= cause_columns(found, ended) if found else {}
-    return pa.table(columns, metadata=metadata(batch.network, result.curve_epochs, engine))
+    return pa.table(columns, metadata=metadata(batch.network, batch.curve_epochs, engine))
 
 
 def curve_column(result: BatchResult, ended: Any, training: Any) -> pa.ListArray:
@@ -146,6 +146,11 @@ class RunRows:
     def has_curves(self) -> bool:
         """Whether its runs' error curves were kept."""
         return CURVE in self.table.column_names
+
+    @cached_property
+    def has_causes(self) -> bool:
+        """Whether it was looked for why runs did not converge."""
+        return CAUSES[0] in self.table.column_names
 
     @cached_property
     def curve_epochs(self) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.results.rows import CURVE, Indices, RunRows
 from pipeline.results.run_result import Curve, Curves, weight_arrays
 
-ROWS_AT_ONCE = 100_000
+ROWS_AT_ONCE = 65_536  # four of the largest chunks
 MOST_CURVES = 5_000  # that are kept in memory
 TrainCurves = Callable[[Indices, int, str], Sequence[Curve]]
 
@@ -74,18 +74,35 @@ class Runs(Curves):
         return parameters
 
 
-def scalars(rows: Sequence[RunRows], trials: int) -> Iterator[pa.Table]:
-    """The columns of one value a run, in the order of the trials, some rows at a time."""
-    for start in range(0, trials, ROWS_AT_ONCE):
-        parts = []
-        for some in rows:
-            first, last = np.searchsorted(some.indices, [start, start + ROWS_AT_ONCE])
-            if first < last:
-                parts.append(some.scalars.slice(first, last - first))
-        if parts:
-            table = pa.concat_tables((part.replace_schema_metadata() for part in parts), promote_options="default")
-            indices = table.column("place").to_numpy()
-            yield table if (indices[1:] > indices[:-1]).all() else table.sort_by("place")
+class InOrder:
+    """The columns of one value a run, in the order of the trials: those of ROWS_AT_ONCE trials once all of these have come."""
+
+    def __init__(self, trials: int) -> None:
+        self._came: list[list[RunRows]] = [[] for _ in range(0, trials, ROWS_AT_ONCE)]
+        self._missing = np.minimum(trials - ROWS_AT_ONCE * np.arange(len(self._came)), ROWS_AT_ONCE)
+        self._first = 0  # of those that have not all come
+
+    def add(self, rows: RunRows) -> Iterator[pa.Table]:
+        """Takes the rows of a chunk; gives what is whole with them."""
+        numbers, counts = np.unique(rows.indices // ROWS_AT_ONCE, return_counts=True)
+        self._missing[numbers] -= counts
+        for number in numbers.tolist():
+            self._came[number].append(rows)
+        while self._first < len(self._came) and not self._missing[self._first]:
+            yield scalars_of(self._came[self._first], self._first * ROWS_AT_ONCE)
+            self._came[self._first] = []
+            self._first += 1
+
+
+def scalars_of(rows: Iterable[RunRows], start: int) -> pa.Table:
+    """The columns of one value a run of ROWS_AT_ONCE trials from that one on, in their order; null in rows that have none."""
+    parts = []
+    for some in rows:
+        first, last = np.searchsorted(some.indices, [start, start + ROWS_AT_ONCE])
+        parts.append(some.scalars.slice(first, last - first).replace_schema_metadata())
+    table = pa.concat_tables(parts, promote_options="default")
+    indices = table.column("place").to_numpy()
+    return table if (indices[1:] > indices[:-1]).all() else table.sort_by("place")
 
 
 def write_curves(rows: Iterable[RunRows], path: Path) -> None:

@@ -125,7 +125,7 @@ def verify_results(rows: RunRows, epochs: NDArray[np.int64], max_epochs: int) ->
     lengths = np.searchsorted(epochs, ends)
     if rows.has_curves and not np.array_equal(pc.list_value_length(table.column(CURVE)).to_numpy(), lengths):
         raise DamagedError("has curves of another length")
-    if CAUSES[0] in table.column_names:
+    if rows.has_causes:
         verify_causes(rows, result[0])
 
 

@@ -24,7 +24,7 @@ from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TA
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors import executor
 from pipeline.sweeps.executors.overlap import short_turns
-from pipeline.sweeps.request import SweepRequest
+from pipeline.sweeps.request import SweepRequest, pieces_of
 from pipeline.sweeps.session import SweepSession, UnfinishedError, start_parent, verify
 from pipeline.sweeps.single import objective
 
@@ -69,7 +69,7 @@ def run(request: SweepRequest, callbacks: JobCallbacks | None = None) -> "tuple[
         with closing(spool):
             spool.describe(description.to_json())
             kept = teller(callbacks, fixed, request) if callbacks else None
-            session = SweepSession(request.plan, description, spool, store, parent, interrupts, kept)
+            session = SweepSession(request.plan, description, spool, store, parent, interrupts, settings.causes, kept)
             try:
                 summary = session.run(trainer, session.work(request.pieces, settings))
             except KeyboardInterrupt:
@@ -217,7 +217,7 @@ def as_begun(
     if plan.key(settings.curve_points) != request.plan.key(settings.curve_points):
         raise ConfigError("sweep", left.command, "has other trials than its description, sweep.json, says: use resume=never")
     begun = replace(left, tracking=description.tracking, parent=description.parent, others=description.others)
-    return begun, replace(request, plan=plan, pieces=plan.cut(settings.curve_points, settings.executor.chunk))
+    return begun, replace(request, plan=plan, pieces=pieces_of(plan, settings))
 
 
 def resumed_elsewhere(

@@ -15,9 +15,9 @@ from pipeline.results.rows import Indices, RunRows
 from pipeline.store.failures import store_errors
 from pipeline.store.records import records
 from pipeline.store.write import Store
-from pipeline.sweeps.artifacts import NO_RUN
 from pipeline.sweeps.estimate import runs_recorded
 from pipeline.sweeps.plan import Plan
+from pipeline.sweeps.results import NO_RUN
 
 SECONDS_BETWEEN_CHECKS, SECONDS_TO_STOP, SECONDS_OF_SILENCE = 0.05, 0.7, 2.0
 ROUNDS = 3  # of recording what the store has not taken, or lost
@@ -40,6 +40,11 @@ class Recorder:
         self._queue: Queue[RunRows | None] = Queue()
         self._thread = Thread(target=self._work, daemon=True)
         self._thread.start()
+
+    @property
+    def records(self) -> bool:
+        """Whether there are runs that are recorded, or will be."""
+        return self.recorded > 0 or runs_recorded(self.runs, len(self.plan)) > 0
 
     def give(self, rows: RunRows) -> None:
         """Has rows recorded, after those that were given before."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
 from pipeline.app.composition import Multirun
@@ -19,7 +18,7 @@ from pipeline.errors import ConfigError
 from pipeline.report.numbers import count
 from pipeline.results.rows import Indices
 from pipeline.sweeps.axes import expand
-from pipeline.sweeps.estimate import Estimate, check, check_number, estimate, runs_recorded
+from pipeline.sweeps.estimate import Estimate, check, check_number, estimate, keeps_curves, runs_recorded
 from pipeline.sweeps.executors.local import Local
 from pipeline.sweeps.plan import Plan
 from pipeline.trials.memory import limit_of
@@ -79,11 +78,16 @@ def read_sweep(multirun: Multirun) -> SweepRequest:
     common = {key: jobs.bases[0][key] for key in RUN_KEYS if key in jobs.bases[0]}
     settings = read_settings(jobs.bases[0])
     plan = Plan.of_jobs(jobs, common)
-    pieces = plan.cut(settings.curve_points, settings.executor.chunk)
+    pieces = pieces_of(plan, settings)
     estimated = estimate(plan, pieces, settings)
     plan.forget_batches()
     check(estimated, settings, multirun.folder)
     return SweepRequest(multirun, plan, settings, pieces, estimated, thresholds_out_of_reach(multirun, plan, settings))
+
+
+def pieces_of(plan: Plan, settings: Settings) -> list[Indices]:
+    """All trials, cut into chunks."""
+    return plan.cut(settings.curve_points, settings.executor.chunk, keeps_curves(settings.tracking, len(plan)))
 
 
 def thresholds_out_of_reach(multirun: Multirun, plan: Plan, settings: Settings) -> list[str]:
@@ -114,12 +118,12 @@ def train_here(request: SweepRequest) -> "tuple[SweepResults, Runs]":
     from pipeline.results.runs import Runs
     from pipeline.results.sweep_results import SweepResults
     from pipeline.store.environment import environment_tags
-    from pipeline.sweeps.artifacts import NO_RUN, all_scores, results_tables
+    from pipeline.sweeps.results import results_tables
 
     plan, multirun = request.plan, request.multirun
     with Interrupts() as interrupts, progress_bar() as bar:
         chunks = (plan.chunk(indices, request.settings) for indices in request.pieces)
         rows = sorted(Local(interrupts).train(chunks, bar("runs", len(plan))), key=lambda some: int(some.indices[0]))
-    table = pa.concat_tables(results_tables(plan, rows, np.full(len(plan), NO_RUN), all_scores(plan, rows)))
+    table = pa.concat_tables(results_tables(plan, rows))
     known = {"name": request.name, "configuration": multirun.configuration, "environment": environment_tags()}
     return SweepResults.from_arrow(table, **known), Runs(rows, len(plan), plan.inputs)

@@ -19,11 +19,12 @@ from pipeline.backprop.batch import Batch
 from pipeline.errors import ConfigError, printable
 from pipeline.results.rows import Indices, RunRows
 from pipeline.results.spool import DESCRIPTION, Spool
+from pipeline.results.sweep_results import FILE
 from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_points, verify_trials
 from pipeline.store.failures import A_MOMENT, reason, store_errors, store_errors_as_config_errors
 from pipeline.store.records import table_tags
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
-from pipeline.sweeps.artifacts import RESULTS, all_scores, prepare, write_artifacts, write_results
+from pipeline.sweeps.artifacts import prepare, write_artifacts
 from pipeline.sweeps.chunks import FEW_TRIALS, Work
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.estimate import keeps_curves
@@ -31,6 +32,7 @@ from pipeline.sweeps.executors import Executor
 from pipeline.sweeps.executors.overlap import ahead, behind
 from pipeline.sweeps.plan import Plan
 from pipeline.sweeps.recorder import Recorder
+from pipeline.sweeps.results import Collected, write_results
 from pipeline.trials.batching import CURVE_POINTS, batch_of
 from pipeline.trials.settings import Settings
 
@@ -112,7 +114,8 @@ def has_key(plan: Plan, key: str, rows: Iterable[RunRows]) -> bool:
 class SweepSession:
     """One sweep: its plan, the spool of its results, and the parent run under which all is recorded.
 
-    `kept` is called with the rows of each chunk as soon as they are in the spool.
+    `with_causes`: it is looked for why runs do not converge; `kept` is called with the rows of each chunk as soon as they are
+    in the spool.
     """
 
     plan: Plan
@@ -121,6 +124,7 @@ class SweepSession:
     store: Store
     parent: str
     interrupts: Interrupts
+    with_causes: bool = False
     kept: Callable[[RunRows], None] | None = None
 
     def run(self, executor: Executor | None = None, work: Iterable[Work] = ()) -> "Summary | None":
@@ -128,22 +132,26 @@ class SweepSession:
 
         Raises NotRecordedError if the store does not take all of it, and ConfigError if it does not answer at the start.
         """
-        status, summary, folder = "FAILED", None, None
+        status, summary = "FAILED", None
         with store_errors_as_config_errors(self.store.uri):
             recorder = Recorder(self.plan, self.description.tracking.runs, self.store, self.parent)
+        folder = self.spool.artifacts()
+        collected = self._collected(None if recorder.records else folder / FILE)
         try:
             for rows in self.spool.rows:
                 recorder.give(rows)
+            with phase("results"):
+                for rows in self.spool.rows:
+                    collected.add(rows)
             if executor:
                 Thread(target=prepare, daemon=True).start()
-                self._train(executor, work, recorder)
+                self._train(executor, work, recorder, collected)
             if recorder.failure:
                 self._finish(recorder)
             if self.spool.done == len(self.plan):
-                folder = self.spool.artifacts()
-                summary = write_artifacts(folder, self.plan, self.description, self.spool.rows, recorder.run_ids)
+                summary = write_artifacts(folder, self.plan, self.description, self.spool.rows, collected)
             self._finish(recorder)
-            if summary is None or folder is None:
+            if summary is None:
                 status = "KILLED"
             else:
                 self._store_artifacts(folder, summary, recorder)
@@ -153,6 +161,7 @@ class SweepSession:
             raise
         finally:
             recorder.stop()
+            collected.close()
             try:
                 self.store.end(self.parent, status, None if status == "FINISHED" else A_MOMENT)
             except store_errors() as error:
@@ -175,22 +184,28 @@ class SweepSession:
         with_curves = keeps_curves(settings.tracking, len(self.plan))
         return ahead(self.plan.chunk(indices, settings, with_curves) for indices in remaining if len(indices))
 
-    def _train(self, executor: Executor, work: Iterable[Work], recorder: Recorder) -> None:
+    def _collected(self, path: Path | None) -> Collected:
+        """What is made of the results while others are trained, and where to."""
+        return Collected(self.plan, self.with_causes or any(rows.has_causes for rows in self.spool.rows), path)
+
+    def _train(self, executor: Executor, work: Iterable[Work], recorder: Recorder, collected: Collected) -> None:
         """Trains chunk by chunk; writes each result to the spool at once, and has it recorded."""
+
+        def add(trained: RunRows) -> RunRows:
+            rows = self.spool.add(trained.table)
+            collected.add(rows)
+            return rows
+
         with progress_bar() as bar:
             progress = bar("runs", len(self.plan), self.spool.done)
             trained = executor.train(work, progress)
-            added = behind(trained, self._add, lambda some: some.table.num_rows < FEW_TRIALS, self.interrupts)
+            added = behind(trained, add, lambda some: some.table.num_rows < FEW_TRIALS, self.interrupts)
             with closing(added):
                 for rows in added:
                     recorder.give(rows)
                     if self.kept:
                         self.kept(rows)
             self.interrupts.raise_if_requested()
-
-    def _add(self, trained: RunRows) -> RunRows:
-        """Writes a result to the spool; gives the rows there."""
-        return self.spool.add(trained.table)
 
     def _finish(self, recorder: Recorder) -> None:
         """Waits until all is recorded. Raises NotRecordedError if the store does not take all of it."""
@@ -203,9 +218,8 @@ class SweepSession:
         from pipeline.report.note import note
 
         with phase("storing"):
-            if recorder.recorded:  # they are known only now
-                rows = self.spool.rows
-                write_results(folder / RESULTS, self.plan, rows, recorder.run_ids, all_scores(self.plan, rows))
+            if recorder.records:  # the ids of the runs are known only now
+                write_results(folder / FILE, self.plan, self.spool.rows, recorder.run_ids)
             try:
                 self.store.log_files(self.parent, folder, True)  # final: nobody writes to them again
                 self.store.log_metrics(self.parent, numbers(summary), {"share_converged": share_converged(summary)})

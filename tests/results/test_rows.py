@@ -9,7 +9,7 @@ from pipeline.backprop.trainer import train
 from pipeline.results import runs as all_runs
 from pipeline.results.rows import SCALARS, RunRows, run_table
 from pipeline.results.run_result import BatchRows, RunResult
-from pipeline.results.runs import Runs, scalars
+from pipeline.results.runs import InOrder, Runs
 from pipeline.trials.batching import make_batch
 from pipeline.trials.fingerprint import digests, keys
 from tests.configurations import trial_of, uniform
@@ -70,7 +70,9 @@ def test_runs_are_in_the_order_of_their_trials_however_they_were_cut(pieces, at_
     monkeypatch.setattr(all_runs, "ROWS_AT_ONCE", at_once)
     table = run_table(np.arange(6), result_of(), "numpy")
     whole, parts = RunRows(table), [RunRows(table.take(piece)) for piece in pieces]
-    assert [row for some in scalars(parts, 6) for row in some.to_pylist()] == table.select(SCALARS).to_pylist()
+    in_order = InOrder(6)
+    found = [some for part in parts for some in in_order.add(part)]
+    assert [row for some in found for row in some.to_pylist()] == table.select(SCALARS).to_pylist()
     runs = Runs(parts, 6)
     assert (len(runs), runs.networks) == (6, 1)
     for index in range(6):

@@ -468,6 +468,24 @@ def test_curves_that_were_not_kept_are_recorded_where_the_sweep_goes_on_with_run
 
 
 @pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize(("first", "then"), [("none", "all"), ("all", "none")])
+def test_causes_are_those_that_were_looked_for(store, command, interrupted_after, monkeypatch, first, then):
+    monkeypatch.setattr("pipeline.results.runs.ROWS_AT_ONCE", 3)
+    sweep = (*SWEEP[:-1], "max_epochs=20", "executor.chunk=2", "tracking.runs=none")
+    interrupted_after(8)
+    assert command("train", *sweep, f"causes={first}").code == 130
+    interrupted_after(0)
+    ended = command("train", *sweep, f"causes={then}")
+    assert ended.code == 0, ended.err
+    assert f"8 of {TRIALS} trials are trained" in ended.out
+    table = results_of(parents_of(store)[0])
+    failed = table["status"] != "converged"
+    known = table["cause"].notna()
+    assert (known <= failed).all()
+    assert 0 < known.sum() < failed.sum()
+
+
+@pytest.mark.usefixtures("without_figures")
 def test_results_are_written_in_pieces_in_the_order_of_the_trials(store, command, monkeypatch):
     assert command("train", *SWEEP).code == 0
     monkeypatch.setattr("pipeline.results.runs.ROWS_AT_ONCE", 3)
