@@ -22,7 +22,7 @@ class Batch:
 
     Trials that differ in nothing but the threshold share a training: its way to the lowest threshold passes all the higher
     ones. inputs (P, I), targets (P, O); initial_parameters (N, T); learning_rate (L, T); momentum (T,); training (R,) is the
-    column that a trial belongs to, and threshold (R,) where it stops.
+    column that a trial belongs to, and threshold (R,) where it stops. Of each curve the points from `first_point` on are kept.
     """
 
     network: Network
@@ -38,6 +38,12 @@ class Batch:
     max_epochs: int = 10_000
     gradient_tolerance: float = 0.0
     curve_points: int = 100
+    first_point: int = 0
+
+    @property
+    def curve_epochs(self) -> NDArray[np.int64]:
+        """The epochs (K,) of all points of a curve."""
+        return curve_epochs(self.max_epochs, self.curve_points)
 
     @property
     def trainings(self) -> int:
@@ -63,6 +69,8 @@ class Batch:
 
         Those of training t are order[first[t]:first[t + 1]]; gives (order, first), first (T + 1,).
         """
+        if len(self.training) == self.trainings and (np.diff(self.training) > 0).all():  # each trial has a training of its own
+            return np.arange(self.trainings), np.arange(self.trainings + 1)
         order = np.lexsort((-self.threshold, self.training)).astype(np.int64, copy=False)
         first = np.searchsorted(self.training[order], np.arange(self.trainings + 1)).astype(np.int64, copy=False)
         return order, first
@@ -89,7 +97,7 @@ class BatchResult:
     @classmethod
     def empty(cls, batch: Batch) -> "BatchResult":
         """The result of a training that has not begun."""
-        trials, epochs = len(batch.training), curve_epochs(batch.max_epochs, batch.curve_points)
+        trials, epochs = len(batch.training), batch.curve_epochs[batch.first_point :]
         return cls(
             batch=batch,
             status=np.full(trials, -1, np.int8),

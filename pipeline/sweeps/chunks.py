@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pipeline.backprop.arithmetic import Array
-from pipeline.backprop.batch import Batch, BatchResult, Progress
-from pipeline.backprop.causes.of_batch import Causes, causes
+from pipeline.backprop.batch import Batch, BatchResult, Progress, curve_epochs
+from pipeline.backprop.causes.of_batch import Causes, causes, first_point_of_causes
 from pipeline.backprop.engines import engine
 from pipeline.trials.batching import network_of
 from pipeline.trials.tasks import load
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHUNK_OPERATIONS = 4e11  # multiply-adds, about, if all is trained to max_epochs: up to a minute on one core
 CHUNK_BYTES = 64 * 2**20  # of its result
 SMALLEST, LARGEST = 128, 16_384  # trainings
+LARGEST_WITHOUT_CURVES = 32_768  # of which no curves are kept: these take as much memory
 FEW_TRIALS = 1_000
 
 
@@ -101,14 +102,21 @@ class Chunk:
         return replace(self, batch=replace(self.batch, inputs=patterns[0], targets=patterns[1]))
 
 
-def chunk_trainings(key: BatchKey, curve_points: int, trials: float) -> int:
+def chunk_trainings(key: BatchKey, curve_points: int, trials: float, with_curves: bool = True) -> int:
     """The number of trainings of a chunk, each of that many trials on average, unless `executor.chunk` says."""
     network, patterns = network_of(key), len(load(key.task).inputs)
     operations = 4.0 * network.size * patterns * max(1, key.max_epochs)
-    fitting = min(CHUNK_BYTES / (trials * row_bytes(key, curve_points)), LARGEST)
+    row = row_bytes(key, points_in_memory(key, curve_points, with_curves))
+    fitting = min(CHUNK_BYTES / (trials * row), LARGEST if with_curves else LARGEST_WITHOUT_CURVES)
     return int(max(1, min(fitting, max(SMALLEST, CHUNK_OPERATIONS / operations))))
 
 
-def row_bytes(key: BatchKey, curve_points: int) -> int:
-    """The size of a run's result, at most."""
-    return 8 * (min(curve_points, key.max_epochs + 1) + 2 * network_of(key).size) + 200
+def points_in_memory(key: BatchKey, curve_points: int, with_curves: bool = True) -> int:
+    """How many points of each curve there are until its run's row is written: all, or those that causes are found by."""
+    epochs = curve_epochs(key.max_epochs, curve_points)
+    return len(epochs) - (0 if with_curves else first_point_of_causes(epochs))
+
+
+def row_bytes(key: BatchKey, points: int) -> int:
+    """The size of a run's result with so many points of its curve, at most."""
+    return 8 * (points + 2 * network_of(key).size) + 200

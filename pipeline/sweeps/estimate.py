@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.errors import ConfigError
 from pipeline.report.numbers import count
 from pipeline.results.rows import Indices
-from pipeline.sweeps.chunks import row_bytes
+from pipeline.sweeps.chunks import points_in_memory, row_bytes
 from pipeline.sweeps.plan import Plan
 from pipeline.trials.memory import GIB, free_memory
 from pipeline.trials.settings import RECORDED_BY_DEFAULT, Settings, Tracking
@@ -47,9 +47,11 @@ class Estimate:
 def estimate(plan: Plan, pieces: Sequence[Indices], settings: Settings) -> Estimate:
     """What the sweep takes."""
     trials, choice = len(plan), settings.executor
-    row = max(row_bytes(trial.batch_key, settings.curve_points) for trial in plan.groups)
-    points = max(min(settings.curve_points, trial.batch_key.max_epochs + 1) for trial in plan.groups)
-    on_disk = row if keeps_curves(settings.tracking, trials) else row - 8 * points
+    with_curves = keeps_curves(settings.tracking, trials)
+    keys = {trial.batch_key for trial in plan.groups}
+    points = max(points_in_memory(key, settings.curve_points) for key in keys)
+    row = max(row_bytes(key, points_in_memory(key, settings.curve_points, with_curves)) for key in keys)
+    on_disk = max(row_bytes(key, points if with_curves else 0) for key in keys)
     run = RUN_IN_STORE + POINT_IN_STORE * points + FILES_OF_RUN
     workers = choice.workers if choice.name == "dask" and not choice.address else 1
     return Estimate(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, product
 from types import MappingProxyType
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pipeline.app.axis_values import RangeTexts
 from pipeline.backprop.arithmetic import Array
+from pipeline.backprop.causes.of_batch import first_point_of_causes
 from pipeline.backprop.engines import engine
 from pipeline.errors import ConfigError, as_override, as_overrides
 from pipeline.results.rows import CURVE, Indices, RunRows
@@ -140,8 +141,9 @@ class Plan:
         return trials_of(self.fields(indices))
 
     def chunk(self, indices: Indices, settings: Settings, with_curves: bool = True) -> Chunk:
-        """These trials, which have one batch key, as a chunk."""
+        """These trials, which have one batch key, as a chunk; without curves, only points that causes are found by are kept."""
         batch = batch_of(self.fields(indices), settings.curve_points)
+        batch = batch if with_curves else replace(batch, first_point=first_point_of_causes(batch.curve_epochs))
         return Chunk(indices, batch, settings.engine, settings.causes, with_curves)
 
     def curves(self, indices: Indices, curve_points: int, engine_name: str) -> list[Curve]:
@@ -160,13 +162,14 @@ class Plan:
         column = pa.array([errors[:-1] for _, errors in curves], pa.list_(pa.float64()))  # a row has its end already
         return RunRows(rows.table.append_column(CURVE, column))
 
-    def cut(self, curve_points: int, size: int | None = None) -> list[Indices]:
+    def cut(self, curve_points: int, size: int | None = None, with_curves: bool = True) -> list[Indices]:
         """All trials, cut into chunks of about `size`; those that differ in the threshold alone stay together."""
         pieces = []
         for key, indices, numbers in self.batches:
             count = int(numbers.max()) + 1
             per_training = len(indices) / count
-            at_once = max(1, int(size / per_training)) if size else chunk_trainings(key, curve_points, per_training)
+            fitting = chunk_trainings(key, curve_points, per_training, with_curves)
+            at_once = max(1, int(size / per_training)) if size else fitting
             if count == len(indices):  # each trial has a training of its own, and they are in order
                 pieces += np.split(indices, range(at_once, count, at_once))
                 continue

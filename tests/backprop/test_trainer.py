@@ -656,6 +656,22 @@ def test_a_weight_of_minus_0_is_0():
     assert same_bits(outcome.parameters, [[0.0]])
 
 
+@examples(60)
+@given(batch=batches(st.integers(1, 8)), data=st.data())
+def test_trials_of_each_training_come_from_the_highest_threshold_down(batch, data):
+    shuffled = np.array(data.draw(st.permutations(range(len(batch.training)))))
+    alone = np.unique(batch.training, return_index=True)[1]  # a trial of each training
+    for trials in (np.arange(len(batch.training)), shuffled, alone, np.sort(alone)):
+        some = replace(batch, training=batch.training[trials], threshold=batch.threshold[trials])
+        order, first = some.order()
+        assert sorted(order.tolist()) == list(range(len(trials)))
+        assert (first[0], first[-1], len(first)) == (0, len(trials), some.trainings + 1)
+        for training in range(some.trainings):
+            mine = order[first[training] : first[training + 1]]
+            assert (some.training[mine] == training).all()
+            assert (np.diff(some.threshold[mine]) <= 0.0).all()
+
+
 # Curves and progress
 
 

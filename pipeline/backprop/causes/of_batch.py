@@ -40,13 +40,18 @@ def causes(result: BatchResult, engine: str = "compiled") -> Causes:
     trainings, of = np.unique(result.batch.training[exhausted], return_inverse=True)
     if not len(trainings):
         return found
-    looked_at = parts(result.curve_epochs.astype(float))
+    looked_at = parts(result.batch.curve_epochs.astype(float))
     look, size = look_of(result.batch, looked_at, len(trainings), engine)
-    errors = result.curve_errors[looked_at.first :]
+    errors = result.curve_errors[looked_at.first - result.batch.first_point :]
     for some in np.split(np.arange(len(trainings)), range(size, len(trainings), size)):
         own = np.flatnonzero((of >= some[0]) & (of <= some[-1]))
         explain(result, exhausted[own], of[own] - some[0], look, errors, found)
     return found
+
+
+def first_point_of_causes(curve_epochs: NDArray[np.int64]) -> int:
+    """The first point of curves at these epochs that causes are found by."""
+    return parts(curve_epochs.astype(float)).first
 
 
 def explain(

@@ -12,12 +12,13 @@ import pytest
 
 from pipeline.app.composition import compose
 from pipeline.backprop.causes import looking
-from pipeline.backprop.causes.of_batch import causes
+from pipeline.backprop.causes.of_batch import causes, first_point_of_causes
 from pipeline.backprop.engines import engine
 from pipeline.trials.batching import make_batch
 from pipeline.trials.fingerprint import cause_digests
 from pipeline.trials.settings import read_run
 from pipeline.trials.trial import InitialChoice
+from tests.strategies import same_bits
 
 XOR = ("task=xor", "network=trained")
 POPULATIONS = {
@@ -74,6 +75,21 @@ def test_alone_and_in_a_batch_of_any_size_in_any_order(name, monkeypatch):
     monkeypatch.setattr(looking, "FEWEST", 3)
     monkeypatch.setattr(looking, "NUMBERS", 1)
     assert cause_digests(causes(result)) == found
+
+
+@pytest.mark.parametrize("name", ["compiled", "numpy"])
+@pytest.mark.parametrize("points", [2, 3, 100])
+@pytest.mark.parametrize("population", POPULATIONS)
+def test_without_the_points_of_curves_that_they_are_not_found_by(population, points, name):
+    batch = replace(batch_of(population, range(2)), curve_points=points)
+    first = first_point_of_causes(batch.curve_epochs)
+    assert first > 0 or points <= 3
+    whole, late = (engine(name)(replace(batch, first_point=point)) for point in (0, first))
+    assert cause_digests(causes(late, name)) == cause_digests(causes(whole, name))
+    assert late.curve_epochs.tolist() == whole.curve_epochs[first:].tolist()
+    assert same_bits(late.curve_errors, whole.curve_errors[first:])
+    for field in ("epochs", "final_error", "parameters"):
+        assert same_bits(getattr(late, field), getattr(whole, field))
 
 
 @pytest.mark.slow

@@ -194,8 +194,6 @@ def test_what_had_ended_when_training_was_given_up_is_in_the_result(name: str) -
     ended = result.status >= 0
     assert 0 < done <= ended.sum() < len(ended)
     assert set(result.status[ended]) == {Status.CONVERGED}
-    wanted = trainer.train(
-        Batch(*(getattr(batch, field) for field in batch.__slots__[:-3]), max_epochs=int(result.epochs.max()))
-    )
+    wanted = trainer.train(replace(batch, max_epochs=int(result.epochs.max())))
     for field in ("epochs", "final_error", "gradient_norm", "parameters"):
         assert same_bits(getattr(result, field)[..., ended], getattr(wanted, field)[..., ended])
