@@ -17,7 +17,7 @@ from pipeline.store.files import read_json
 from pipeline.store.read import contents, error_curve, find_sweep, weights
 from pipeline.store.records import CAUSE_TAG, ENGINE_TAG
 from pipeline.store.sweeps import end_of, name_of, read_configuration, results_of
-from pipeline.sweeps.artifacts import JOBS
+from pipeline.sweeps.artifacts.files import JOBS
 from pipeline.sweeps.axes import Product
 from pipeline.sweeps.plan import Plan
 from pipeline.trials.batching import CURVE_POINTS

@@ -15,9 +15,9 @@ from pipeline.results.rows import Indices, RunRows
 from pipeline.store.failures import store_errors
 from pipeline.store.records import records
 from pipeline.store.write import Store
+from pipeline.sweeps.artifacts.results import NO_RUN
 from pipeline.sweeps.estimate import runs_recorded
 from pipeline.sweeps.plan import Plan
-from pipeline.sweeps.results import NO_RUN
 
 SECONDS_BETWEEN_CHECKS, SECONDS_TO_STOP, SECONDS_OF_SILENCE = 0.05, 0.7, 2.0
 ROUNDS = 3  # of recording what the store has not taken, or lost

@@ -118,7 +118,7 @@ def train_here(request: SweepRequest) -> "tuple[SweepResults, Runs]":
     from pipeline.results.runs import Runs
     from pipeline.results.sweep_results import SweepResults
     from pipeline.store.environment import environment_tags
-    from pipeline.sweeps.results import results_tables
+    from pipeline.sweeps.artifacts.results import results_tables
 
     plan, multirun = request.plan, request.multirun
     with Interrupts() as interrupts, progress_bar() as bar:

@@ -24,7 +24,8 @@ from pipeline.results.verification import MOST_POINTS, DamagedError, number_of_p
 from pipeline.store.failures import A_MOMENT, reason, store_errors, store_errors_as_config_errors
 from pipeline.store.records import table_tags
 from pipeline.store.write import SWEEP_FOLDER_TAG, SWEEP_KEY_TAG, SWEEP_ORDER_TAG, Store
-from pipeline.sweeps.artifacts import prepare, write_artifacts
+from pipeline.sweeps.artifacts.files import prepare, write_artifacts
+from pipeline.sweeps.artifacts.results import Collected, write_results
 from pipeline.sweeps.chunks import FEW_TRIALS, Work
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.estimate import keeps_curves
@@ -32,7 +33,6 @@ from pipeline.sweeps.executors import Executor
 from pipeline.sweeps.executors.overlap import ahead, behind
 from pipeline.sweeps.plan import Plan
 from pipeline.sweeps.recorder import Recorder
-from pipeline.sweeps.results import Collected, write_results
 from pipeline.trials.batching import CURVE_POINTS, batch_of
 from pipeline.trials.settings import Settings
 

@@ -77,8 +77,8 @@ def test_a_shuffled_sweep_resumes(store, folder, command, monkeypatch):
     arguments = ("-m", "initial=uniform", "seed=shuffle(range(12))", "max_epochs=3", "executor.chunk=4")
     real = session.SweepSession._train
 
-    def interrupted(self, executor, work, recorder):
-        real(self, executor, [next(iter(work))], recorder)
+    def interrupted(self, executor, work, *rest):
+        real(self, executor, [next(iter(work))], *rest)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -71,7 +71,7 @@ import sys, time
 from threading import Event, Thread
 from pipeline.report import metrics, note, tables
 from pipeline.report.figures import files
-from pipeline.sweeps.artifacts import prepare
+from pipeline.sweeps.artifacts.files import prepare
 begun = Event()
 class Slow:
     def find_spec(self, name, path, target=None):

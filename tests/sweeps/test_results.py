@@ -14,9 +14,9 @@ from pipeline.app.composition import Multirun
 from pipeline.app.interrupts import Interrupts
 from pipeline.results import runs as all_runs
 from pipeline.results.sweep_results import FILE, SweepResults
+from pipeline.sweeps.artifacts.results import Collected, results_tables, write_results
 from pipeline.sweeps.executors.local import Local
 from pipeline.sweeps.request import read_sweep
-from pipeline.sweeps.results import Collected, results_tables, write_results
 from tests.strategies import examples
 
 SWEEP = ("task=xor", "network=trained", "initial=uniform", "engine=numpy", "max_epochs=60", "threshold=0.6,1e-9")

@@ -1,4 +1,4 @@
-"""The artifacts of a sweep's parent run: tables, figures, a report, the configuration; its results are in `results.py`."""
+"""The files of a sweep's artifacts but its results: tables, figures, a report, the configuration."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +13,10 @@ from pipeline.app.progress import phase
 from pipeline.results.rows import RunRows
 from pipeline.results.runs import Runs, write_curves, write_weights
 from pipeline.store.environment import environment_tags
+from pipeline.sweeps.artifacts.results import Collected
 from pipeline.sweeps.description import SweepDescription
 from pipeline.sweeps.executors.overlap import beside
 from pipeline.sweeps.plan import Plan
-from pipeline.sweeps.results import Collected
 
 if TYPE_CHECKING:
     from pipeline.stats.summary import Summary
