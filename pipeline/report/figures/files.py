@@ -25,6 +25,7 @@ from pipeline.stats.trajectories import AllWeights, Curves
 
 MAPS, LINES = ("rate_map", "heat_maps", "main_causes"), ("cost", "survival")  # figures that are drawn for every axis
 MOST_OTHERS = 3  # axes
+DRAWN_LAST = "start_effects"  # whose statistics take longest, and are made for the tables meanwhile
 WIDEST = 960  # pixels, of a PNG that MLflow's page of a sweep shows: it does not make a wider one smaller, but cuts the text
 
 
@@ -37,7 +38,7 @@ def write_figures(
     error_goals: bool = True,
     axes: Sequence[str] = (),
 ) -> dict[Path, str]:
-    """All figures that this sweep's design allows, as SVG and PNG; gives the caption of each SVG.
+    """All figures that this sweep's design allows, as SVG and PNG; gives the caption of each SVG, in the order of reading.
 
     `error_goals`: thresholds are values of the total error, not of another criterion; `axes`: what they are over, where they
     can be, or else the most telling ones.
@@ -48,14 +49,16 @@ def write_figures(
         path = folder / f"{name}.svg"
         captions[path] = picture.caption
         save(picture.figure, path, widest=WIDEST if name in PICTURES else inf)
-    return captions
+    place = {name: number for number, name in enumerate(drawings(curves, weights))}
+    return dict(sorted(captions.items(), key=lambda item: place[item[0].stem.partition("_by_")[0]]))
 
 
 def pictures(
     summary: Summary, curves: Curves | None, weights: AllWeights | None, error_goals: bool = True, axes: Sequence[str] = ()
 ) -> Iterator[tuple[str, Picture]]:
-    """The figures that there are, by name, in the order in which one reads them."""
-    for name, draw in drawings(curves, weights, error_goals).items() if len(summary) else ():
+    """The figures that there are, by name, in the order in which one reads them, but for DRAWN_LAST."""
+    draw_all = sorted(drawings(curves, weights, error_goals).items(), key=lambda item: item[0] == DRAWN_LAST)
+    for name, draw in draw_all if len(summary) else ():
         if axes and (picture := draw(summary, axes=axes)):
             yield name, picture
             continue
