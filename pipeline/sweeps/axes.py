@@ -30,7 +30,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pipeline.app.axis_values import RangeTexts, jobs, overrides_of, quoted, read_overrides
-from pipeline.app.composition import OPEN, as_job, plain
+from pipeline.app.composition import OPEN, as_job, overrides_in, plain
 from pipeline.errors import ConfigError, as_overrides
 
 # Interpolations that read nothing of the configuration: they resolve alike in every job.
@@ -337,11 +337,14 @@ def compose(
     """What Hydra composes from each combination of choices, without its own node; and all interpolations, also of values."""
     read = {text for axis in axes for text in interpolations(axis.no_numbers)}
     compositions: dict[tuple[str, ...], DictConfig] = {}
+    changes = all(axis.parsed[0].type is OverrideType.CHANGE for axis in axes)  # which may be made twice
+    given = {*overrides_in(master, "hydra"), *overrides_in(master, "task")}
     for values in combinations(axes):
         chosen = choices(values)
         if chosen in compositions:
             continue
-        config = loader.load_sweep_config(master, list(chosen))
+        is_master = changes and given.issuperset(chosen)  # Hydra has composed it already
+        config = copy.deepcopy(master) if is_master else loader.load_sweep_config(master, list(chosen))
         refuse_dropped_axes(master, config, axes)
         environment = bool(config.hydra.job.env_set)
         with open_dict(config):

@@ -48,7 +48,8 @@ class Recorder:
 
     def give(self, rows: RunRows) -> None:
         """Has rows recorded, after those that were given before."""
-        self._queue.put(rows)
+        if self.records:
+            self._queue.put(rows)
 
     def wait(self, check: Callable[[], None]) -> None:
         """Waits until all that was given is done, calling `check` meanwhile. Raises any error but the store's failures."""

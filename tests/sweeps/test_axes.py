@@ -4,6 +4,7 @@ import math
 import os
 import re
 import time
+from contextlib import suppress
 from itertools import islice, product
 
 import pytest
@@ -13,11 +14,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import run_job
 from hydra.errors import HydraException
-from hydra.types import HydraContext
+from hydra.types import HydraContext, RunMode
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from omegaconf import OmegaConf, open_dict
+from omegaconf import OmegaConf, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from pipeline.app.axis_values import count, overrides_of, read_overrides, texts, write_out, write_sequences
 from pipeline.app.sequences import linspace, logspace
@@ -124,6 +126,19 @@ def by_axes(loader, master, arguments):
     return [(job.overrides, job.config) for job in expand(loader, master, arguments)]
 
 
+def composed(loader, master, arguments):
+    """The multirun as Hydra begins it: with a master that is composed from all the arguments, where they can be."""
+    own = OmegaConf.to_container(master.hydra.overrides.hydra)
+    with suppress(HydraException, OmegaConfBaseException, YAMLError):
+        whole = loader.load_configuration(
+            master.hydra.job.config_name, [*own, *arguments], run_mode=RunMode.MULTIRUN, from_shell=False
+        )
+        with flag_override(whole, ["readonly", "struct"], [False, False]):
+            whole.hydra.sweeper.params = master.hydra.sweeper.get("params")
+        return loader, whole, arguments
+    return loader, master, arguments
+
+
 def outcome(jobs, *multirun):
     """What comes of a multirun, as text in which 1, 1.0 and True differ and nan is nan: its jobs, or that it is refused."""
     try:
@@ -137,6 +152,7 @@ def assert_same(multirun, *wanted, **where):
     started = multirun(*wanted, **where)
     expected = outcome(by_hydra, *started)
     assert outcome(by_axes, *started) == expected
+    assert outcome(by_axes, *composed(*started)) == expected
     return expected
 
 
@@ -550,21 +566,22 @@ def test_a_job_says_what_varies_as_plain_data(multirun):
 
 
 JOBS_AND_COMPOSITIONS = {
-    ("seed=range(10)", "momentum=range(0,0.5,0.05)", "learning_rate=range(1,11)"): (1000, 1),
+    ("seed=range(10)", "momentum=range(0,0.5,0.05)", "learning_rate=range(1,11)"): (1000, 0),
+    ("task=xor", "network=trained", "seed=range(250)"): (250, 0),
     ("task=xor,parity", "seed=range(250)", "network=example,trained"): (1000, 4),
-    ("task=parity", "task.bits=2,3,4,5", "network.hidden='[${task.bits}]',[2]", "seed=range(5)"): (40, 1),
+    ("task=parity", "task.bits=2,3,4,5", "network.hidden='[${task.bits}]',[2]", "seed=range(5)"): (40, 0),
     ("+note=1,2", "network={hidden:[3]},{hidden:[4]}", "~tracking", "seed=range(50)"): (200, 1),
-    ("initial=uniform", "initial.range=[-1,1],2", "network.hidden.0=2,3", "seed=range(50)"): (200, 1),
+    ("initial=uniform", "initial.range=[-1,1],2", "network.hidden.0=2,3", "seed=range(50)"): (200, 0),
     ("task=xor,parity", "momentum=${seed}", "seed=1,2"): (4, 2),
-    ("criterion=${hydra:job.num}", "seed=1,2"): (2, 1 + 2),
+    ("criterion=${hydra:job.num}", "seed=1,2"): (2, 2),
     ("seed=range(0)", "momentum=1,2"): (0, 0),
 }
 
 
 @pytest.mark.parametrize("arguments", JOBS_AND_COMPOSITIONS, ids=" ".join)
 def test_hydra_composes_once_for_each_combination_of_groups(arguments, multirun, monkeypatch):
-    """And for each job only where an interpolation reads Hydra's own node, which is another one in each job."""
-    loader, master, rest = multirun(arguments)
+    """Where they are other groups than its master has; and for each job where an interpolation reads Hydra's own node."""
+    loader, master, rest = composed(*multirun(arguments))
     compose, calls = loader.load_sweep_config, []
     monkeypatch.setattr(loader, "load_sweep_config", lambda *given: calls.append(given) or compose(*given))
     jobs = len(list(expand(loader, master, rest)))
@@ -626,12 +643,14 @@ params_of_the_sweeper = st.dictionaries(
 
 
 def check_generated(multirun, params, arguments):
+    keys = {argument.partition("=")[0] for argument in (*params, *arguments)}
+    assume(len(keys) == len({key.lstrip("+~") for key in keys}))  # a key that is swept is refused with another prefix
     started = multirun(["initial=uniform", "task=parity", *arguments], params)
-    expected, found = outcome(by_hydra, *started), outcome(by_axes, *started)
+    expected, *found = outcome(by_hydra, *started), outcome(by_axes, *started), outcome(by_axes, *composed(*started))
     if isinstance(expected, type):
-        assert isinstance(found, type)  # with two errors, which comes first may differ
+        assert all(isinstance(one, type) for one in found)  # with two errors, which comes first may differ
     else:
-        assert found == expected
+        assert found == [expected, expected]
 
 
 @examples(10)
