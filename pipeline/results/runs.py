@@ -13,7 +13,7 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.results.rows import CURVE, Indices, RunRows
 from pipeline.results.run_result import Curve, Curves, weight_arrays
 
-ROWS_AT_ONCE = 65_536  # four of the largest chunks
+ROWS_AT_ONCE = 65_536
 MOST_CURVES = 5_000  # that are kept in memory
 TrainCurves = Callable[[Indices, int, str], Sequence[Curve]]
 

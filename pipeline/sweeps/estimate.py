@@ -17,7 +17,7 @@ from pipeline.trials.settings import RECORDED_BY_DEFAULT, Settings, Tracking
 # Bytes, measured, and a seventh more; tests/sweeps/test_estimate.py compares them with what sweeps really take.
 PROGRAM = 660 * 2**20  # Python with all that is imported
 TRIAL_IN_MEMORY = 400  # arrays of the plan, a row of the table that tables and figures are made from, and what they take
-COPIES = 6  # of a chunk: the next one, in training, as rows, and on its way to the disk
+COPIES = 8  # of a chunk: the next one, in training, and what waits to become rows, or to be written
 ROW_OF_RESULTS = 280
 RUN_IN_STORE, POINT_IN_STORE, FILES_OF_RUN = 9_000, 200, 12_288
 REPORT = 8 * 2**20

@@ -135,21 +135,21 @@ class SweepSession:
         status, summary = "FAILED", None
         with store_errors_as_config_errors(self.store.uri):
             recorder = Recorder(self.plan, self.description.tracking.runs, self.store, self.parent)
-        folder = self.spool.artifacts()
-        collected = self._collected(None if recorder.records else folder / FILE)
         try:
-            for rows in self.spool.rows:
-                recorder.give(rows)
-            with phase("results"):
+            folder = self.spool.artifacts()
+            with closing(self._collected(None if recorder.records else folder / FILE)) as collected:
                 for rows in self.spool.rows:
-                    collected.add(rows)
-            if executor:
-                Thread(target=prepare, daemon=True).start()
-                self._train(executor, work, recorder, collected)
-            if recorder.failure:
-                self._finish(recorder)
-            if self.spool.done == len(self.plan):
-                summary = write_artifacts(folder, self.plan, self.description, self.spool.rows, collected)
+                    recorder.give(rows)
+                with phase("results"):
+                    for rows in self.spool.rows:
+                        collected.add(rows)
+                if executor:
+                    Thread(target=prepare, daemon=True).start()
+                    self._train(executor, work, recorder, collected)
+                if recorder.failure:
+                    self._finish(recorder)
+                if self.spool.done == len(self.plan):
+                    summary = write_artifacts(folder, self.plan, self.description, self.spool.rows, collected)
             self._finish(recorder)
             if summary is None:
                 status = "KILLED"
@@ -161,7 +161,6 @@ class SweepSession:
             raise
         finally:
             recorder.stop()
-            collected.close()
             try:
                 self.store.end(self.parent, status, None if status == "FINISHED" else A_MOMENT)
             except store_errors() as error:

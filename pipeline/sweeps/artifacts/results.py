@@ -31,8 +31,8 @@ WORDS = ("status", "cause")  # columns of few texts
 DIFFERENT = ("final_error", "gradient_norm", "key", "digest", *CAUSE_NUMBERS, "cause_digest")
 
 
-class Results:
-    """The results in pieces, as chunks come: axes, what became of each trial, its run, the trial's other keys.
+class ResultsTables:
+    """The results as tables, in pieces, as chunks come: axes, what became of each trial, its run, the trial's other keys.
 
     Of trials that hold patterns out, HELD_OUT, too; and CAUSES `with_causes`, null where it was not looked for them.
     """
@@ -75,7 +75,7 @@ class Results:
 
 def results_tables(plan: Plan, rows: Sequence[RunRows], run_ids: RunIds | None = None) -> Iterator[pa.Table]:
     """The results of all trials, in pieces."""
-    results = Results(plan, any(some.has_causes for some in rows), run_ids)
+    results = ResultsTables(plan, any(some.has_causes for some in rows), run_ids)
     return chain.from_iterable(map(results.add, rows))
 
 
@@ -125,7 +125,7 @@ class Collected:
     """What is made of results while others are trained: what the statistics read and, at a path, results.parquet."""
 
     def __init__(self, plan: Plan, with_causes: bool, path: Path | None) -> None:
-        self._results = Results(plan, with_causes)
+        self._results = ResultsTables(plan, with_causes)
         self._file = ResultsFile(path) if path else None
         keys = () if plan.idle_axes else ("key",)  # which tell whether an axis has an effect
         self._read = [*plan.axes, *(name for name in NO_AXES if name not in (*UNREAD, *keys))]
