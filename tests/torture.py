@@ -86,7 +86,12 @@ def check_sweep(folder: Path, wanted: pd.DataFrame) -> None:
 
 
 def torture(folder: Path, kills: int, seed: int = 0) -> Tally:
-    """So many kills; raises AssertionError where anything was lost."""
+    """So many kills, and more until a sweep is gone on with; raises AssertionError where anything was lost."""
+
+    def enough() -> bool:
+        killed = sum(tally.kills.values())
+        return killed >= kills and (tally.resumed > 0 or killed >= 5 * kills)
+
     chance = random.Random(seed)
     tally = Tally()
     started = time.monotonic()
@@ -97,9 +102,9 @@ def torture(folder: Path, kills: int, seed: int = 0) -> Tally:
     [(where,)] = query(folder, "SELECT artifact_uri FROM runs JOIN tags USING (run_uuid) WHERE key = 'kind'")
     wanted = pd.read_parquet(where.removeprefix("file://") + "/results.parquet")
     check_sweep(folder, wanted)
-    while sum(tally.kills.values()) < kills or process.returncode != 0:
+    while not enough() or process.returncode != 0:
         process = start(folder)
-        if sum(tally.kills.values()) < kills:
+        if not enough():
             try:
                 output, _ = process.communicate(timeout=chance.uniform(0.3, longest))
             except subprocess.TimeoutExpired:

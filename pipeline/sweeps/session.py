@@ -132,7 +132,7 @@ class SweepSession:
 
         Raises NotRecordedError if the store does not take all of it, and ConfigError if it does not answer at the start.
         """
-        status, summary = "FAILED", None
+        status, summary, folder = "FAILED", None, None
         with store_errors_as_config_errors(self.store.uri):
             recorder = Recorder(self.plan, self.description.tracking.runs, self.store, self.parent)
         try:
@@ -161,6 +161,9 @@ class SweepSession:
             raise
         finally:
             recorder.stop()
+            if folder and summary is None:
+                with suppress(OSError):  # where something is there
+                    folder.rmdir()
             try:
                 self.store.end(self.parent, status, None if status == "FINISHED" else A_MOMENT)
             except store_errors() as error:

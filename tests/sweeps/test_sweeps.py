@@ -1,5 +1,6 @@
 """A sweep goes on where it was interrupted, records as much as was asked for, and says what it will take before it starts."""
 
+import errno
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from pipeline.results import rows
 from pipeline.results.spool import Spool, SpoolInUseError
 from pipeline.store.write import Store
 from pipeline.sweeps import estimate, request
+from pipeline.sweeps.artifacts.results import ResultsFile
 from tests.torture import torture
 
 SWEEP = ("-m", "initial=uniform", "learning_rate=0.5,5", "seed=range(4)", "threshold=1e-2,1e-3", "max_epochs=300")
@@ -336,7 +338,7 @@ def test_a_folder_that_a_tag_names_is_not_believed(what, store, command, folder,
 @pytest.mark.slow
 def test_sweeps_that_are_killed_at_random_times_lose_nothing(folder):
     tally = torture(folder, kills=4)
-    assert sum(tally.kills.values()) == 4
+    assert sum(tally.kills.values()) >= 4
     assert tally.resumed
 
 
@@ -465,6 +467,27 @@ def test_curves_that_were_not_kept_are_recorded_where_the_sweep_goes_on_with_run
         one, other = ([(point.step, point.value) for point in each[place]] for each in curves)
         mine = kept[kept["place"] == place]
         assert one == other == list(zip(mine["epoch"], mine["error"], strict=True))
+
+
+@pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize("what", [(Spool, "artifacts"), (ResultsFile, "write")], ids=lambda what: what[1])
+def test_a_disk_that_is_full_ends_the_sweep_as_failed_and_it_goes_on_later(store, command, folder, monkeypatch, what):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "there")
+
+    sweep = (*SWEEP, "executor.chunk=4", "tracking.runs=none")
+    with monkeypatch.context() as patch:
+        patch.setattr(*what, full)
+        ended = command("train", *sweep)
+    assert ended.code == 1
+    assert "No space left on device: 'there'; " in ended.err
+    [parent] = parents_of(store)
+    assert parent.info.status == "FAILED"
+    assert not list(folder.rglob("results.parquet"))
+    ended = command("train", *sweep)
+    assert ended.code == 0
+    assert f"resuming run {parent.info.run_id}" in ended.out
+    assert len(results_of(parents_of(store)[0])) == TRIALS
 
 
 @pytest.mark.usefixtures("without_figures")
