@@ -8,6 +8,7 @@ import time
 import pytest
 
 from pipeline.store.write import linked
+from pipeline.sweeps.artifacts.files import prepare
 
 
 def test_a_file_that_is_linked_replaces_what_was_there_and_outlives_its_first_name(tmp_path, monkeypatch):
@@ -22,6 +23,13 @@ def test_a_file_that_is_linked_replaces_what_was_there_and_outlives_its_first_na
         assert target.samefile(source) is not no_links
         source.unlink()
         assert target.read_bytes() == b"new"
+
+
+def test_an_import_that_another_thread_has_given_up_is_no_error_of_the_one_that_waits_for_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pipeline.report.page.explorer", None)
+    with pytest.raises(ImportError):
+        import pipeline.report.page.explorer  # noqa: F401
+    prepare()
 
 
 @pytest.mark.slow

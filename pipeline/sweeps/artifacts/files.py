@@ -1,7 +1,7 @@
 """The files of a sweep's artifacts but its results: tables, figures, a report, the configuration."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,13 +61,17 @@ def before(name: str, work: Callable[[], object]) -> Iterator[None]:
 
 
 def prepare() -> None:
-    """Has what makes tables, figures and the report imported, and what is alike in all reports made, while runs are trained."""
-    from pipeline.report import metrics, note, page, tables  # noqa: F401
-    from pipeline.report.figures import files  # noqa: F401
-    from pipeline.report.page.explorer import bokeh_script, models
+    """Has what makes tables, figures and the report imported, and what is alike in all reports made, while runs are trained.
 
-    bokeh_script()
-    models()
+    What fails here fails again where it is needed; an interrupt that ends an import fails for a thread that waits for it, too.
+    """
+    with suppress(Exception):
+        from pipeline.report import metrics, note, page, tables  # noqa: F401
+        from pipeline.report.figures import files  # noqa: F401
+        from pipeline.report.page.explorer import bokeh_script, models
+
+        bokeh_script()
+        models()
 
 
 def has_batch_updates(plan: Plan) -> bool:
