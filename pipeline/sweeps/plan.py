@@ -168,8 +168,8 @@ class Plan:
         for key, indices, numbers in self.batches:
             count = int(numbers.max()) + 1
             per_training = len(indices) / count
-            fitting = chunk_trainings(key, curve_points, per_training, with_curves)
-            at_once = max(1, int(size / per_training)) if size else fitting
+            own = int(size / per_training) if size else chunk_trainings(key, curve_points, per_training, with_curves)
+            at_once = max(1, own)
             if count == len(indices):  # each trial has a training of its own, and they are in order
                 pieces += np.split(indices, range(at_once, count, at_once))
                 continue

@@ -26,25 +26,21 @@ ROUNDS = 3  # of recording what the store has not taken, or lost
 class Recorder:
     """A thread that records the rows it is given: the trials that are to have a run of their own and have none yet.
 
-    `run_ids` (trials,) are the ids of the runs that are recorded, `recorded` how many these are. After the first failure of
-    the store nothing more is tried until `finish`.
+    `run_ids` (trials,) are the ids of the runs that are recorded, `recorded` how many these are; `records` says whether there
+    were such at the start, or are to be. After the first failure of the store nothing more is tried until `finish`.
     """
 
     def __init__(self, plan: Plan, runs: str | int | None, store: Store, parent: str) -> None:
         self.plan, self.runs, self.store, self.parent = plan, runs, store, parent
         self.run_ids = np.zeros(len(plan), "S32")  # NO_RUN: zeros that nothing is written to take no memory
         self._look()
+        self.records = self.recorded > 0 or runs_recorded(runs, len(plan)) > 0
         self.failure: Exception | None = None
         self._error: BaseException | None = None
         self._stopped = False
         self._queue: Queue[RunRows | None] = Queue()
         self._thread = Thread(target=self._work, daemon=True)
         self._thread.start()
-
-    @property
-    def records(self) -> bool:
-        """Whether there are runs that are recorded, or will be."""
-        return self.recorded > 0 or runs_recorded(self.runs, len(self.plan)) > 0
 
     def give(self, rows: RunRows) -> None:
         """Has rows recorded, after those that were given before."""

@@ -57,9 +57,10 @@ class ResultsTables:
         columns |= {name: scalars.column(name) for name in ("status", "epochs", "final_error", "gradient_norm")}
         columns["run_id"] = self._ids(indices)
         columns |= {name: scalars.column(name) for name in ("key", "digest")}
-        if self.with_causes:
-            none = {name: pa.nulls(len(indices), pa.float64() if name in CAUSE_NUMBERS else pa.string()) for name in CAUSES}
-            columns |= none | {name: scalars.column(name) for name in CAUSES if name in scalars.column_names}
+        for name in CAUSES if self.with_causes else ():
+            known = name in scalars.column_names
+            kind = pa.float64() if name in CAUSE_NUMBERS else pa.string()
+            columns[name] = scalars.column(name) if known else pa.nulls(len(indices), kind)
         columns["horizon"] = self.plan.horizons(indices)
         columns |= self.plan.fixed_columns(indices)
         columns |= {name: pa.array(column[indices], from_pandas=True) for name, column in self._scores.items()}
