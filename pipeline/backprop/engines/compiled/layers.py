@@ -8,7 +8,7 @@ registers, and a number once loaded is used for a whole row or column of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -108,9 +108,8 @@ def forward(
     def units(u: Count, m: int) -> None:
         def some_patterns(p: Count, n: int) -> None:
             def add(v: Count, net: list[Vector]) -> list[Vector]:
-                x = [below(v, p + b) for b in range(n)]
                 w = [weights[(u + a) * layer.inputs + v] for a in range(m)]
-                return [net[a * n + b] + w[a] * x[b] for a in range(m) for b in range(n)]
+                return add_products(net, w, (below(v, p + b) for b in range(n)))
 
             net = [bias(code, layer, biases, u + a) for a in range(m) for _ in range(n)]
             net = code.loop(layer.inputs, add, net)
@@ -127,6 +126,15 @@ def forward(
     tiles(code, layer.units, tile.units, units)
     if at_the_end:
         activate(code, layer, outputs, rows, chains)
+
+
+def add_products(sums: list[Vector], factors: list[Vector], others: Iterator[Vector]) -> list[Vector]:
+    """sums[a, b] + factors[a] × others[b]; each of the others is loaded when its turn comes, which needs fewer registers."""
+    sums, columns = list(sums), len(sums) // len(factors)
+    for b, other in enumerate(others):
+        for a, factor in enumerate(factors):
+            sums[a * columns + b] = sums[a * columns + b] + factor * other
+    return sums
 
 
 def activate(code: Code, layer: Layer, outputs: Rows, count: int, chains: Chains) -> None:
@@ -182,9 +190,8 @@ def delta_below(
     def units_below(v: Count, m: int) -> None:
         def some_patterns(p: Count, n: int) -> None:
             def add(u: Count, total: list[Vector]) -> list[Vector]:
-                d = [deltas[u * layer.stride + (p + b)] for b in range(n)]
                 w = [weights[u * layer.inputs + (v + a)] for a in range(m)]
-                return [total[a * n + b] + d[b] * w[a] for a in range(m) for b in range(n)]
+                return add_products(total, w, (deltas[u * layer.stride + (p + b)] for b in range(n)))
 
             total = code.loop(layer.units, add, [code.number(0.0)] * (m * n))
             for a in range(m):
@@ -215,8 +222,7 @@ def gradient(
         def units_below(v: Count, n: int) -> None:
             def add(p: Count, total: list[Vector]) -> list[Vector]:
                 d = [deltas[(u + a) * layer.stride + p] for a in range(m)]
-                x = [below(v + b, p) for b in range(n)]
-                return [total[a * n + b] + d[a] * x[b] for a in range(m) for b in range(n)]
+                return add_products(total, d, (below(v + b, p) for b in range(n)))
 
             rows = [(u + a) * layer.inputs + (v + b) for a in range(m) for b in range(n)]
             total = code.loop(patterns, add, so_far(by_weight, rows))

@@ -186,10 +186,14 @@ def is_ready(part: Part) -> bool:
 
 
 def passes_of(part: Part) -> Passes:
-    """LLVM's passes find nothing in what is written out, but that an online epoch's first forward pass is done twice."""
+    """LLVM's passes find nothing in what is written out, but that an online epoch's first forward pass is done twice.
+
+    With 16 registers, two turns of a loop at once do not find room for their numbers.
+    """
     if not isinstance(part, Kernel):
         return Passes(unrolling=isinstance(part, str))
-    return Passes(level=3 if not part.unrolled else 1 if part.update == "online" else 0)
+    level = 3 if not part.unrolled else 1 if part.update == "online" else 0
+    return Passes(level, unrolling=processor().registers >= 32)
 
 
 def compiled(part: Part) -> Compiled:

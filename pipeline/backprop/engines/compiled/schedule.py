@@ -107,20 +107,14 @@ def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
         block=min(block, patterns),
         unrolled=unrolled,
         tile=choose_tile(network, known, chosen),
-        chains=choose_chains(chosen),
+        chains=Chains(8, 10, behind=96 // chosen.registers if unrolled else 3),
     )
-
-
-def choose_chains(chosen: Processor) -> Chains:
-    """As many activations as leave most of what they need in registers."""
-    fewest = chosen.registers // 4
-    return Chains(fewest, fewest * 5 // 4, behind=96 // chosen.registers)
 
 
 def choose_tile(network: Network, patterns: int, chosen: Processor) -> Tile:
     """The tile of which the passes of an epoch need the fewest different widths: less code, and fewer small tiles."""
     if chosen.registers < 32:
-        return Tile(2, 4)
+        return Tile(2, 6)
     if not patterns:
         return Tile(6, 4)
 
