@@ -15,9 +15,7 @@ float64). It is not part of the digest.
 import hashlib
 import json
 from binascii import hexlify
-from collections.abc import Iterable, Sequence
-from itertools import repeat
-from operator import add
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +31,7 @@ KEY_HEADER = "backpropagation trial 1"
 DIGEST_HEADER = "backpropagation result 1"
 CAUSE_HEADER = "backpropagation cause 1"
 SUM = 32  # bytes
+MANY = 1000  # messages, from which on compiled code hashes them
 
 Sums = NDArray[np.uint8]  # (R, SUM)
 
@@ -76,8 +75,8 @@ def key_sums(batch: Batch) -> Sums:
     """The keys as bytes."""
     training = as_slice(batch.training)
     of_training = batch.learning_rate[:, training], batch.momentum[training], batch.initial_parameters[:, training]
-    rows = rows_as_bytes(np.vstack([batch.threshold, *of_training]))
-    return sums([header(batch)], repeat(0, len(rows)), rows)
+    numbers = np.vstack([batch.threshold, *of_training])
+    return sums([header(batch)], np.zeros(len(batch.threshold), np.int64), numbers)
 
 
 def digests(result: BatchResult) -> list[str]:
@@ -92,10 +91,10 @@ def result_digests(status: NDArray[Any], epochs: NDArray[np.int64], final_error:
 
 def result_sums(status: NDArray[Any], epochs: NDArray[np.int64], final_error: Array, parameters: Array) -> Sums:
     """The digests as bytes."""
-    heads = [f"{DIGEST_HEADER}\n{word}\n" for word in STATUSES]
-    lines = {epoch: b"%d\n" % epoch for epoch in set(epochs.tolist())}
-    rows = rows_as_bytes(np.vstack([final_error, parameters]))
-    return sums(heads, status.tolist(), map(add, map(lines.__getitem__, epochs.tolist()), rows))
+    words = len(STATUSES)
+    ends, end = np.unique(epochs * words + status % words, return_inverse=True)
+    heads = [f"{DIGEST_HEADER}\n{STATUSES[code]}\n{epoch}\n" for epoch, code in (divmod(one, words) for one in ends.tolist())]
+    return sums(heads, end, np.vstack([final_error, parameters]))
 
 
 def cause_digests(found: Causes) -> list[str | None]:
@@ -108,25 +107,25 @@ def cause_sums(found: Causes) -> Sums:
     """The digests of the causes that there are, as bytes: a row for each trial that has one."""
     heads = [f"{CAUSE_HEADER}\n{one.word}\n" for one in Cause]
     trials = np.flatnonzero(found.code)
-    rows = rows_as_bytes(np.vstack([found.number, found.goal, found.rho, found.lambda_min, found.k_star])[:, trials])
-    return sums(heads, found.code[trials].tolist(), rows)
+    numbers = np.vstack([found.number, found.goal, found.rho, found.lambda_min, found.k_star])[:, trials]
+    return sums(heads, found.code[trials], numbers)
 
 
-def sums(heads: Sequence[str], codes: Iterable[int], rows: Iterable[bytes]) -> Sums:
-    """SHA-256 of each row after the head that its code says."""
-    begun = [hashlib.sha256(head.encode()).copy for head in heads]
-    found = []
-    for code, row in zip(codes, rows, strict=True):
-        sha = begun[code]()
+def sums(heads: Sequence[str], head: NDArray[Any], numbers: Array) -> Sums:
+    """SHA-256 of the numbers (N, R) of each trial as little-endian float64, after the one of the heads that it has."""
+    rows, begun = little_endian(numbers.T), [text.encode() for text in heads]
+    if len(rows) >= MANY:
+        from pipeline.backprop.engines.compiled import sha256
+
+        found = sha256.sums(begun, head, rows)
+        if found is not None:
+            return found
+    copies, results = [hashlib.sha256(text).copy for text in begun], []
+    for place, row in zip(head.tolist(), rows.view(f"V{rows.shape[1]}").ravel().tolist(), strict=True):
+        sha = copies[place]()
         sha.update(row)
-        found.append(sha.digest())
-    return np.frombuffer(b"".join(found), np.uint8).reshape(-1, SUM)
-
-
-def rows_as_bytes(columns: Array) -> list[bytes]:
-    """The numbers (N, R) of each trial as little-endian float64."""
-    rows: list[bytes] = little_endian(columns.T).view(f"V{8 * len(columns)}").ravel().tolist()
-    return rows
+        results.append(sha.digest())
+    return np.frombuffer(b"".join(results), np.uint8).reshape(-1, SUM)
 
 
 def hexadecimal(found: Sums) -> bytes:

@@ -196,11 +196,12 @@ class Routine:
         """Calls another routine with the same table."""
         return self.scalar(self.builder.call(routine.function, [self.table, *(argument.value for argument in arguments)]))
 
-    def call_at(self, address: Integer, memory: Array, *arguments: Integer, gives: ir.Type) -> Any:
-        """Calls the function at this address, with an array's own address and whole numbers."""
-        kind = ir.FunctionType(gives, [POINTER] + [INTEGER] * len(arguments))
+    def call_at(self, address: Integer, *arguments: Array | Integer, gives: ir.Type) -> Any:
+        """Calls the function at this address, with arrays' own addresses and whole numbers."""
+        values = [argument.address if isinstance(argument, Array) else argument.value for argument in arguments]
+        kind = ir.FunctionType(gives, [value.type for value in values])
         function = self.builder.inttoptr(address.value, kind.as_pointer())
-        return self.scalar(self.builder.call(function, [memory.address, *(argument.value for argument in arguments)]))
+        return self.scalar(self.builder.call(function, values))
 
     def give(self, result: Scalar | None = None) -> None:
         """`return result`."""
