@@ -78,8 +78,8 @@ def main(chosen: list[str]) -> None:
     """All sizes, or those given."""
     rows: list[dict[str, Any]] = []
     for hidden in map(int, chosen or HIDDEN):
-        rows += elsewhere(hidden)
-        show("large", rows)
+        rows += (new := elsewhere(hidden))
+        show("large", rows, len(new))
     figure(rows)
 
 

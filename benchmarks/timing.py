@@ -31,10 +31,10 @@ def lowest_and_median(seconds: Sequence[float], scale: float) -> tuple[float, fl
     return min(seconds) * scale, median(seconds) * scale
 
 
-def show(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Prints the rows as a table and writes them to benchmarks/results/<name>.csv."""
+def show(name: str, rows: Sequence[Mapping[str, Any]], new: int = 0) -> None:
+    """Prints the rows (or the `new` ones: so many at the end) as a table and writes all to benchmarks/results/<name>.csv."""
     columns = list(rows[0])
-    cells = [columns, *([_text(row.get(column, "")) for column in columns] for row in rows)]
+    cells = [columns, *([_text(row.get(column, "")) for column in columns] for row in rows[-new:])]
     widths = [max(len(row[place]) for row in cells) for place in range(len(columns))]
     print(f"\n{name}")
     for row in cells:

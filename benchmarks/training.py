@@ -113,8 +113,8 @@ def main(chosen: list[str]) -> None:
     for case in cases():
         if not chosen or case.name in chosen:
             for momentum in (False, True):
-                rows += measure(case, momentum)
-                show("training", rows)
+                rows += (new := measure(case, momentum))
+                show("training", rows, len(new))
     figure(rows)
 
 

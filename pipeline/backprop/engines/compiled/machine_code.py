@@ -192,8 +192,9 @@ def passes_of(part: Part) -> Passes:
     """
     if not isinstance(part, Kernel):
         return Passes(unrolling=isinstance(part, str))
-    level = 3 if not part.unrolled else 1 if part.update == "online" else 0
-    return Passes(level, unrolling=processor().registers >= 32)
+    if part.unrolled:
+        return Passes(level=1 if part.update == "online" else 0)
+    return EVERY_PASS if processor().registers >= 32 else Passes(level=1, unrolling=False)
 
 
 def compiled(part: Part) -> Compiled:
