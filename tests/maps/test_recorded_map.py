@@ -116,7 +116,7 @@ def test_stripes_of_another_map_are_not_taken(store, command, folder, monkeypatc
     monkeypatch.undo()
     monkeypatch.chdir(folder)
     ended = command("map", *words)
-    assert "is of another map" in ended.err
+    assert "is of another map" in ended.err, ended
     assert f"digest {digest_of(*SMALL)}" in ended.out
 
 
