@@ -81,9 +81,9 @@ def test_help_takes_less_than_a_fifth_of_a_second():
 @pytest.mark.slow
 @pytest.mark.parametrize("words", ["--help", "nosuchkey=1"])
 @pytest.mark.parametrize("name", ["summary", "map", "reproduce", "ui"])
-def test_help_and_wrong_input_take_little_more_than_the_imports(name, words):
-    imports = seconds(subprocess.run, [sys.executable, "-c", "import numpy, hydra"])
-    assert seconds(module, name, words) < 2.5 * imports
+def test_help_and_wrong_input_take_less_than_half_a_second(name, words):
+    imports = seconds(subprocess.run, [sys.executable, "-c", "import numpy, hydra"])  # 0.4 on a slow machine
+    assert seconds(module, name, words) < max(0.5, 1.5 * imports)  # 0.2 to 0.4 on a quiet machine
 
 
 IMPORTED = """

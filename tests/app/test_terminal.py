@@ -104,7 +104,7 @@ def test_an_interrupt_ends_a_phase_at_once(kind, monkeypatch):
     timer.start()
     with pytest.raises(KeyboardInterrupt), phase("figures"):
         time.sleep(5)
-    assert time.monotonic() - begun < 4  # and not the five seconds
+    assert time.monotonic() - begun < 1
 
 
 SCRIPT = """

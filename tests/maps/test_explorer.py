@@ -78,7 +78,7 @@ def test_a_newer_job_interrupts_an_older_one_and_the_newest_of_those_that_wait_i
     for name in ("first", "second", "last"):
         newest.ask(lambda check, name=name: (done.append(name), name == "last" and finished.set()))
     assert finished.wait(5)
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 1
     assert done[-1] == "last"
     newest.ask(lambda check: 1 / 0)
     newest.ask(long) if failed else time.sleep(0.05)

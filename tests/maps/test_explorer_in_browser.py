@@ -350,7 +350,7 @@ def test_ctrl_c_ends_it_at_once(browser, folder):
         started = time.monotonic()
         program.send_signal(signal.SIGINT)
         assert program.wait(10) == 130
-        assert time.monotonic() - started < 5  # a training takes for ever
+        assert time.monotonic() - started < 2
         assert program.stderr.read() == "interrupted\n"
         page.close()
 

@@ -149,7 +149,7 @@ def test_what_gives_no_answer_is_not_waited_for():
     begun, free = time.monotonic(), threading.Event()
     with pytest.raises(TimeoutError):
         within(0.05, free.wait)
-    assert time.monotonic() - begun < 10.0  # and not for ever
+    assert time.monotonic() - begun < 1.0
     free.set()
 
 

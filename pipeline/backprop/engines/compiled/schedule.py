@@ -107,7 +107,7 @@ def choose_kernel(batch: Batch, chosen: Processor) -> Kernel:
         block=min(block, patterns),
         unrolled=unrolled,
         tile=choose_tile(network, known, chosen),
-        chains=Chains(8, 10, behind=96 // chosen.registers if unrolled else 3),
+        chains=Chains(8, 10, behind=96 // chosen.registers if unrolled else 3),  # measured with 16 registers and with 32
     )
 
 

@@ -18,7 +18,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from pipeline.backprop.engines.compiled.machine_code import compiled
-from pipeline.backprop.engines.compiled.scalars import Array, Integer, Routine
+from pipeline.backprop.engines.compiled.scalars import Array, Routine
 from pipeline.backprop.engines.compiled.vectors import INTEGER, POINTER
 
 Bytes = NDArray[np.uint8]
@@ -52,7 +52,7 @@ class SumsCode:
         )
         ends, head, contexts, scratch = (words_at(code, TABLE.index(name)) for name in TABLE[-4:])
         with code.turns(head_count) as h:
-            begun = Integer(code, code.builder.ptrtoint(contexts.place(h * CONTEXT), INTEGER))
+            begun = Array(code, INTEGER, contexts.place(h * CONTEXT), lengths=[], steps=[])
             code.call_at(init, begun, gives=ir.VoidType())
             code.call_at(update, begun, heads + ends[h], ends[h + 1] - ends[h], gives=ir.VoidType())
         with code.turns(row_count) as r:
