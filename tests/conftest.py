@@ -10,6 +10,7 @@ from copy import deepcopy
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 from hydra import initialize_config_dir
@@ -40,10 +41,10 @@ NOTICE = "runs are recorded by MLflow's client, one by one"  # where the schema 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "")
     monkeypatch.setattr("pipeline.app.progress.SECONDS_BETWEEN_LINES", 1e6)  # what is printed must not depend on the machine
-    yield
+    with patch.dict(os.environ, HYDRA_FULL_ERROR=""):  # what a test sets, or has a library set, is gone after it
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        yield
     GlobalHydra.instance().clear()
 
 

@@ -63,27 +63,28 @@ def test_nothing_slow_is_imported_before_a_command_is_known(arguments):
     assert backprop(*arguments, before=tell).stderr.splitlines()[-1] == "set()"
 
 
-def seconds(start: Callable[..., object], *words: str) -> float:
-    """The least time that the processor takes for a command, of three: others do not disturb it as they do a clock."""
+def seconds(*started: Callable[[], object]) -> list[float]:
+    """The least time that the processor takes for each command, of three by turns: others disturb it less than a clock."""
     times = []
-    for _ in range(3):
+    for start in 3 * started:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        start(*words)
+        start()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(times)
+    return [min(times[which :: len(started)]) for which in range(len(started))]
 
 
 def test_help_takes_less_than_a_fifth_of_a_second():
-    assert seconds(backprop, "--help") < 0.2
+    assert seconds(lambda: backprop("--help"))[0] < 0.2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", ["--help", "nosuchkey=1"])
 @pytest.mark.parametrize("name", ["summary", "map", "reproduce", "ui"])
 def test_help_and_wrong_input_take_less_than_half_a_second(name, words):
-    imports = seconds(subprocess.run, [sys.executable, "-c", "import numpy, hydra"])  # 0.4 on a slow machine
-    assert seconds(module, name, words) < max(0.5, 1.5 * imports)  # 0.2 to 0.4 on a quiet machine
+    imports = [sys.executable, "-c", "import numpy, hydra"]  # 0.35 to 0.7 on a slow machine with busy neighbours
+    least, taken = seconds(lambda: subprocess.run(imports, check=True), lambda: module(name, words))
+    assert taken < max(0.5, 2 * least)  # 0.2 to 0.4 on a quick one; 0.5 to 1.5 times the imports
 
 
 IMPORTED = """

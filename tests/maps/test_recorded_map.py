@@ -99,9 +99,10 @@ def test_an_interrupted_map_is_resumed_by_the_same_command(store, command, folde
 @pytest.mark.slow
 def test_stripes_of_another_map_are_not_taken(store, command, folder, monkeypatch):
     words = (*SMALL, "executor.chunk=60")
-    monkeypatch.setattr(session, "find", lambda *_: signal.raise_signal(signal.SIGINT))
-    assert command("map", *words).code == 130
-    assert command("map", *words, "momentum=0.5").code == 130
+    with monkeypatch.context() as context:
+        context.setattr(session, "find", lambda *_: signal.raise_signal(signal.SIGINT))
+        assert command("map", *words).code == 130
+        assert command("map", *words, "momentum=0.5").code == 130
     kept = {json.loads((path / "map.json").read_text())["key"]: path for path in folder.glob("outputs/*/*/kept*")}
     mine = kept.pop(map_key(grid_of(*SMALL)))
     [theirs] = kept.values()
@@ -110,8 +111,6 @@ def test_stripes_of_another_map_are_not_taken(store, command, folder, monkeypatc
         file.unlink()
     for file in theirs.glob("*.arrow"):
         (mine / file.name).write_bytes(file.read_bytes())
-    monkeypatch.undo()
-    monkeypatch.chdir(folder)
     ended = command("map", *words)
     assert "is of another map" in ended.err, ended
     assert f"digest {digest_of(*SMALL)}" in ended.out
