@@ -14,9 +14,11 @@ from pipeline.maps.explorer.first_picture import FirstPicture
 from pipeline.maps.explorer.newest import Newest, SupersededError
 from pipeline.maps.explorer.one_run import train_pixel
 from pipeline.maps.explorer.painting import as_address
-from pipeline.maps.explorer.passes import TrainingInPasses
+from pipeline.maps.explorer.passes import STEPS, TrainingInPasses
 from pipeline.maps.explorer.reading import Asked, configuration, fields_of
-from pipeline.maps.explorer.session import FIRST_STEP, Session
+from pipeline.maps.explorer.session import FIRST_STEP, Picture, Session
+from pipeline.maps.grid import Grid
+from pipeline.maps.training import MapResult
 from pipeline.trials.configuration import read_trial
 from tests.maps.explorers import RATE, WEIGHT, never
 from tests.maps.grids import WORKED, grid, small_grid
@@ -230,6 +232,20 @@ def test_a_window_begins_with_the_picture_that_was_trained_while_the_server_star
         assert (other.telling["step"], other.telling["view"]) == (FIRST_STEP, 1)
         assert other.telling["legend"]
         assert as_address(other.look.of(first.picture.found)).startswith("data:image/png;base64,")
+    finally:
+        other.close()
+        other.join()
+
+
+def test_a_map_that_takes_long_is_shown_as_it_grows_in_a_window_of_another_size_too(session):
+    pixels = Grid(compose(["threshold=1e-30", "max_epochs=1000000000"]), *small_grid().axes)
+    asked = Asked(pixels, {**session.asked_now.config, **pixels.config})
+    begun = Picture(pixels, MapResult.empty(pixels.shape), STEPS[0], 0, 0.5)  # in the first pass, which does not end
+    other = Session(Document(), asked, session.fields, first=begun)
+    try:
+        ask(other, do="size", width=16, height=16)
+        told = drawn(other, lambda told: told["step"] == STEPS[0] and "16 × 16" in told["status"])
+        assert told["view"] == 2
     finally:
         other.close()
         other.join()

@@ -117,7 +117,7 @@ class Session:
         axes = reading.fields_of_axis("across", grid.across) | reading.fields_of_axis("down", grid.down)
         self.tell(fields=self.fields | axes, error="", back=bool(self.history), view=self.views, step=0, look=asdict(self.look))
         if not is_trained:
-            coarsest = FIRST_STEP if has_window(self.picture, grid) else STEPS[0]
+            coarsest = shown_from(self.picture, grid)
             self.trainer.ask(lambda check: self._train(asked, check, coarsest))
 
     def _train(self, asked: Asked, check: Check, coarsest: int) -> None:
@@ -327,9 +327,14 @@ def names_of(asked: Asked) -> list[str]:
     return [axis.name for axis in asked.grid.axes]
 
 
-def has_window(picture: Picture | None, grid: Grid) -> bool:
+def shown_from(picture: Picture | None, grid: Grid) -> int:
+    """The step of the first pass that is shown: of a map that is seen already not a coarser one, but at least FIRST_STEP."""
+    return max(picture.step, FIRST_STEP) if picture and has_window(picture, grid) else STEPS[0]
+
+
+def has_window(picture: Picture, grid: Grid) -> bool:
     """Whether a picture is of the same map, perhaps with other pixels."""
-    return picture is not None and picture.grid.config == grid.config and windows(picture.grid) == windows(grid)
+    return picture.grid.config == grid.config and windows(picture.grid) == windows(grid)
 
 
 def windows(grid: Grid) -> list[tuple[str, ...]]:
