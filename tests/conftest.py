@@ -48,18 +48,17 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     GlobalHydra.instance().clear()
 
 
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps that draw nothing, which takes most of the time of a small one."""
+    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_, **__: {})
+
+
 @pytest.fixture(autouse=True)
-def _figures_that_nobody_looks_at(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are made, but drawn into files only where tests look at them: that takes half of the time of a small sweep."""
+def _figures_only_where_they_are_looked_at(request: pytest.FixtureRequest) -> None:
     room = request.path.relative_to(Path(__file__).parent).parts[0]
-    if room in DRAWN_IN or request.node.get_closest_marker("slow"):
-        return
-
-    def save(figure: object, path: Path, **_: float) -> None:
-        path.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="1pt" height="1pt" viewBox="0 0 1 1"></svg>')
-        path.with_suffix(".png").write_bytes(b"not drawn")
-
-    monkeypatch.setattr("pipeline.report.figures.files.save", save)
+    if room not in DRAWN_IN and not any(map(request.node.get_closest_marker, ("slow", "figures"))):
+        request.getfixturevalue("without_figures")
 
 
 @pytest.fixture(scope="session")

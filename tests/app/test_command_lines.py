@@ -165,7 +165,6 @@ def test_callbacks_of_a_multirun_are_called(store, folder, command, monkeypatch)
 
 def test_callbacks_of_jobs_are_called_as_hydras_own_sweeper_does(store, folder, command, monkeypatch):
     """Each job has its start and its end, with nothing between; its configuration, folder and return value are the same."""
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})
     (folder / "told_jobs.py").write_text(CALLBACK)
     monkeypatch.syspath_prepend(str(folder))
     sweep = ("-m", "+hydra.callbacks.told._target_=told_jobs.Multi", "+hydra.job.env_set.RATE='0.25'", "threshold=0.01",
@@ -180,7 +179,6 @@ def test_callbacks_of_jobs_are_called_as_hydras_own_sweeper_does(store, folder, 
 
 
 def test_callbacks_of_jobs_are_told_of_the_jobs_that_a_sweep_began_with(store, folder, command, monkeypatch):
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})
     (folder / "told_again.py").write_text(CALLBACK)
     monkeypatch.syspath_prepend(str(folder))
     told = ("+hydra.callbacks.told._target_=told_again.Multi", "+hydra.job.env_set.RATE='1'")

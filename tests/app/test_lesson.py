@@ -85,9 +85,9 @@ def test_what_is_seen_is_as_the_page_says():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize(("line", "says"), COMMANDS)
-def test_each_command_of_the_page_ends_as_it_says(line, says, store, command, monkeypatch):
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})
+def test_each_command_of_the_page_ends_as_it_says(line, says, store, command):
     ended = command("train", *shlex.split(line))
     assert ended.code == 0, ended.err
     assert says in ended.out

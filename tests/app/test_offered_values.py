@@ -126,12 +126,6 @@ def test_a_network_without_hidden_units_goes_all_the_way(store, command):
     assert list(load("latest").by("network.hidden")["network.hidden"]) == ["[]", "[2]", "[10,2]"]
 
 
-@pytest.fixture
-def without_figures(monkeypatch):
-    """Sweeps that draw nothing, which takes them most of their time."""
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_, **__: {})
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("key", KEYS)
 def test_every_offered_value_goes_all_the_way(key, store, command, monkeypatch, request):

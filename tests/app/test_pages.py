@@ -104,9 +104,9 @@ def test_what_is_covered_elsewhere_is_there():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("page", [page for page in PAGES if any(not covered_by(page, line) for line in commands(PAGES[page]))])
-def test_every_command_of_the_page_works(page, store, folder, command, monkeypatch):
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_, **__: {})
+def test_every_command_of_the_page_works(page, store, folder, command):
     (folder / "docs").symlink_to(ROOT / "docs")
     command("train", *EXAMPLE_RUN)
     for line in commands(PAGES[page]):

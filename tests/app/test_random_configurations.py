@@ -115,8 +115,8 @@ def test_a_random_configuration_is_read_or_refused_in_one_line(runs, sweeps, wat
 
 
 @pytest.mark.slow
-def test_random_command_lines_end_with_code_2_and_one_line(store, folder, command, monkeypatch):
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})  # which take most of the time
+@pytest.mark.usefixtures("without_figures")
+def test_random_command_lines_end_with_code_2_and_one_line(store, folder, command):
     numbers = random.Random(31)
     for _ in range(amount(150)):
         words = [word.replace("\x00", "") for word in generated(numbers)]

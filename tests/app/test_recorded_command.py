@@ -43,12 +43,12 @@ QUOTED = ("words that a shell reads", "a formula", "config-dir", "whole params",
 SLOW = [(name, in_a_shell if name in QUOTED else in_this_process) for name in COMMANDS if name not in FAST or name in QUOTED]
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize(
     ("name", "way"),
     [(name, in_this_process) for name in FAST] + [pytest.param(*one, marks=pytest.mark.slow) for one in SLOW],
 )
-def test_the_recorded_command_makes_the_sweep_again(name, way, store, folder, command, monkeypatch):
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})  # which take most of the time
+def test_the_recorded_command_makes_the_sweep_again(name, way, store, folder, command):
     for path, text in (("own folder/study/mine", STUDY), ("own folder/mine", OWN), ("elsewhere/study/other", STUDY)):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / f"{path}.yaml").write_text(text)
@@ -73,7 +73,6 @@ def test_no_secret_is_recorded():
 def test_a_shuffled_sweep_resumes(store, folder, command, monkeypatch):
     from pipeline.sweeps import session
 
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})
     arguments = ("-m", "initial=uniform", "seed=shuffle(range(12))", "max_epochs=3", "executor.chunk=4")
     real = session.SweepSession._train
 

@@ -79,6 +79,7 @@ def test_a_run_can_be_trained_again_from_what_was_recorded(store, command, folde
         assert (final[name] == array).all()
 
 
+@pytest.mark.figures
 def test_the_parent_keeps_results_tables_configuration_and_versions(store, command, folder):
     command("train", *SWEEP)
     client, [parent], children = runs_of(store)

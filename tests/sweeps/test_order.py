@@ -15,12 +15,6 @@ from pipeline.sweeps.request import read_sweep
 from tests.stores import after, kept_folder, runs_of
 
 
-@pytest.fixture
-def without_figures(monkeypatch):
-    """Sweeps that draw nothing, which takes them most of their time."""
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_, **__: {})
-
-
 def plan_of(multirun, *arguments) -> Plan:
     return read_sweep(Multirun(*multirun(list(arguments)))).plan
 
@@ -80,7 +74,6 @@ def assert_as_begun(store, parent) -> None:
         assert run.data.tags["trial.key"] == resumed["key"][places[run.info.run_id]]
 
 
-@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("begun", ["now", "before the key was without order"])
 def test_a_sweep_in_another_order_resumes_in_that_in_which_it_was_begun(begun, store, command, monkeypatch):
     assert command("train", *FIRST).code == 0

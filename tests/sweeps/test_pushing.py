@@ -55,12 +55,6 @@ def pragma(monkeypatch) -> Iterator[SimpleNamespace]:
 
 
 @pytest.fixture
-def without_figures(monkeypatch):
-    """Sweeps that draw nothing, which takes them most of their time."""
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_, **__: {})
-
-
-@pytest.fixture
 def compared(folder: Path):
     """The sweeps in a store, each call with a new place for its downloads."""
     calls = iter(range(100))
@@ -474,7 +468,6 @@ def test_of_hundreds_of_damaged_files_none_is_recorded(kept, command, monkeypatc
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # KiB
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_what_was_damaged_is_trained_again_and_the_rest_is_not(kept, store, command):
     flipped(min(kept.glob("*.arrow")), 0.5)
     ended = command("train", *SWEEP)

@@ -67,12 +67,6 @@ def assert_as_if_never_interrupted(store: Path, first, second) -> None:
 
 
 @pytest.fixture
-def without_figures(monkeypatch):
-    """Sweeps that draw nothing, which takes them most of their time."""
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})
-
-
-@pytest.fixture
 def interrupted_after(monkeypatch):
     """Has a sweep interrupted as soon as this number of chunks is kept; gives the list of places trained since then."""
     add = Spool.add
@@ -93,6 +87,7 @@ def interrupted_after(monkeypatch):
     return interrupt
 
 
+@pytest.mark.figures
 @pytest.mark.parametrize("engine", ["compiled", pytest.param("numpy", marks=pytest.mark.slow)])
 def test_the_same_command_goes_on_and_ends_as_if_never_interrupted(store, command, folder, interrupted_after, engine):
     sweep = (*SWEEP, f"engine={engine}", "executor.chunk=4")
@@ -117,7 +112,6 @@ def test_the_same_command_goes_on_and_ends_as_if_never_interrupted(store, comman
     assert len(parents_of(store)) == 3  # a finished sweep is begun anew
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_what_has_ended_in_an_interrupted_chunk_is_kept(store, command, folder, monkeypatch):
     """Runs at learning rate 50 end at once, those at 1e-9 would take for ever."""
     sweep = ("-m", "initial=uniform", "learning_rate=50,1e-9", "seed=range(3)", "max_epochs=1000000000", "threshold=1e-2")
@@ -137,7 +131,6 @@ def test_what_has_ended_in_an_interrupted_chunk_is_kept(store, command, folder, 
     assert table["place"].tolist() == [0, 1, 2]
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_sweep_can_be_begun_anew_or_gone_on_with_by_its_run_id(store, command, interrupted_after):
     sweep = (*SWEEP, "executor.chunk=4")
     interrupted_after(4)
@@ -155,7 +148,6 @@ def test_a_sweep_can_be_begun_anew_or_gone_on_with_by_its_run_id(store, command,
     assert [run.info.status for run in parents_of(store)] == ["FINISHED", "FINISHED"]
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_sweep_that_is_running_is_left_alone(store, command, interrupted_after, folder):
     interrupted_after(4)
     sweep = (*SWEEP, "executor.chunk=4")
@@ -174,7 +166,6 @@ def test_a_sweep_that_is_running_is_left_alone(store, command, interrupted_after
     other.close()
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_sweep_whose_folder_is_gone_is_taken_over_where_it_is_named(store, command, folder, interrupted_after, monkeypatch):
     sweep = (*SWEEP, "executor.chunk=4")
     assert command("train", *sweep).code == 0
@@ -202,7 +193,6 @@ def test_a_sweep_whose_folder_is_gone_is_taken_over_where_it_is_named(store, com
     assert len(parents_of(store)) == 3
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_damaged_chunk_and_a_run_cut_short_are_made_again(store, command, folder, interrupted_after):
     sweep = (*SWEEP, "executor.chunk=4")
     assert command("train", *sweep).code == 0
@@ -238,7 +228,6 @@ def sweeps_of(store: Path) -> dict[str, set]:
     return found
 
 
-@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("gone", ["moved away", "removed"])
 def test_sweeps_that_use_one_folder_one_after_the_other_keep_their_own(store, command, folder, interrupted_after, gone):
     """The tags of both name the same folder, in which there are the results of the second."""
@@ -263,7 +252,6 @@ def test_sweeps_that_use_one_folder_one_after_the_other_keep_their_own(store, co
     assert sweeps_of(store) == {one.info.run_id: {0.5, 5.0}, other.info.run_id: {0.25, 2.5}}
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_sweep_begun_anew_by_the_same_command_keeps_its_own(store, command, folder, interrupted_after):
     sweep = (*SWEEP, "executor.chunk=4", f"hydra.sweep.dir={folder}/one")
     interrupted_after(4)
@@ -278,7 +266,6 @@ def test_a_sweep_begun_anew_by_the_same_command_keeps_its_own(store, command, fo
     assert f"resuming run {second.info.run_id}: 4 of {TRIALS}" in command("train", *sweep).out
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_sweep_killed_before_its_folder_knows_its_run_is_resumed(store, command, folder, monkeypatch):
     """Its description has no parent yet, and it has no results."""
     real = Spool.describe
@@ -310,7 +297,6 @@ def precious_folder(folder: Path) -> dict[Path, str]:
     return contents
 
 
-@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("what", ["precious", "link", "nothing", "/", "", "relative", "\0", "pipe"])
 def test_a_folder_that_a_tag_names_is_not_believed(what, store, command, folder, interrupted_after):
     sweep = (*SWEEP, "executor.chunk=4")
@@ -342,7 +328,6 @@ def test_sweeps_that_are_killed_at_random_times_lose_nothing(folder):
     assert tally.resumed
 
 
-@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize(
     ("asked", "runs", "said"),
     [
@@ -367,7 +352,6 @@ def test_as_many_runs_are_recorded_as_asked_for(store, command, asked, runs, sai
         assert by_id.loc[child.info.run_id, "digest"] == child.data.tags["result.digest"]
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_above_a_number_of_trials_only_the_sweep_is_recorded(store, command, monkeypatch):
     for module in (estimate, request):
         monkeypatch.setattr(module, "RECORDED_BY_DEFAULT", TRIALS - 1)
@@ -378,7 +362,6 @@ def test_above_a_number_of_trials_only_the_sweep_is_recorded(store, command, mon
     assert command("summary").code == 0
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_trials_without_runs_can_be_trained_again_all_the_same(store, command, folder):
     """From the sweep's own artifacts; a result that was changed is found."""
     assert command("train", *SWEEP, "tracking.runs=3").code == 0
@@ -426,6 +409,7 @@ def without_curves(monkeypatch):
     monkeypatch.setattr(estimate, "MANY", 2)
 
 
+@pytest.mark.figures
 def test_a_sweep_that_keeps_no_curves_has_the_same_artifacts(store, command, without_curves, monkeypatch):
     sweep = (*SWEEP, "network.hidden=[2],[3]", "executor.chunk=3", "tracking.runs=none")
     columns = []
@@ -444,7 +428,7 @@ def test_a_sweep_that_keeps_no_curves_has_the_same_artifacts(store, command, wit
     assert (artifacts(first) / "report.html").read_bytes() == (artifacts(second) / "report.html").read_bytes()
 
 
-@pytest.mark.usefixtures("without_figures", "without_curves")
+@pytest.mark.usefixtures("without_curves")
 def test_curves_that_were_not_kept_are_recorded_where_the_sweep_goes_on_with_runs(store, command, interrupted_after):
     sweep = (*SWEEP, "executor.chunk=4", "curve_points=20")
     assert command("train", *sweep).code == 0
@@ -469,7 +453,6 @@ def test_curves_that_were_not_kept_are_recorded_where_the_sweep_goes_on_with_run
         assert one == other == list(zip(mine["epoch"], mine["error"], strict=True))
 
 
-@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("what", [(Spool, "artifacts"), (ResultsFile, "write")], ids=lambda what: what[1])
 def test_a_disk_that_is_full_ends_the_sweep_as_failed_and_it_goes_on_later(store, command, folder, monkeypatch, what):
     def full(*_):
@@ -490,7 +473,6 @@ def test_a_disk_that_is_full_ends_the_sweep_as_failed_and_it_goes_on_later(store
     assert len(results_of(parents_of(store)[0])) == TRIALS
 
 
-@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize(("first", "then"), [("none", "all"), ("all", "none")])
 def test_causes_are_those_that_were_looked_for(store, command, interrupted_after, monkeypatch, first, then):
     monkeypatch.setattr("pipeline.results.runs.ROWS_AT_ONCE", 3)
@@ -508,7 +490,6 @@ def test_causes_are_those_that_were_looked_for(store, command, interrupted_after
     assert 0 < known.sum() < failed.sum()
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_results_are_written_in_pieces_in_the_order_of_the_trials(store, command, monkeypatch):
     assert command("train", *SWEEP).code == 0
     monkeypatch.setattr("pipeline.results.runs.ROWS_AT_ONCE", 3)
@@ -518,7 +499,6 @@ def test_results_are_written_in_pieces_in_the_order_of_the_trials(store, command
     assert pq.ParquetFile(artifacts(second) / "results.parquet").num_row_groups == 6
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_what_it_takes_is_said_before_and_too_much_is_refused(store, command, folder):
     ended = command("train", *SWEEP)
     said = ended.out.splitlines()[0]

@@ -18,11 +18,6 @@ SWEEP = (*TASK, "seed=range(4)", "threshold=5,1e-3", "executor.chunk=2")
 SAYS = "threshold=0.001: no weights have a total_error below 1: 2 of 4 targets (-1 to 1) cannot be outputs of sigmoid (0 to 1)"
 
 
-@pytest.fixture(autouse=True)
-def _without_figures(monkeypatch):
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_: {})
-
-
 @pytest.mark.parametrize("arguments", [TASK, ("-m", *SWEEP)])
 def test_it_is_refused_in_one_line_and_nothing_is_written(arguments, folder, command):
     ended = command("train", *arguments)
@@ -69,6 +64,7 @@ def test_the_python_api_refuses_and_warns_alike(capfd):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_a_sweep_that_was_begun_goes_on_by_its_command_and_is_pushed_without_the_key(store, command, monkeypatch):
     with monkeypatch.context() as patch:
         after(patch, 2, lambda: signal.raise_signal(signal.SIGINT))

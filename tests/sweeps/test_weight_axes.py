@@ -141,8 +141,8 @@ def runs_of(store, experiment):
 
 
 @pytest.mark.slow
-def test_both_sweepers_train_the_same_trials_which_are_reproduced(store, command, monkeypatch):
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", lambda *_, **__: {})
+@pytest.mark.usefixtures("without_figures")
+def test_both_sweepers_train_the_same_trials_which_are_reproduced(store, command):
     assert command("train", "-m", *SWEEP).err == ""
     assert command("train", "-m", *SWEEP, "hydra/sweeper=basic", "tracking.experiment=basic").code == 0
     by_batch, by_basic = runs_of(store, "backpropagation"), runs_of(store, "basic")
