@@ -24,6 +24,7 @@ from pipeline.stats.sample import Sample
 from pipeline.stats.summary import Summary
 from pipeline.stats.trajectories import at_epochs, chosen_weights, error_bands, quantile, weight_quantiles
 from tests.designs import USUAL, Listed, curves_of, sweep, weights_of
+from tests.machine import at_most
 
 EPOCHS = np.array([0, 1, 10, 100])
 EDGES = {
@@ -458,8 +459,6 @@ def test_each_table_is_computed_once_and_changing_it_changes_no_other(monkeypatc
 
 @pytest.mark.slow
 def test_a_million_runs_are_drawn_within_20_seconds(tmp_path: Path):
-    import time
-
     results = sweep(
         learning_rate=np.geomspace(0.01, 10, 10).tolist(),
         momentum=[0.0, 0.5],
@@ -468,7 +467,6 @@ def test_a_million_runs_are_drawn_within_20_seconds(tmp_path: Path):
     )
     assert len(results) == 1_000_000
     one = (np.arange(100), np.geomspace(0.3, 1e-3, 100))
-    started = time.perf_counter()
-    captions = figures.write_figures(Summary(results), tmp_path / "figures", Listed([one] * len(results)))
-    assert time.perf_counter() - started < 20
+    with at_most(20):
+        captions = figures.write_figures(Summary(results), tmp_path / "figures", Listed([one] * len(results)))
     assert "evenly chosen runs" in next(caption for path, caption in captions.items() if path.stem == "error_curves")

@@ -1,7 +1,6 @@
 """The interval of what a success costs holds what it promises, and allows for failures that were not seen."""
 
 import math
-import time
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from scipy import stats
 from pipeline.stats.costs.ert_intervals import ERT_INTERVALS, ert_intervals
 from pipeline.stats.sample import Sample
 from pipeline.stats.summary import Summary
+from tests.machine import at_most
 from tests.stats.worlds import World
 
 BY = ["threshold", "learning_rate"]
@@ -119,6 +119,5 @@ def test_very_many_rows_have_intervals_in_seconds():
     rng = np.random.default_rng(0)
     table = runs(rng.integers(1, 1000, 10**6), rng.random(10**6) < 0.8, learning_rate=settings, seed=seeds)
     sample = Sample(table)
-    began = time.process_time()
-    assert (ert_intervals(sample, ["learning_rate"]).notna()).all(axis=None)
-    assert time.process_time() - began < 20
+    with at_most(20):
+        assert (ert_intervals(sample, ["learning_rate"]).notna()).all(axis=None)
