@@ -30,6 +30,8 @@ NETWORKS = {  # overrides, learning rates, seeds
     "parity 3-3-1, 1,000 epochs": (("task=parity", "task.bits=3", f"{HIDDEN}[3]", "max_epochs=1000"), (0.5, 2.0), 500),
     "encoder 8-3-8, 300 epochs": (("task=encoder", "task.size=8", f"{HIDDEN}[3]", "max_epochs=300"), (0.5, 2.0), 64),
     "iris 4-8-3, 200 epochs": (("task=iris", f"{HIDDEN}[8]", "max_epochs=200"), (0.02, 0.1), 64),
+    "iris 4-24-3, 200 epochs": (("task=iris", f"{HIDDEN}[24]", "max_epochs=200"), (0.02, 0.1), 64),
+    "digits 64-32-10, 50 epochs": (("task=digits", f"{HIDDEN}[32]", "max_epochs=50"), (0.001, 0.01), 8),
 }
 
 

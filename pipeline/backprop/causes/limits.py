@@ -12,6 +12,11 @@ def is_small(network: Network, patterns: int) -> bool:
     return 0 < network.trained <= MOST_TRAINED and network.trained * patterns <= MOST_TERMS
 
 
+def has_curvature(network: Network, patterns: int) -> bool:
+    """Whether anything is computed of its second derivatives."""
+    return is_small(network, patterns) or (network.trained > 0 and is_moderate(network, patterns))
+
+
 def is_moderate(network: Network, patterns: int) -> bool:
     """Whether one product with the Hessian is computed."""
     return patterns * sum(network.units) <= MOST_UNITS

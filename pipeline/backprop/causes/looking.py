@@ -8,7 +8,7 @@ from pipeline.backprop.arithmetic import Array
 from pipeline.backprop.batch import Batch
 from pipeline.backprop.causes.curve_shape import CurveShape, Parts, shape_of
 from pipeline.backprop.causes.ending import Ending, ending
-from pipeline.backprop.causes.limits import MOST_TRAINED, is_small
+from pipeline.backprop.causes.limits import MOST_TRAINED, has_curvature, is_small
 from pipeline.backprop.engines import canonical
 from pipeline.backprop.network import Network
 
@@ -25,6 +25,8 @@ FEWEST = 128  # by NumPy: with fewer, calls would cost more than arithmetic
 COMPILED = 4096
 OPERATIONS = 4e8  # … at most, by compiled code: a tenth of a second, in which nothing can interrupt it
 
+OF_PRODUCT = 10  # operations for each parameter and pattern, where one product with the Hessian is all
+
 # Seconds, roughly, by which it is judged what is sooner.
 NUMPY_SECONDS = 2e-3  # for the calls
 NUMPY_SECONDS_PER_OPERATION = 4.5e-9
@@ -40,8 +42,8 @@ def look_of(batch: Batch, parts: Parts, runs: int, engine: str) -> tuple[Look, i
         if code is not None:
             from pipeline.backprop.causes.compiled.look import look
 
-            size = int(OPERATIONS / operations(network, patterns))
-            return partial(look, code, batch.inputs, batch.targets, parts), max(1, min(COMPILED, size))
+            size = min(COMPILED, int(OPERATIONS / operations(network, patterns)))
+            return partial(look, code, batch.inputs, batch.targets, parts), max(code.lanes, size - size % code.lanes)
     numbers = numbers_of(batch)
     size = max(1, min(FEWEST, MOST_NUMBERS // numbers), NUMBERS // numbers)
     return partial(look_by_numpy, network, batch.inputs, batch.targets, parts), size
@@ -70,6 +72,8 @@ def numbers_of(batch: Batch) -> int:
 
 def operations(network: Network, patterns: int) -> int:
     """Arithmetic operations of one run, roughly, in proportion."""
+    if not is_small(network, patterns):
+        return OF_PRODUCT * network.trained * patterns
     return network.trained**2 * (network.trained + patterns)
 
 
@@ -81,7 +85,7 @@ class Waiting:
 
     def code_for(self, network: Network, patterns: int, runs: int) -> "LookCode | None":
         """The code that so many runs more are to be looked at by; None: by NumPy."""
-        if not is_small(network, patterns):
+        if not has_curvature(network, patterns):
             return None
         seconds = self.seconds.get((network, patterns), 0.0) + NUMPY_SECONDS
         seconds += runs * operations(network, patterns) * NUMPY_SECONDS_PER_OPERATION

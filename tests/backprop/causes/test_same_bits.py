@@ -28,6 +28,7 @@ POPULATIONS = {
     "xor without hidden units": ((*XOR, "network.hidden=[]", "max_epochs=600"), (0.3, 3.0, 1e4), (0.5,)),
     "worked example": (("max_epochs=300",), (0.5, 50.0, 1e4), (0.5, 4.0)),
     "encoder": (("task=encoder", "task.size=5", "network=trained", "network.hidden=[2]", "max_epochs=60"), (1.0, 9.0), (1.0,)),
+    "iris, many hidden units": (("task=iris", "network=trained", "network.hidden=[24]", "max_epochs=30"), (0.02,), (1.0,)),
 }
 
 

@@ -66,7 +66,7 @@ def moved_forward(code: Routine, layers: list[Layer], parameters: Rows, directio
     """R{net input} and R{output} of all units."""
     for below, layer in pairs(layers):
         with code.turns(layer.units) as u:
-            net = code.variable(layer.bias_in(direction, u))
+            net = code.variable(code.number(layer.bias_in(direction, u)) + 0.0)
             with code.turns(below.units) as v:
                 row = layer.weight(u, v)
                 net.value += direction[row] * below.output[v]

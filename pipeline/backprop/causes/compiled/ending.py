@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -14,20 +16,28 @@ from pipeline.backprop.causes.compiled.eigenvalues import scaled_down
 from pipeline.backprop.causes.compiled.elementary import as_number, ldexp, log, maximum, minimum, sqrt
 from pipeline.backprop.causes.compiled.layers import OF_UNITS, layers
 from pipeline.backprop.causes.compiled.routine import Columns, Lowest, Routine
-from pipeline.backprop.causes.ending import FLAT, NEVER, SLOPE, STRAIGHT, WRONG
-from pipeline.backprop.engines.compiled.vectors import Count, Index, Numbers, Rows, Vector
+from pipeline.backprop.causes.ending import FLAT, NEVER, SLOPE, STRAIGHT, WRONG, Ending
+from pipeline.backprop.engines.compiled.vectors import Count, Index, Mask, Numbers, Rows, Vector
 from pipeline.backprop.network import Network
 
+SUMS = ("gradient", "saturated", "total_error", "speed", "bent_step", "kernel", "bordered")  # which begin at 0
 
-def scratch_rows(network: Network, rows: int) -> dict[str, int]:
-    """How many rows of memory each part takes; `rows` of the tangent kernel, 0 if it is of parameters × parameters."""
-    trained, outputs, size = network.trained, network.units[-1], rows or network.trained
+
+def scratch_rows(network: Network) -> dict[str, int]:
+    """How many rows of memory each part takes that is always needed."""
     return {
         **dict.fromkeys(OF_UNITS, sum(network.units)),
         **dict.fromkeys(("parameters", "direction"), network.size),
-        **dict.fromkeys(("rates", "root", "gradient", "scaled"), trained),
-        **dict.fromkeys(("squares", "saturated"), outputs),
-        **{"total_error": 1, "speed": 1},
+        **dict.fromkeys(("rates", "root", "gradient", "scaled"), network.trained),
+        **{"saturated": network.units[-1], "total_error": 1, "speed": 1},
+    }
+
+
+def rows_of_matrices(network: Network, rows: int) -> dict[str, int]:
+    """The same of what matrices need; `rows` of the tangent kernel, 0 if it is of parameters × parameters."""
+    trained, outputs, size = network.trained, network.units[-1], rows or network.trained
+    return {
+        "squares": outputs,
         "tangents": trained * (rows or outputs),
         "kernel": size * size,
         "bordered": (trained + 1) ** 2,
@@ -56,27 +66,34 @@ class Runs:
     patterns: Index
 
 
-class EndingCode:
-    """Emits what finds the endings of a vector of runs; `memory` has the rows of `scratch_rows`."""
+class EndingCode(ABC):
+    """Emits what finds the endings of a vector of runs; `memory` has rows of this many names and lengths, `scratch`."""
 
     def __init__(
-        self, code: Routine, network: Network, rows: int, runs: Runs, memory: Mapping[str, Rows], matrices: Matrices
+        self, code: Routine, network: Network, runs: Runs, memory: Mapping[str, Rows], scratch: Mapping[str, int]
     ) -> None:
-        self.code, self.network, self.rows, self.runs, self.matrices = code, network, rows, runs, matrices
-        self.memory, self.layers = memory, layers(network, memory)
-        self.trained, self.size = network.trained, rows or network.trained
+        self.code, self.network, self.runs, self.trained = code, network, runs, network.trained
+        self.memory, self.scratch, self.layers = memory, scratch, layers(network, memory)
         self.parameters, self.direction = memory["parameters"], memory["direction"]
 
-    def element(self, i: Count, j: Count) -> Count:
-        """The row of an element of the Hessian, which has a border: a row above and a column before it, for a vector."""
-        return (i + 1) * (self.trained + 1) + j + 1
+    @abstractmethod
+    def pattern(self, pattern: Index) -> None:
+        """Adds what a pattern adds to error, gradient and saturation, and to what else is summed over patterns."""
+
+    @abstractmethod
+    def bending(self) -> Vector:
+        """(D g)ᵀ H D g."""
+
+    @abstractmethod
+    def directions(self, found: dict[str, Vector], squares: Vector) -> dict[str, Vector]:
+        """What is found at once, with what is known of eigenvalues of kernel and Hessian; squares: Σ D g²."""
 
     def ending(self) -> dict[str, Vector]:
         """All numbers of `Ending`."""
         self.begin()
         with self.code.turns(self.runs.patterns) as pattern:
             self.pattern(pattern)
-        return self.directions(self.found_at_once())
+        return self.directions(*self.found_at_once())
 
     def begin(self) -> None:
         """Copies what belongs to the vector's runs, and sets sums to 0."""
@@ -89,21 +106,109 @@ class EndingCode:
             with code.turns(start + size, start) as i:
                 memory["rates"][i], memory["root"][i] = rate, sqrt(rate)
             start += size
-        for name in ("gradient", "saturated", "total_error", "speed", "kernel", "bordered"):
-            with code.turns(scratch_rows(network, self.rows)[name]) as i:
+        for name in filter(self.scratch.__contains__, SUMS):
+            with code.turns(self.scratch[name]) as i:
                 memory[name][i] = code.number(0.0)
 
-    def pattern(self, pattern: Index) -> None:
-        """Adds what a pattern adds to error, gradient, Hessian, tangent kernel and saturation."""
-        code, memory, (first, *_, last) = self.code, self.memory, self.layers
+    def outputs(self, pattern: Index) -> None:
+        """The outputs of all units at a pattern, and the errors of the last ones."""
+        code, (first, *_, last) = self.code, self.layers
         with code.turns(first.units) as u:
             first.output[u] = self.runs.inputs[pattern * first.units + u]
         curvature.forward(code, self.layers, self.parameters)
         targets = self.runs.targets.start(pattern * last.units)
         with code.turns(last.units) as u:
-            last.error[u] = difference = last.output[u] - targets[u]
-            memory["total_error"][0] += difference * difference * 0.5
-        curvature.add_gradient(code, self.layers, self.parameters, memory["gradient"])
+            last.error[u] = last.output[u] - targets[u]
+
+    def add_gradient(self, pattern: Index) -> None:
+        """Adds a pattern's error and gradient."""
+        self.outputs(pattern)
+        last = self.layers[-1]
+        with self.code.turns(last.units) as u:
+            self.memory["total_error"][0] += last.error[u] * last.error[u] * 0.5
+        curvature.add_gradient(self.code, self.layers, self.parameters, self.memory["gradient"])
+
+    def saturation(self, output: Index) -> tuple[Mask, Vector]:
+        """Adds the error of an output that is wrong and flat; whether it is, and ∂E/∂(net input), without its sign."""
+        last = self.layers[-1]
+        difference, slope = last.error[output], last.slope[output]
+        distance = abs(difference)
+        wrong = (distance > WRONG.get(self.network.output_activation, np.inf)) & (slope < SLOPE)
+        self.memory["saturated"][output] += wrong.where(difference * difference * 0.5, 0.0)
+        return wrong, distance * slope
+
+    def found_at_once(self) -> tuple[dict[str, Vector], Vector]:
+        """What needs no eigenvalues, and Σ D g²."""
+        code, memory, momentum = self.code, self.memory, self.runs.momentum[0]
+        root, scaled = memory["root"], memory["scaled"]
+        frozen, squares, saturated = code.variable(1.0), code.variable(0.0), code.variable(0.0)
+        with code.turns(self.trained) as i:
+            gradient, parameter = memory["gradient"][i], self.parameters[i]
+            scaled[i] = own = root[i] * gradient
+            squares.value += own * own
+            still = (parameter - memory["rates"][i] * gradient).equals(parameter)
+            frozen.value *= as_number(still)
+        with code.turns(self.network.units[-1]) as u:
+            saturated.value += memory["saturated"][u]
+        error, speed = memory["total_error"][0], memory["speed"][0]
+        return {
+            "error": error,
+            "rate": squares.value / (1.0 - momentum),
+            "rho": error * 2.0 * self.bending() / (squares.value * squares.value),
+            "frozen": frozen.value,
+            "saturated_error": saturated.value,
+            "awakening": (speed > 0.0).where((1.0 - momentum) / speed, np.inf),
+        }, squares.value
+
+
+class EndingByProduct(EndingCode):
+    """Of a network of which one product with the Hessian is computed."""
+
+    def pattern(self, pattern: Index) -> None:
+        """Adds what a pattern adds to error, gradient and saturation."""
+        self.add_gradient(pattern)
+        with self.code.turns(self.layers[-1].units) as u:
+            self.saturation(u)
+
+    def bending(self) -> Vector:
+        """By another pass over the patterns: the Hessian times a step, times the step."""
+        code, bent = self.code, self.memory["bent_step"]
+        with code.turns(self.trained) as i:
+            self.direction[i] = self.memory["rates"][i] * self.memory["gradient"][i]
+
+        def add(row: Count, term: Vector) -> None:
+            bent[row] += term
+
+        with code.turns(self.runs.patterns) as pattern:
+            self.outputs(pattern)
+            curvature.deltas(code, self.layers, self.parameters)
+            curvature.moved_forward(code, self.layers, self.parameters, self.direction)
+            curvature.moved_backward(code, self.layers, self.parameters, self.direction, add)
+        total = code.variable(0.0)
+        with code.turns(self.trained) as i:
+            total.value += self.direction[i] * bent[i]
+        return total.value
+
+    def directions(self, found: dict[str, Vector], squares: Vector) -> dict[str, Vector]:
+        """Nothing is known of eigenvalues."""
+        return {field.name: self.code.number(np.nan) for field in fields(Ending)} | found
+
+
+class EndingByMatrices(EndingCode):
+    """Of a small network; `rows` of its tangent kernel, 0 if it is of parameters × parameters."""
+
+    def __init__(self, *given: Any, rows: int, matrices: Matrices) -> None:
+        super().__init__(*given)
+        self.rows, self.matrices, self.size = rows, matrices, rows or self.trained
+
+    def element(self, i: Count, j: Count) -> Count:
+        """The row of an element of the Hessian, which has a border: a row above and a column before it, for a vector."""
+        return (i + 1) * (self.trained + 1) + j + 1
+
+    def pattern(self, pattern: Index) -> None:
+        """Adds what a pattern adds to error, gradient, Hessian, tangent kernel and saturation."""
+        code, memory, last = self.code, self.memory, self.layers[-1]
+        self.add_gradient(pattern)
         curvature.deltas(code, self.layers, self.parameters)
         tangents = memory["tangents"].start(pattern * last.units * self.trained) if self.rows else memory["tangents"]
         with code.turns(self.trained) as column:
@@ -122,29 +227,13 @@ class EndingCode:
             tangent_kernel.add_square(code, row, self.trained, memory["squares"], u)
             if not self.rows:
                 tangent_kernel.add_outer(code, row, self.trained, memory["kernel"])
-            self.saturation(u)
+            wrong, push = self.saturation(u)  # how fast it moves by itself
+            memory["speed"][0] = maximum(memory["speed"][0], wrong.where(memory["squares"][u] * push, 0.0))
 
-    def saturation(self, output: Index) -> None:
-        """Adds the error of an output that is wrong and flat, and how fast it moves by itself."""
-        memory, last = self.memory, self.layers[-1]
-        difference, slope = last.error[output], last.slope[output]
-        distance = abs(difference)
-        wrong = (distance > WRONG.get(self.network.output_activation, np.inf)) & (slope < SLOPE)
-        memory["saturated"][output] += wrong.where(difference * difference * 0.5, 0.0)
-        speed = wrong.where(memory["squares"][output] * (distance * slope), 0.0)
-        memory["speed"][0] = maximum(memory["speed"][0], speed)
-
-    def found_at_once(self) -> dict[str, Vector]:
-        """What needs no eigenvalues; makes the Hessian symmetric and scales it."""
-        code, memory, momentum = self.code, self.memory, self.runs.momentum[0]
+    def bending(self) -> Vector:
+        """By the Hessian, which is made symmetric and scaled."""
+        code, memory = self.code, self.memory
         bordered, root, scaled = memory["bordered"], memory["root"], memory["scaled"]
-        frozen, squares, saturated = code.variable(1.0), code.variable(0.0), code.variable(0.0)
-        with code.turns(self.trained) as i:
-            gradient, parameter = memory["gradient"][i], self.parameters[i]
-            scaled[i] = own = root[i] * gradient
-            squares.value += own * own
-            still = (parameter - memory["rates"][i] * gradient).equals(parameter)
-            frozen.value *= as_number(still)
         with code.turns(self.trained) as i, code.turns(i) as j:
             lower, upper = self.element(i, j), self.element(j, i)
             bordered[lower] = bordered[upper] = (bordered[lower] + bordered[upper]) * 0.5
@@ -156,18 +245,7 @@ class EndingCode:
                 bordered[place] = number = bordered[place] * root[j] * root[i]
                 product.value += number * scaled[j]
             bending.value += scaled[i] * product.value
-        with code.turns(self.network.units[-1]) as u:
-            saturated.value += memory["saturated"][u]
-        error, speed = memory["total_error"][0], memory["speed"][0]
-        return {
-            "error": error,
-            "rate": squares.value / (1.0 - momentum),
-            "rho": error * 2.0 * bending.value / (squares.value * squares.value),
-            "frozen": frozen.value,
-            "saturated_error": saturated.value,
-            "awakening": (speed > 0.0).where((1.0 - momentum) / speed, np.inf),
-            "squares": squares.value,
-        }
+        return bending.value
 
     def steepest(self) -> Vector:
         """The largest eigenvalue of the tangent kernel."""
@@ -188,9 +266,9 @@ class EndingCode:
         parts = [self.memory[name] for name in ("diagonal", "beside", "room", "more_room")]
         self.code.call(self.matrices.reduced, matrix, *parts, size)
 
-    def directions(self, found: dict[str, Vector]) -> dict[str, Vector]:
+    def directions(self, found: dict[str, Vector], squares: Vector) -> dict[str, Vector]:
         """All that is found at once, and what eigenvalues of kernel and Hessian say."""
-        code, rest, squares = self.code, 1.0 - self.runs.momentum[0], found.pop("squares")
+        code, rest = self.code, 1.0 - self.runs.momentum[0]
         steepest = self.steepest()
         eigenpair = self.downward()
         value, share = eigenpair(0)
