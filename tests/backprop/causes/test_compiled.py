@@ -210,8 +210,9 @@ PROCESSORS = [("x86_64-unknown-linux-gnu", "znver4"), ("aarch64-unknown-linux-gn
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("triple", "cpu"), PROCESSORS)
-def test_no_product_is_fused_with_a_sum(triple, cpu):
-    code = assembly(look_code(XOR, 4), triple, cpu)
+@pytest.mark.parametrize("name", ["xor, per_unit, trained: True", "one product, per_unit, trained: True"])
+def test_no_product_is_fused_with_a_sum(name, triple, cpu):
+    code = assembly(look_code(*NETWORKS[name]), triple, cpu)
     assert re.search(r"\bv?f?mul", code)
     assert not re.search(r"\b(fml[as]|fn?m(add|sub)|vfn?m(add|sub)\w*)\b", code)
 
@@ -221,7 +222,9 @@ def test_no_product_is_fused_with_a_sum(triple, cpu):
 def test_bits_do_not_depend_on_the_processor(cpu):
     if cpu != "generic" and machine_code.processor().width < 4:
         pytest.skip("not a processor that has these instructions")
-    script = f"from {__name__} import *\nprint(differences(XOR, 4, 50, special=9), differences(*NETWORKS['relu'], 50))"
+    names = "relu", "one product, relu"
+    found = f"differences(XOR, 4, 50, special=9), *(differences(*NETWORKS[name], 50) for name in {names})"
+    script = f"from {__name__} import *\nprint({found})"
     environment = {**os.environ, "BACKPROP_CPU_NAME": cpu, "BACKPROP_CPU_FEATURES": ""}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == "[] []\n"
+    assert done.stdout == "[] [] []\n"
