@@ -42,6 +42,15 @@ class Interrupts:
         finally:
             self.deferrals -= 1
 
+    @contextmanager
+    def made_errors_of(self) -> Iterator[None]:
+        """What an interrupt became within is raised as one: a library's code that is not Python may make any error of it."""
+        try:
+            yield
+        except Exception:
+            self.raise_if_requested()
+            raise
+
     def raise_if_requested(self) -> None:
         """Raises KeyboardInterrupt if an interrupt was requested."""
         if self.requested:

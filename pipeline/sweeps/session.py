@@ -149,7 +149,8 @@ class SweepSession:
                 if recorder.failure:
                     self._finish(recorder)
                 if self.spool.done == len(self.plan):
-                    summary = write_artifacts(folder, self.plan, self.description, self.spool.rows, collected)
+                    with self.interrupts.made_errors_of():
+                        summary = write_artifacts(folder, self.plan, self.description, self.spool.rows, collected)
             self._finish(recorder)
             if summary is None:
                 status = "KILLED"

@@ -243,6 +243,7 @@ def server(folder: Path) -> Iterator[Server]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_a_server_that_dies_in_the_middle(server, folder, command, monkeypatch):
     sweep = (*SWEEP, f"tracking.uri={server.uri}")
     ended = command("train", *sweep)

@@ -49,3 +49,21 @@ def test_an_interrupt_while_results_are_written_ends_the_command_as_any_other(mo
         assert "of 400,000 runs are kept" in errors
     whole = 0 if moment.endswith("results.parquet") else 3
     assert len(list(folder.rglob("kept*/artifacts/results.parquet"))) == whole
+
+
+@pytest.mark.parametrize(
+    "words", [("train", "-m", "learning_rate=0.5,1", "max_epochs=5"), ("map", "map.size=[4,4]", "max_epochs=5")]
+)
+def test_an_interrupt_of_which_a_library_makes_another_error_is_one(words, store, folder, command, monkeypatch):
+    """As Matplotlib's C++ does: «Invalid affine transformation matrix»."""
+
+    def draw(*_, **__):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ValueError("Invalid affine transformation matrix") from None
+
+    monkeypatch.setattr("pipeline.report.figures.files.write_figures", draw)
+    monkeypatch.setattr("pipeline.maps.recording.session.write_artifacts", draw)
+    ended = command(*words)
+    assert (ended.code, "Traceback" in ended.err, "are kept in" in ended.err) == (130, False, True)

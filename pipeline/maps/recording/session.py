@@ -63,7 +63,8 @@ def make_map(request: MapRequest, folder: Path, command: str) -> RecordedMap:
                 result = train(request, key, spool, trainer, interrupts)
                 with phase("checking"):
                     made = RecordedMap(result, find(request, result), map_digest(key, result), run_id, store)
-                record(request, made, spool, command)
+                with interrupts.made_errors_of():
+                    record(request, made, spool, command)
                 ended = "FINISHED"
             except KeyboardInterrupt:
                 ended = "KILLED"
