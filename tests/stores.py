@@ -1,6 +1,7 @@
 """What a store tells of its sweeps, to compare what came in by different ways; stores that stop taking anything; servers."""
 
 import hashlib
+import signal
 import time
 import urllib.request
 from collections.abc import Callable
@@ -128,6 +129,14 @@ def after(monkeypatch: pytest.MonkeyPatch, chunks: int, action: Callable[[], obj
         return results
 
     monkeypatch.setattr(Spool, "add", add)
+
+
+def interrupt_in_a_library(*_: object, **__: object) -> None:
+    """Ctrl-C while Matplotlib's C++ code asks for a number: it makes this of it."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ValueError("Invalid affine transformation matrix") from None
 
 
 def kept_folder() -> Path:

@@ -21,6 +21,7 @@ from pipeline.maps.recording.request import read_map
 from pipeline.maps.rounding import Rounding
 from pipeline.maps.training import MapResult, train
 from tests.maps.grids import maps_in, small_grid
+from tests.stores import interrupt_in_a_library
 
 AXES = (Axis("momentum", "0", "1", "linear", 9), Axis("learning_rate", "0.1", "1000", "log", 12))
 FILM = ("map.size=[12,9]", "max_epochs=200", "engine=numpy", "map.film.centre=[300,1.7]", "map.film.doublings=3")
@@ -173,8 +174,9 @@ def test_a_film_is_recorded_with_its_map_and_its_last_frame_is_a_map(store, comm
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_a_film_and_the_map_is_recorded(store, command, folder, monkeypatch):
-    monkeypatch.setattr(recording, "rounding", lambda *_: signal.raise_signal(signal.SIGINT))
+@pytest.mark.parametrize("interrupt", [lambda *_: signal.raise_signal(signal.SIGINT), interrupt_in_a_library])
+def test_ctrl_c_ends_a_film_and_the_map_is_recorded(interrupt, store, command, folder, monkeypatch):
+    monkeypatch.setattr(recording, "rounding", interrupt)
     ended = command("map", *FILM)
     [run] = maps_in(store)
     assert ended.code == 130

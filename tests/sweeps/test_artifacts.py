@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.store.write import linked
 from pipeline.sweeps.artifacts.files import prepare
+from tests.stores import interrupt_in_a_library
 
 
 def test_a_file_that_is_linked_replaces_what_was_there_and_outlives_its_first_name(tmp_path, monkeypatch):
@@ -55,15 +56,7 @@ def test_an_interrupt_while_results_are_written_ends_the_command_as_any_other(mo
     "words", [("train", "-m", "learning_rate=0.5,1", "max_epochs=5"), ("map", "map.size=[4,4]", "max_epochs=5")]
 )
 def test_an_interrupt_of_which_a_library_makes_another_error_is_one(words, store, folder, command, monkeypatch):
-    """As Matplotlib's C++ does: «Invalid affine transformation matrix»."""
-
-    def draw(*_, **__):
-        try:
-            signal.raise_signal(signal.SIGINT)
-        except KeyboardInterrupt:
-            raise ValueError("Invalid affine transformation matrix") from None
-
-    monkeypatch.setattr("pipeline.report.figures.files.write_figures", draw)
-    monkeypatch.setattr("pipeline.maps.recording.session.write_artifacts", draw)
+    monkeypatch.setattr("pipeline.report.figures.files.write_figures", interrupt_in_a_library)
+    monkeypatch.setattr("pipeline.maps.recording.session.write_artifacts", interrupt_in_a_library)
     ended = command(*words)
     assert (ended.code, "Traceback" in ended.err, "are kept in" in ended.err) == (130, False, True)

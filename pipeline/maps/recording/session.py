@@ -61,9 +61,9 @@ def make_map(request: MapRequest, folder: Path, command: str) -> RecordedMap:
             ended = "FAILED"
             try:
                 result = train(request, key, spool, trainer, interrupts)
-                with phase("checking"):
-                    made = RecordedMap(result, find(request, result), map_digest(key, result), run_id, store)
                 with interrupts.made_errors_of():
+                    with phase("checking"):
+                        made = RecordedMap(result, find(request, result), map_digest(key, result), run_id, store)
                     record(request, made, spool, command)
                 ended = "FINISHED"
             except KeyboardInterrupt:
@@ -86,7 +86,8 @@ def film_sentences(
     """Makes the film of a recorded map; gives sentences on it. Raises UnfinishedError where it cannot be stored."""
     where = f"the map is recorded as run {made.run_id}, without its film"
     try:
-        return make_film(request, made.result, made.store, made.run_id, trainer, interrupts, folder)
+        with interrupts.made_errors_of():
+            return make_film(request, made.result, made.store, made.run_id, trainer, interrupts, folder)
     except KeyboardInterrupt:
         print(f"\n{where}", file=sys.stderr)
         raise
